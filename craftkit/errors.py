@@ -1,0 +1,163 @@
+"""Every error that craftkit raises on purpose: a sentence, a hint and an exit code.
+
+An error names a fact.  `code` is stable snake_case for programs, `kind` is the error class of a
+process step (validation, timeout, network, auth, system, rate_limit, conflict) and `retryable`
+says whether running the same step again can help.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_DRIFT = 3
+EXIT_AUTH = 4
+EXIT_ATTENTION = 5
+EXIT_CLAIMED = 6
+EXIT_UNDELIVERED = 7
+EXIT_INTERRUPTED = 130
+
+
+class CraftkitError(Exception):
+    """Base of all expected failures: shown as one sentence and one `hint:` line."""
+
+    code = "failed"
+    exit_code = EXIT_FAILED
+    kind = "system"
+    retryable = False
+
+    def __init__(self, message: str, hint: str = "", target: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.target = target
+
+
+class UsageProblem(CraftkitError):
+    """The command line asks for something that cannot be done as asked."""
+
+    code = "usage"
+    exit_code = EXIT_USAGE
+    kind = "validation"
+
+
+class NotSetUp(UsageProblem):
+    """No `.craftkit` directory is in sight."""
+
+    code = "not_set_up"
+
+
+class BadConfig(UsageProblem):
+    """`.craftkit/config.yaml` cannot be understood."""
+
+    code = "bad_config"
+
+
+class UnknownTask(UsageProblem):
+    code = "unknown_task"
+
+
+class AmbiguousTask(UsageProblem):
+    code = "ambiguous_task"
+
+
+class UnknownSpec(UsageProblem):
+    code = "unknown_spec"
+
+
+class AmbiguousSpec(UsageProblem):
+    code = "ambiguous_spec"
+
+
+class NoTaskInProgress(UsageProblem):
+    code = "no_current_task"
+
+
+class AnotherTaskInProgress(UsageProblem):
+    """This session is still at work on a different task."""
+
+    code = "another_task_in_progress"
+
+
+class IllegalPhase(UsageProblem):
+    """The phase change is not an edge of the phase graph, or its gate is shut."""
+
+    code = "illegal_phase"
+
+
+class SpecNeedsAttention(CraftkitError):
+    """The spec file is in a state that only a person can settle (conflict markers, say)."""
+
+    code = "spec_needs_attention"
+    exit_code = EXIT_ATTENTION
+    kind = "conflict"
+
+
+class TaskClaimed(CraftkitError):
+    """Another live session holds the task."""
+
+    code = "task_claimed"
+    exit_code = EXIT_CLAIMED
+    kind = "conflict"
+
+
+class FileChanged(CraftkitError):
+    """The file is no longer what it was when the edit was planned."""
+
+    code = "file_changed"
+    kind = "conflict"
+    retryable = True
+
+
+class UnsafePath(CraftkitError):
+    """The path leaves its root, or leads through a symlink, or is no regular file."""
+
+    code = "unsafe_path"
+    kind = "validation"
+
+
+class CannotWrite(CraftkitError):
+    """The operating system refuses to write (read-only, no space, no permission)."""
+
+    code = "cannot_write"
+    retryable = True
+
+
+class CannotRead(CraftkitError):
+    code = "cannot_read"
+
+
+class DatabaseUnusable(CraftkitError):
+    """The database is damaged or is not a database."""
+
+    code = "database_unusable"
+
+
+class DatabaseUnwritable(CraftkitError):
+    """The database cannot be written here: the intent goes to the spool instead."""
+
+    code = "database_unwritable"
+    retryable = True
+
+
+class DatabaseNewer(UsageProblem):
+    """A newer craftkit wrote this database."""
+
+    code = "database_newer"
+
+
+class UnknownProcess(UsageProblem):
+    code = "unknown_process"
+
+
+class UnexpectedStep(CraftkitError):
+    """A recorded process has other steps than the code that should resume it."""
+
+    code = "unexpected_step"
+    kind = "validation"
+
+
+class ProcessFailed(CraftkitError):
+    """A step of a recorded process failed; what was recorded stays recorded."""
+
+    code = "process_failed"

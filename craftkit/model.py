@@ -1,0 +1,121 @@
+"""The nouns: what a spec file says, as frozen data.  Pure: imports nothing of craftkit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+PHASES = ("requirements", "design", "implementation", "review", "completed")
+
+# Forward one step, or back to rework what a later phase found wanting.
+PHASE_EDGES: dict[str, tuple[str, ...]] = {
+    "requirements": ("design",),
+    "design": ("implementation", "requirements"),
+    "implementation": ("review", "design"),
+    "review": ("completed", "implementation"),
+    "completed": ("review",),
+}
+
+TODO, IN_PROGRESS, DONE, DROPPED = "todo", "in_progress", "done", "dropped"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One remark on an input: `severity` is error, warning or info; `code` is stable."""
+
+    severity: str
+    code: str
+    message: str
+    hint: str = ""
+    target: str = ""  # "path:line" or ""
+
+    def as_dict(self) -> dict[str, str]:
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "message": self.message,
+            "hint": self.hint,
+            "target": self.target,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One checkbox line of the task section.
+
+    `id` is its identity inside the spec: the visible key, else `#<issue>`, else
+    `~<text digest>.<occurrence>`; a key or issue that two lines share is not an identity, so
+    such lines are known as `<key>~<occurrence>`.  `ref` is what a person types and what JSON
+    calls `key`: the key if unique, else `#<issue>` if unique, else `@<place>`.
+    Offsets (`mark_at`, `link_at`) are indexes into `Spec.text`.
+    """
+
+    id: str
+    ref: str
+    key: str | None
+    place: int
+    title: str
+    mark: str
+    checked: bool
+    started: bool
+    optional: bool
+    parallel: bool
+    group: str | None
+    depends_on: tuple[str, ...]  # keys as written in the file
+    issue: int | None
+    line: int  # 1-based
+    mark_at: int
+    link_at: int
+    parent: str | None  # id of the task that this one is a numbered part of (Kiro)
+    steps_done: int
+    steps_total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one spec file says.  `text` is the file decoded with surrogateescape, unchanged."""
+
+    id: str
+    name: str
+    phase: str | None  # None: this dialect's files do not say
+    issue: int | None
+    branch: str | None
+    pr: str | None
+    path: str  # as given to parse(), "/" separators, relative to the worktree where possible
+    dialect: str
+    digest: str  # sha256 hex of the file's bytes
+    text: str = field(repr=False)
+    tasks: tuple[Task, ...]
+    criteria_done: int  # checkboxes outside the task section: shown, never synced
+    criteria_total: int
+    diagnostics: tuple[Diagnostic, ...]
+
+    @property
+    def done(self) -> int:
+        return sum(1 for task in self.tasks if task.checked)
+
+    @property
+    def blocked_by(self) -> Diagnostic | None:
+        """The diagnostic that forbids every edit of this spec, if there is one."""
+        return next((d for d in self.diagnostics if d.code == "conflict_markers"), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who is at work: session id, agent name, worktree root, branch and commit."""
+
+    id: str
+    agent: str
+    worktree: str
+    branch: str | None
+    head: str | None
+    actor: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "session": self.id,
+            "agent": self.agent,
+            "worktree": self.worktree,
+            "branch": self.branch,
+            "head": self.head,
+        }
