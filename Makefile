@@ -1,0 +1,54 @@
+# Everything here works on a machine that has Python 3.11 or newer, pip and make.
+PYTHON ?= python3
+VENV   := .venv
+PY     := $(VENV)/bin/python
+PIP    := $(PY) -m pip --disable-pip-version-check install -qq
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench docs clean
+
+help: ## show this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+
+demo: $(VENV)/.installed ## run the whole story on a throw-away repository
+	@$(VENV)/bin/craftkit demo
+
+test: $(VENV)/.installed-dev ## run the tests
+	@$(PY) -m pytest -n 2 -q
+
+lint: $(VENV)/.installed-dev ## style, types and the direction of imports
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports --no-logo
+
+bench: $(VENV)/.installed-dev ## print the speed figures
+	@$(PY) benchmarks/run.py
+
+docs: $(VENV)/.installed-dev ## write the generated pages anew
+	@$(PY) docs/generate.py
+
+clean: ## remove everything that make can make again
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# pip fills the environment from outside where Python came without ensurepip.
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "craftkit needs Python 3.11 or newer: make PYTHON=python3.12 ..." >&2; exit 1; }
+	@echo "Creating $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV) >/dev/null 2>&1 || \
+	  { rm -rf $(VENV); $(PYTHON) -m venv --without-pip $(VENV) && \
+	    $(PYTHON) -m pip --disable-pip-version-check --python $(PY) install -qq pip; } || \
+	  { rm -rf $(VENV); exit 1; }
+
+# Order-only: the interpreter must be there, its date says nothing.
+$(VENV)/.installed: pyproject.toml | $(PY)
+	@echo "Installing craftkit ..."
+	@$(PIP) -e .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(PY)
+	@echo "Installing craftkit and its development tools ..."
+	@$(PIP) -e '.[dev]'
+	@touch $(VENV)/.installed $@

@@ -1,0 +1,115 @@
+"""Scrubbing of text before it is recorded or shown.  Pure: imports nothing of craftkit.
+
+Every pattern is linear: a repeat either cannot start inside its own match or is bounded.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+MASK = "***"
+_MAX_DEPTH = 64
+
+# One alphabet for all kinds, so that a token glued to another one is swallowed whole.
+_GITHUB_TOKEN = re.compile(r"(?:gh[pousr]_[\w.-]{10}|github_pat_\w)[\w.-]*")
+
+_HEADER = r"\b((?:proxy-)?authorization|(?:set-)?cookie)"
+_QUOTED_HEADER = re.compile(
+    _HEADER + r"""(["']\s{0,4}[:,]\s{0,4}[bB]?)(?:"[^"\r\n]*|'[^'\r\n]*)["']?""", re.IGNORECASE
+)
+_PLAIN_HEADER = re.compile(_HEADER + r"([ \t]{0,4}:)[^\r\n]*", re.IGNORECASE)
+
+# "token X" is also English: the value must look like one (a digit in it, or long).
+_CREDENTIAL = re.compile(
+    r"\b(bearer|token)([ \t]{1,4}|:[ \t]{0,4})"
+    r"(?:(?=[^\s\d]{0,200}\d)[\w.~+/=-]{6,}|[\w.~+/=-]{16,})",
+    re.IGNORECASE,
+)
+_ASSIGNMENT = re.compile(
+    r"(token|secret|passw(?:or)?d|api[_-]?key|private[_-]?key)"
+    r"""(=["']?|["']\s{0,4}:\s{0,4}["']?)[^\s"',;&]+""",
+    re.IGNORECASE,
+)
+_USERINFO = re.compile(r"://[^\s/]+@")
+# git@host is how every clone over ssh reads, not a person.
+_EMAIL = re.compile(r"(?<![\w.%+-])(?!git@)[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
+
+_SECRET_KEY = re.compile(
+    r"token|secret|passw(?:or)?d|passphrase|authorization|cookie|credential"
+    r"|api[_-]?key|private[_-]?key",
+    re.IGNORECASE,
+)
+
+_ANSI = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, …
+    r"|\x1b[ -/]*[0-~]"
+)
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not white space
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidi
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f"
+    "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    "\U000e0000-\U000e0fff]"  # zero width, fillers, variation selectors, tags
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def redact(text: str) -> str:
+    """`text` with credentials and e-mail addresses masked."""
+    text = _GITHUB_TOKEN.sub(MASK, text)
+    text = _QUOTED_HEADER.sub(rf'\1\2"{MASK}"', text)
+    text = _PLAIN_HEADER.sub(rf"\1\2 {MASK}", text)
+    text = _USERINFO.sub(f"://{MASK}@", text)
+    text = _CREDENTIAL.sub(rf"\1\2{MASK}", text)
+    text = _ASSIGNMENT.sub(rf"\1\2{MASK}", text)
+    return _EMAIL.sub(MASK, text)
+
+
+def redact_value(obj: Any) -> Any:
+    """A copy of JSON-like data with every string redacted and the values of secret keys masked."""
+    return _redact_value(obj, 0)
+
+
+def _redact_value(obj: Any, depth: int) -> Any:
+    if isinstance(obj, str):
+        return redact(obj)
+    if isinstance(obj, bytes):
+        return redact(obj.decode("utf-8", "replace"))
+    if depth > _MAX_DEPTH:
+        return MASK if isinstance(obj, dict | list | tuple) else obj
+    if isinstance(obj, dict):
+        return {
+            redact(key) if isinstance(key, str) else key: (
+                MASK if _is_secret(key, value) else _redact_value(value, depth + 1)
+            )
+            for key, value in obj.items()
+        }
+    if isinstance(obj, list):
+        return [_redact_value(item, depth + 1) for item in obj]
+    if isinstance(obj, tuple):
+        return tuple(_redact_value(item, depth + 1) for item in obj)
+    return obj
+
+
+def _is_secret(key: object, value: object) -> bool:
+    if not isinstance(key, str) or not _SECRET_KEY.search(key):
+        return False
+    if value is None or isinstance(value, bool):
+        return False  # whether there is one is no secret
+    # max_tokens: 400 is a count
+    return not (isinstance(value, int | float) and key.lower().endswith("tokens"))
+
+
+def clean(text: str, limit: int = 200) -> str:
+    """`text` as one harmless line of at most `limit` characters.
+
+    Terminal escapes, control, bidi and zero-width characters go, white space is folded and bytes
+    that were not UTF-8 (lone surrogates) become U+FFFD.
+    """
+    text = _INVISIBLE.sub("", _ANSI.sub("", text))
+    text = " ".join(_SURROGATE.sub("\ufffd", text).split())
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip() + "…" if limit > 0 else ""

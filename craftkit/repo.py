@@ -1,0 +1,288 @@
+"""Facts about the git repository around a directory, read from its files.
+
+Hooks run this at every edit, so git itself is started only where its files cannot be read (the
+reftable format) and for what only the index knows.  Odd files never raise: they read as "unknown".
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+STATE_DIR = ".craftkit"
+_READ_LIMIT = 1 << 20
+_GIT_TIMEOUT = 5
+_HEX = frozenset("0123456789abcdef")
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
+_SCHEMES = frozenset(("https", "http", "ssh", "git", "git+ssh", "ssh+git"))
+# Other names of the same host, as its documentation gives them for ssh over port 443 and the web.
+_HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
+# Refs that each worktree has for itself; all others are shared.
+_OWN_REFS = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
+_KEPT_GIT_ENV = frozenset(
+    ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Repo:
+    """Where we are.  All paths are absolute, without symlinks."""
+
+    worktree: str  # top of the current worktree
+    root: str  # top of the main worktree, where .craftkit lives
+    git_dir: str | None  # this worktree's own git directory
+    common_dir: str | None  # the git directory that all worktrees share
+
+
+def find(start: str) -> Repo | None:
+    """The repository that `start` is in; without git, the nearest directory with `.craftkit`."""
+    try:
+        here = os.path.realpath(start)
+    except (OSError, ValueError):
+        return None
+    fallback: str | None = None
+    while True:
+        git_dir = _git_dir(here)
+        if git_dir is not None:
+            common_dir = _common_dir(git_dir)
+            return Repo(here, _root(here, git_dir, common_dir), git_dir, common_dir)
+        if fallback is None and os.path.isdir(os.path.join(here, STATE_DIR)):
+            fallback = here
+        parent = os.path.dirname(here)
+        if parent == here:
+            break
+        here = parent
+    return None if fallback is None else Repo(fallback, fallback, None, None)
+
+
+def branch(repo: Repo) -> str | None:
+    """The current branch, born or not; None when HEAD is detached."""
+    ref = _head_ref(repo)
+    if ref is None or not ref.startswith("refs/heads/"):
+        return None
+    return ref.removeprefix("refs/heads/") or None
+
+
+def head(repo: Repo) -> str | None:
+    """The current commit in hex; None before the first commit."""
+    value = _head_line(repo)
+    if value is None or repo.git_dir is None or repo.common_dir is None:
+        return None
+    if _is_reftable(value):
+        return _as_commit(_git(repo, "rev-parse", "--quiet", "--verify", "HEAD") or "")
+    for _ in range(5):  # a symbolic ref may name another one, not for ever
+        if not value.startswith("ref:"):
+            return _as_commit(value)
+        ref = value[4:].strip()
+        if not ref.startswith("refs/") or ".." in ref:
+            return None
+        base = repo.git_dir if ref.startswith(_OWN_REFS) else repo.common_dir
+        loose = _first_line(os.path.join(base, ref))
+        if loose is None:
+            return _packed(repo.common_dir, ref)
+        value = loose
+    return None
+
+
+def remote(repo: Repo) -> tuple[str, str, str] | None:
+    """Host, owner and name of `origin`, else of the only remote."""
+    if repo.common_dir is None:
+        return None
+    urls: dict[str, str] = {}
+    for section, name, key, value in _config(repo.common_dir):
+        if section == "remote" and key == "url":
+            urls.setdefault(name, value)
+    url = urls.get("origin")
+    if url is None and len(urls) == 1:
+        (url,) = urls.values()
+    return None if url is None else _parse_url(url)
+
+
+def is_tracked(repo: Repo, path: str) -> bool:
+    """Whether git tracks `path` (absolute or relative to the worktree); False without git."""
+    if repo.git_dir is None:
+        return False
+    return _git(repo, "--literal-pathspecs", "ls-files", "--error-unmatch", "--", path) is not None
+
+
+def _git_dir(level: str) -> str | None:
+    """The git directory that `level/.git` is or names, if it is one."""
+    dot_git = os.path.join(level, ".git")
+    if not os.path.isdir(dot_git):
+        text = _first_line(dot_git)
+        if text is None or not text.startswith("gitdir:"):
+            return None
+        dot_git = os.path.join(level, text.removeprefix("gitdir:").strip())
+    resolved = _real(dot_git)
+    if resolved is None or not os.path.lexists(os.path.join(resolved, "HEAD")):
+        return None
+    return resolved
+
+
+def _common_dir(git_dir: str) -> str:
+    text = _first_line(os.path.join(git_dir, "commondir"))
+    if not text:
+        return git_dir
+    common = _real(os.path.join(git_dir, text))
+    return common if common is not None and os.path.isdir(common) else git_dir
+
+
+def _root(worktree: str, git_dir: str, common_dir: str) -> str:
+    if git_dir == common_dir:  # a main worktree, or a submodule, which is one too
+        return worktree
+    if os.path.basename(common_dir) == ".git":
+        return os.path.dirname(common_dir)
+    # A worktree of a submodule: the submodule's git directory says where its main worktree is.
+    for section, _, key, value in _config(common_dir):
+        if section == "core" and key == "worktree":
+            main = _real(os.path.join(common_dir, value))
+            if main is not None and os.path.isdir(main):
+                return main
+    return worktree  # of a bare repository, which has no main worktree
+
+
+def _real(path: str) -> str | None:
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _read(path: str) -> str | None:
+    try:
+        if not os.path.isfile(path):  # a FIFO would block
+            return None
+        with open(path, "rb") as file:
+            return os.fsdecode(file.read(_READ_LIMIT))
+    except (OSError, ValueError):
+        return None
+
+
+def _first_line(path: str) -> str | None:
+    text = _read(path)
+    return None if text is None else text.partition("\n")[0].strip()
+
+
+def _head_line(repo: Repo) -> str | None:
+    return None if repo.git_dir is None else _first_line(os.path.join(repo.git_dir, "HEAD"))
+
+
+def _head_ref(repo: Repo) -> str | None:
+    value = _head_line(repo)
+    if value is None or not value.startswith("ref:"):
+        return None
+    if _is_reftable(value):
+        return _git(repo, "symbolic-ref", "--quiet", "HEAD")
+    return value[4:].strip()
+
+
+def _is_reftable(head_line: str) -> bool:
+    return head_line.startswith("ref:") and head_line[4:].strip() == "refs/heads/.invalid"
+
+
+def _as_commit(text: str) -> str | None:
+    """`text` if it is an object name: 40 hex digits, or 64 in a SHA-256 repository."""
+    return text if len(text) in (40, 64) and _HEX.issuperset(text) else None
+
+
+def _packed(common_dir: str, ref: str) -> str | None:
+    path = os.path.join(common_dir, "packed-refs")
+    wanted = b" " + os.fsencode(ref)
+    try:
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            for line in file:
+                line = line.rstrip(b"\r\n")
+                if line.endswith(wanted) and not line.startswith((b"#", b"^")):
+                    return _as_commit(os.fsdecode(line[: -len(wanted)]))
+    except (OSError, ValueError):
+        pass
+    return None
+
+
+def _config(common_dir: str) -> list[tuple[str, str, str, str]]:
+    """(section, subsection, key, value) of each setting in the config file, includes left out."""
+    found: list[tuple[str, str, str, str]] = []
+    section = name = ""
+    text = _read(os.path.join(common_dir, "config")) or ""
+    for raw in text.replace("\\\r\n", "").replace("\\\n", "").split("\n"):
+        line = raw.strip()
+        if line.startswith("["):
+            header, closed, line = line[1:].partition("]")
+            if not closed:
+                continue
+            section, _, quoted = header.partition(" ")
+            section = section.lower()
+            name = _unquote(quoted.strip())
+            line = line.strip()
+        key, equals, value = line.partition("=")
+        if equals and not line.startswith(("#", ";")):
+            found.append((section, name, key.strip().lower(), _unquote(value.strip())))
+    return found
+
+
+def _unquote(value: str) -> str:
+    """A config value without quotes, escapes and a trailing comment."""
+    out: list[str] = []
+    quoted = False
+    chars = iter(value)
+    for char in chars:
+        if char == "\\":
+            out.append(next(chars, ""))
+        elif char == '"':
+            quoted = not quoted
+        elif char in "#;" and not quoted:
+            break
+        else:
+            out.append(char)
+    return "".join(out).strip()
+
+
+def _parse_url(url: str) -> tuple[str, str, str] | None:
+    scheme, has_scheme, rest = url.partition("://")
+    if has_scheme:
+        if scheme.lower() not in _SCHEMES:
+            return None
+        host, _, path = rest.partition("/")
+        host = host.rpartition("@")[2].partition(":")[0]
+    else:
+        host, colon, path = url.partition(":")
+        if not colon or "/" in host:
+            return None
+        host = host.rpartition("@")[2]
+        if len(host) < 2:  # a drive letter
+            return None
+    host = host.lower()
+    owner, _, name = path.strip("/").partition("/")
+    name = name.removesuffix(".git")
+    if not (_is_name(host) and _is_name(owner) and _is_name(name)):
+        return None
+    return _HOST_ALIASES.get(host, host), owner, name
+
+
+def _is_name(text: str) -> bool:
+    return bool(text) and text not in (".", "..") and _NAME.issuperset(text)
+
+
+def _git(repo: Repo, *args: str) -> str | None:
+    """The output of one git command in the worktree; None when it fails or there is no git."""
+    import subprocess
+
+    # A hook of git passes GIT_DIR and the like on; they would override the worktree.
+    env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in _KEPT_GIT_ENV}
+    env |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    try:
+        done = subprocess.run(
+            ["git", "-c", "core.fsmonitor=false", *args],
+            cwd=repo.worktree,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            timeout=_GIT_TIMEOUT,
+            check=False,
+        )
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return os.fsdecode(done.stdout).strip() if done.returncode == 0 else None

@@ -1,0 +1,186 @@
+"""Remarks on the tasks of a spec: what is there twice, what waits for what, and how many."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from ..model import Diagnostic, Task
+from .taskline import text_digest
+
+LIMIT = 20  # of one code
+
+
+def check_tasks(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
+    """Duplicates, unknown dependencies and cycles."""
+    return [*_duplicates(tasks, path), *_dependencies(tasks, path)]
+
+
+def _duplicates(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
+    out: list[Diagnostic] = []
+    keys: dict[str, Task] = {}
+    links: dict[int, Task] = {}
+    texts: dict[str, Task] = {}
+    for task in tasks:
+        at = f"{path}:{task.line}"
+        if task.key is not None:
+            first = keys.setdefault(task.key, task)
+            if first is not task:
+                out.append(
+                    Diagnostic(
+                        "warning",
+                        "duplicate_key",
+                        f"{task.key} is also the key of line {first.line}",
+                        "give one of the two another key",
+                        at,
+                    )
+                )
+        if task.issue is not None:
+            first = links.setdefault(task.issue, task)
+            if first is not task:
+                out.append(
+                    Diagnostic(
+                        "warning",
+                        "duplicate_link",
+                        f"#{task.issue} is also linked from line {first.line}",
+                        "remove one of the two links",
+                        at,
+                    )
+                )
+        if task.key is None and task.issue is None:
+            first = texts.setdefault(text_digest(task.title), task)
+            if first is not task:
+                out.append(
+                    Diagnostic(
+                        "info",
+                        "duplicate_text",
+                        f"the same words as in line {first.line}",
+                        "the two are told apart by their order",
+                        at,
+                    )
+                )
+    return out
+
+
+def _dependencies(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
+    if not any(task.depends_on for task in tasks):
+        return []
+    out: list[Diagnostic] = []
+    place: dict[str, int] = {}
+    for i, task in enumerate(tasks):
+        if task.key is not None:
+            place.setdefault(task.key, i)
+    edges: list[list[int]] = []
+    for task in tasks:
+        row: list[int] = []
+        for key in task.depends_on:
+            if key in place:
+                row.append(place[key])
+            else:
+                out.append(
+                    Diagnostic(
+                        "warning",
+                        "unknown_dependency",
+                        f"{task.ref} depends on {key}, which is no task of this spec",
+                        "",
+                        f"{path}:{task.line}",
+                    )
+                )
+        edges.append(row)
+    for ring in find_cycles(edges):
+        names = [tasks[i].ref for i in (*ring, ring[0])]
+        if len(names) > LIMIT:
+            names[LIMIT // 2 : -LIMIT // 2] = ["…"]
+        out.append(
+            Diagnostic(
+                "error",
+                "dependency_cycle",
+                " → ".join(names),
+                "remove one of these dependencies",
+                f"{path}:{tasks[ring[0]].line}",
+            )
+        )
+    return out
+
+
+def find_cycles(edges: Sequence[Sequence[int]]) -> list[list[int]]:
+    """One cycle for every set of nodes that can all reach each other; linear, no recursion."""
+    out: list[list[int]] = []
+    for members in _components(edges):
+        inside = set(members)
+        start = min(members)
+        if len(members) == 1 and start not in edges[start]:
+            continue
+        # Every member has a successor inside, so walking on must come back to a node seen.
+        seen: dict[int, int] = {}
+        walk: list[int] = []
+        node = start
+        while node not in seen:
+            seen[node] = len(walk)
+            walk.append(node)
+            node = next(n for n in edges[node] if n in inside)
+        ring = walk[seen[node] :]
+        turn = ring.index(min(ring))
+        out.append(ring[turn:] + ring[:turn])
+    out.sort()
+    return out
+
+
+def _components(edges: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Strongly connected components (Tarjan, iterative)."""
+    count = len(edges)
+    index = [-1] * count
+    low = [0] * count
+    on_stack = [False] * count
+    stack: list[int] = []
+    out: list[list[int]] = []
+    clock = 0
+    for root in range(count):
+        if index[root] >= 0:
+            continue
+        work = [(root, 0)]
+        while work:
+            node, step = work.pop()
+            if step == 0:
+                index[node] = low[node] = clock
+                clock += 1
+                stack.append(node)
+                on_stack[node] = True
+            else:
+                low[node] = min(low[node], low[edges[node][step - 1]])
+            while step < len(edges[node]):
+                nxt = edges[node][step]
+                step += 1
+                if index[nxt] < 0:
+                    work += [(node, step), (nxt, 0)]
+                    break
+                if on_stack[nxt]:
+                    low[node] = min(low[node], index[nxt])
+            else:
+                if low[node] == index[node]:
+                    members = [stack.pop()]
+                    while members[-1] != node:
+                        members.append(stack.pop())
+                    for member in members:
+                        on_stack[member] = False
+                    out.append(members)
+    return out
+
+
+def capped(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """At most LIMIT of one code, and then one that says how many more there are."""
+    out: list[Diagnostic] = []
+    seen: Counter[str] = Counter()
+    last: dict[str, Diagnostic] = {}
+    for d in diagnostics:
+        seen[d.code] += 1
+        last[d.code] = d
+        if seen[d.code] <= LIMIT:
+            out.append(d)
+    for code, count in seen.items():
+        if count > LIMIT:
+            d = last[code]
+            out.append(
+                Diagnostic(d.severity, code, f"and {count - LIMIT} more of this kind", d.hint, "")
+            )
+    return tuple(out)

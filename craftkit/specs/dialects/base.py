@@ -1,0 +1,93 @@
+"""What a dialect is: where its files are, how a line is read and what may be written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+# A key may be bold or in brackets and may carry a colon.
+_OPEN = r"(?P<open>(?:\*\*|__)?)\[?"
+_SHUT = r"\]?:?(?P<shut>(?:\*\*|__)?):?(?P<star>\*?)(?=[ \t]|\Z)"
+_T = r"T[0-9]{3,}[a-z]?"
+_DOTTED = r"[0-9]+(?:\.[0-9]+)+[a-z]?"
+
+T_KEY = re.compile(rf"{_OPEN}(?P<key>{_T}){_SHUT}")
+DOTTED_KEY = re.compile(rf"{_OPEN}(?P<key>{_DOTTED})\.?{_SHUT}")
+NUMBER_KEY = re.compile(rf"{_OPEN}(?:(?P<key>{_DOTTED})\.?|(?P<whole>[0-9]+)\.){_SHUT}")
+T_OR_DOTTED_KEY = re.compile(rf"{_OPEN}(?P<key>{_T}|{_DOTTED})\.?{_SHUT}")
+
+_T_NUMBER = re.compile(r"T([0-9]+)[a-z]?\Z")
+_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)[a-z]?\Z", re.DOTALL)
+_GROUP_NUMBER = re.compile(r"([0-9]+)[.):、 ]")
+
+
+def next_t_key(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
+    """`T014` after `T013`; the first one of a file is `T001`."""
+    best, width = 0, 3
+    for key in keys:
+        m = _T_NUMBER.match(key)
+        if m is not None and int(m[1]) >= best:
+            best, width = int(m[1]), max(len(m[1]), 3)
+    return f"T{best + 1:0{width}d}"
+
+
+def next_number(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
+    """`2.4` after `2.3`; the group's own number leads where no task of it has a key yet."""
+    taken = set(keys)
+    m = _LAST_NUMBER.match(near[-1]) if near else None
+    if m is not None:
+        prefix, number = m[1], int(m[2])
+    else:
+        lead = _GROUP_NUMBER.match(group) if group else None
+        prefix, number = (f"{lead[1]}." if lead else "", 0)
+        if not lead:
+            tops = [int(k) for k in keys if k.isdecimal()]
+            number = max(tops, default=0)
+    while f"{prefix}{number + 1}" in taken:
+        number += 1
+    return f"{prefix}{number + 1}"
+
+
+def next_t_or_number(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
+    """Go on in the file's own style; a file without keys starts with T-keys."""
+    style = near[-1] if near else keys[-1] if keys else "T"
+    return (next_t_key if style.startswith("T") else next_number)(keys, near, group)
+
+
+def no_key(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
+    """The files of this dialect have no keys, unless this one already has T-keys."""
+    return next_t_key(keys, near, group) if keys else ""
+
+
+def plain_line(key: str, title: str, depends_on: Sequence[str]) -> str:
+    """`T014 words (depends on T012)`"""
+    after = f" (depends on {', '.join(depends_on)})" if depends_on else ""
+    return f"{key} {title}{after}" if key else f"{title}{after}"
+
+
+def kiro_line(key: str, title: str, depends_on: Sequence[str]) -> str:
+    """`3. words` for a whole number, `3.1 words` for a part."""
+    lead = f"{key}. " if key.isdecimal() else f"{key} " if key else ""
+    after = f" _Depends: {', '.join(depends_on)}_" if depends_on else ""
+    return f"{lead}{title}{after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    name: str
+    patterns: tuple[str, ...]  # relative to the worktree root; `*` is one path component
+    key: re.Pattern[str]
+    started: str = ""  # marks that mean "someone is at work on it"
+    done_mark: str = "x"
+    start_mark: str | None = None
+    whole_file: bool = True  # else there is one task section, found by its title
+    nested_keys: bool = False  # a nested box with a key is a task of its own
+    optional_star: bool = False  # `[ ]*` is a box
+    keyed_only: bool = False  # once a file has keys, boxes without one are no tasks
+    wants_keys: bool = False  # a file without keys is worth a remark
+    has_metadata: bool = False
+    section: str = "## Tasks"  # the heading to create where a file has no task section
+    next_key: Callable[[Sequence[str], Sequence[str], str | None], str] = no_key
+    new_line: Callable[[str, str, Sequence[str]], str] = plain_line
+    done: str = "xX"

@@ -1,0 +1,392 @@
+"""Files below a root: read, replace without losing anybody's save, create, discover.
+
+Every path is walked component by component without following symlinks.  `replace` swaps two
+names atomically where the system can, and looks at what it displaced: an editor's save that
+came in between is put back.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from ..errors import (
+    CannotRead,
+    CannotWrite,
+    CraftkitError,
+    FileChanged,
+    UnsafePath,
+    UsageProblem,
+)
+from ._exchange import exchange
+from .dialects import DIALECTS
+
+MAX_BYTES = 16 * 1024 * 1024
+_ROUNDS = 100  # an editor that saves faster than this many swaps is not a person
+_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a FIFO must not make us wait
+_DIR_FD = os.open in os.supports_dir_fd and bool(_NOFOLLOW)
+_TEMP = re.compile(r"\.craftkit-([0-9]{1,10})-[0-9a-f]{16}\.tmp\Z")
+_HINTS = {
+    errno.ENOSPC: "free some space on the disk and run the command again",
+    errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
+    errno.EROFS: "the file system is read-only here: run the command outside of the sandbox",
+    errno.EACCES: "check the permissions of the file and of its folder",
+    errno.EPERM: "check the permissions of the file and of its folder",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """An open directory; `fd` is None where the system has no dir_fd."""
+
+    fd: int | None
+    path: str
+
+    def at(self, name: str) -> str:
+        return name if self.fd is not None else os.path.join(self.path, name)
+
+
+def _split(rel: str) -> list[str]:
+    normal = rel.replace("\\", "/") if os.name == "nt" else rel
+    parts = normal.split("/")
+    bad = any(part in ("", ".", "..") or "\0" in part for part in parts)
+    if bad or os.path.isabs(rel) or os.path.splitdrive(rel)[0]:
+        raise UnsafePath("the path leads out of the project", "give a path inside the project", rel)
+    return parts
+
+
+def _unsafe(rel: str, what: str) -> UnsafePath:
+    return UnsafePath(
+        f"{rel} {what}", "use a regular file inside the project, without symlinks", rel
+    )
+
+
+@contextlib.contextmanager
+def _folder(root: str, parts: Sequence[str], rel: str, *, make: bool = False) -> Iterator[_Folder]:
+    """The directory `root/parts`, reached without following a symlink below root."""
+    if not _DIR_FD:
+        yield _Folder(None, _checked_path(root, parts, rel, make))
+        return
+    flags = os.O_RDONLY | os.O_DIRECTORY | _COMMON
+    fd = os.open(root, flags)
+    try:
+        for part in parts:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(part, 0o755, dir_fd=fd)
+            try:
+                deeper = os.open(part, flags | _NOFOLLOW, dir_fd=fd)
+            except OSError as error:
+                if error.errno in (errno.ELOOP, errno.ENOTDIR):
+                    raise _unsafe(rel, "leads through a symlink or a file") from error
+                raise
+            os.close(fd)
+            fd = deeper
+        yield _Folder(fd, os.path.join(root, *parts))
+    finally:
+        os.close(fd)
+
+
+def _checked_path(root: str, parts: Sequence[str], rel: str, make: bool) -> str:
+    path = root
+    for part in parts:
+        path = os.path.join(path, part)
+        if make:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(path, 0o755)
+        if not stat.S_ISDIR(os.lstat(path).st_mode):
+            raise _unsafe(rel, "leads through a symlink or a file")
+    return path
+
+
+def _read_at(folder: _Folder, name: str, rel: str) -> tuple[bytes, os.stat_result]:
+    try:
+        if not _NOFOLLOW and stat.S_ISLNK(os.lstat(folder.at(name)).st_mode):
+            raise _unsafe(rel, "is a symlink")
+        flags = os.O_RDONLY | _NOFOLLOW | _NONBLOCK | _COMMON
+        fd = os.open(folder.at(name), flags, dir_fd=folder.fd)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
+            raise _unsafe(rel, "is a symlink or no regular file") from error
+        raise
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode):
+            raise _unsafe(rel, "is not a regular file")
+        chunks: list[bytes] = []
+        left = MAX_BYTES + 1
+        while left > 0 and (chunk := os.read(fd, min(left, 1 << 20))):
+            chunks.append(chunk)
+            left -= len(chunk)
+    finally:
+        os.close(fd)
+    if left <= 0:
+        raise CannotRead(
+            f"{rel} is larger than {MAX_BYTES >> 20} MB", "split it into several specs", rel
+        )
+    return b"".join(chunks), info
+
+
+def read(root: str, rel: str) -> bytes:
+    """The bytes of a regular file below `root`."""
+    parts = _split(rel)
+    try:
+        with _folder(root, parts[:-1], rel) as folder:
+            return _read_at(folder, parts[-1], rel)[0]
+    except OSError as error:
+        raise _cannot_read(rel, error) from error
+
+
+def _cannot_read(rel: str, error: OSError) -> CannotRead:
+    if error.errno == errno.ENOENT:
+        return CannotRead(f"{rel} does not exist", "`craftkit spec list` shows the specs", rel)
+    return CannotRead(
+        f"{rel} cannot be read: {error.strerror}", "check the permissions of the file", rel
+    )
+
+
+def _cannot_write(rel: str, error: OSError) -> CraftkitError:
+    if error.errno == errno.ENOENT:
+        return FileChanged(f"{rel} is gone", "look at the file, then run the command again", rel)
+    hint = _HINTS.get(error.errno or 0, "run the command again; nothing was changed")
+    return CannotWrite(f"{rel} cannot be written: {error.strerror}", hint, rel)
+
+
+def digest_of(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def replace(root: str, rel: str, expected: str, new: bytes) -> None:
+    """Put `new` in the place of the bytes whose sha256 is `expected`, or change nothing."""
+    parts = _split(rel)
+    name = parts[-1]
+    try:
+        with _folder(root, parts[:-1], rel) as folder:
+            old, info = _read_at(folder, name, rel)
+            if digest_of(old) != expected:
+                raise _changed(rel)
+            if info.st_nlink > 1:
+                raise _unsafe(rel, "has more than one hard link")
+            if old == new:
+                return
+            temp = _write_temp(folder, new, info)
+            keep = False
+            try:
+                keep = _swap(folder, temp, name, rel, expected, new)
+            finally:
+                if not keep:
+                    _discard(folder, temp)
+            _sync_folder(folder)
+    except OSError as error:
+        raise _cannot_write(rel, error) from error
+
+
+def _changed(rel: str) -> FileChanged:
+    return FileChanged(
+        f"{rel} was changed by something else", "look at the file, then run the command again", rel
+    )
+
+
+def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int) -> str:
+    """A new file beside the target, complete and on disk; its name."""
+    name = f".craftkit-{os.getpid()}-{os.urandom(8).hex()}.tmp"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _COMMON
+    fd = os.open(folder.at(name), flags, 0o600, dir_fd=folder.fd)
+    try:
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(fd, view) :]
+            _dress(fd, like)
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+    except BaseException:
+        _discard(folder, name)
+        raise
+    return name
+
+
+def _dress(fd: int, like: os.stat_result | int) -> None:
+    """Give the file the owner (as far as allowed) and the mode of the one it replaces."""
+    if isinstance(like, int):
+        mode = like
+    else:
+        mode = stat.S_IMODE(like.st_mode)
+        if hasattr(os, "fchown"):
+            mine = os.fstat(fd)
+            if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+                with contextlib.suppress(OSError):
+                    os.fchown(fd, like.st_uid, like.st_gid)
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, mode)
+
+
+def _discard(folder: _Folder, name: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(folder.at(name), dir_fd=folder.fd)
+
+
+def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: bytes) -> bool:
+    """Exchange the two names; True when `temp` must stay, for it holds somebody's save."""
+    try:
+        exchanged = exchange(folder.fd, temp, name)
+    except FileNotFoundError as error:
+        raise _changed(rel) from error
+    if not exchanged:
+        current, _ = _read_at(folder, name, rel)
+        if digest_of(current) != expected:
+            raise _changed(rel)
+        os.replace(folder.at(temp), folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+        return True  # the name is gone; there is nothing to discard
+    displaced = _displaced(folder, temp, rel)
+    if displaced is not None and digest_of(displaced) == expected:
+        return False
+    # Somebody saved in between.  Put that save back; what comes out must be what went in last,
+    # else there was yet another save, which is newer.
+    put: bytes | None = new
+    for _ in range(_ROUNDS):
+        try:
+            if not exchange(folder.fd, temp, name):
+                return True
+        except FileNotFoundError as error:
+            if displaced is not None:  # the target was removed: give it its last content back
+                _restore(folder, temp, name)
+            raise _changed(rel) from error
+        back = _displaced(folder, temp, rel)
+        if back is not None and back == put:
+            raise _changed(rel)
+        put, displaced = displaced, back
+    return True
+
+
+def _restore(folder: _Folder, temp: str, name: str) -> None:
+    with contextlib.suppress(OSError):
+        os.link(
+            folder.at(temp),
+            folder.at(name),
+            src_dir_fd=folder.fd,
+            dst_dir_fd=folder.fd,
+            follow_symlinks=False,
+        )
+
+
+def _displaced(folder: _Folder, temp: str, rel: str) -> bytes | None:
+    """What the exchange brought out; None for something that is no readable regular file."""
+    try:
+        return _read_at(folder, temp, rel)[0]
+    except (OSError, CraftkitError):
+        return None
+
+
+def _sync_folder(folder: _Folder) -> None:
+    if folder.fd is not None:
+        with contextlib.suppress(OSError):  # some file systems cannot sync a directory
+            os.fsync(folder.fd)
+
+
+def create(root: str, rel: str, data: bytes, mode: int = 0o644) -> None:
+    """A new file with all of `data`, or none; missing folders are made."""
+    parts = _split(rel)
+    name = parts[-1]
+    try:
+        with _folder(root, parts[:-1], rel, make=True) as folder:
+            temp = _write_temp(folder, data, mode)
+            try:
+                _place_new(folder, temp, name)
+            finally:
+                _discard(folder, temp)
+            _sync_folder(folder)
+    except FileExistsError as error:
+        raise UsageProblem(f"{rel} exists already", "choose another name", rel) from error
+    except OSError as error:
+        raise _cannot_write(rel, error) from error
+
+
+def _place_new(folder: _Folder, temp: str, name: str) -> None:
+    if os.name == "nt":
+        os.rename(folder.at(temp), folder.at(name))  # refuses an existing target there
+        return
+    try:
+        os.link(folder.at(temp), folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
+            raise
+        # No hard links here: reserve the name, then move the complete file over it.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _COMMON
+        os.close(os.open(folder.at(name), flags, 0o600, dir_fd=folder.fd))
+        os.replace(folder.at(temp), folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+
+
+def sweep(root: str, rel_dir: str) -> int:
+    """Remove temporary files whose process is dead; how many."""
+    parts = _split(rel_dir) if rel_dir not in ("", ".") else []
+    count = 0
+    try:
+        with _folder(root, parts, rel_dir) as folder:
+            names = os.listdir(folder.fd if folder.fd is not None else folder.path)
+            for name in names:
+                m = _TEMP.match(name)
+                if m is not None and not _alive(int(m[1])):
+                    os.unlink(folder.at(name), dir_fd=folder.fd)
+                    count += 1
+    except (OSError, UnsafePath):
+        return count  # tidying up is never worth a failure
+    return count
+
+
+def _alive(pid: int) -> bool:
+    if sys.platform == "win32" or pid <= 0:
+        return True  # there is no harmless way to ask
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def discover(root: str, extra: Sequence[str] = ()) -> list[str]:
+    """Relative paths of all spec files, sorted; symlinks are not followed."""
+    patterns = [p for dialect in DIALECTS.values() for p in dialect.patterns]
+    found: set[str] = set()
+    for pattern in (*patterns, *extra):
+        parts = pattern.replace("\\", "/").split("/")
+        if not any(part in ("", ".", "..") for part in parts):
+            found.update(_expand(root, "", parts))
+    return sorted(path for path in found if not _is_no_spec(path))
+
+
+def _is_no_spec(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    if name.casefold() == "readme.md":
+        return folder.rpartition("/")[2] == "specs"
+    return path.startswith("openspec/changes/archive/")
+
+
+def _expand(root: str, base: str, parts: Sequence[str]) -> Iterator[str]:
+    part, rest = parts[0], parts[1:]
+    try:
+        with os.scandir(os.path.join(root, base) if base else root) as entries:
+            for entry in entries:
+                if not fnmatchcase(entry.name, part) or entry.is_symlink():
+                    continue
+                path = f"{base}/{entry.name}" if base else entry.name
+                if rest:
+                    if entry.is_dir(follow_symlinks=False):
+                        yield from _expand(root, path, rest)
+                elif entry.is_file(follow_symlinks=False) and not _TEMP.match(entry.name):
+                    yield path
+    except OSError:
+        return  # what cannot be listed holds no specs that could be read

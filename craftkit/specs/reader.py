@@ -1,0 +1,363 @@
+"""Turn the bytes of a spec file into a Spec; never raises, linear in the file's size."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..model import Diagnostic, Spec, Task
+from .checks import capped, check_tasks
+from .dialects import DIALECTS, Dialect
+from .meta import CC_KEYS, Meta, bold_fields, front_span, number_of, phase_of, read_meta
+from .scanner import Box, Scan, scan
+from .sections import Section, criteria_boxes, find_section
+from .taskline import Words, depends_in, read_words, text_digest
+
+_PATHS = tuple(
+    (name, re.compile(rf"(?:\A|/){pattern}\Z"))
+    for name, pattern in (
+        ("kiro", r"\.kiro/specs/[^/]+/tasks\.md"),
+        ("openspec", r"openspec/changes/(?:archive/)?[^/]+/tasks\.md"),
+        ("cc-craft-kit", r"\.cc-craft-kit/specs/[^/]+\.md"),
+        ("spec-kit", r"specs/[^/]+/tasks\.md"),
+        ("craftkit", r"specs/[^/]+\.md"),
+    )
+)
+_T_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\] (?:\*\*)?\[?T[0-9]{3}", re.MULTILINE)
+_KIRO_BOX = re.compile(
+    r"^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requirements:)", re.MULTILINE
+)
+_NUMBER_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\] [0-9]+\.[0-9]+", re.MULTILINE)
+_NUMBERED_HEADING = re.compile(r"^##[ \t]+[0-9]+\.", re.MULTILINE)
+_KEY_LINE = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.MULTILINE)
+
+
+def detect(path: str, text: str) -> str:
+    """The dialect of a file: by where it is, else by what it says."""
+    path = path.replace("\\", "/")
+    for name, pattern in _PATHS:
+        if pattern.search(path):
+            return name
+    if path.rpartition("/")[2].lower() == "tasks.md":
+        return _sniff_tasks(text[:200_000])
+    span = front_span(text)
+    if span is not None:
+        keys = set(_KEY_LINE.findall(text[span[0] : span[1]]))
+        return "cc-craft-kit" if keys & CC_KEYS else "craftkit"
+    found = {name for name, _ in bold_fields(text)}
+    return "cc-craft-kit" if found & {"id", "phase"} else "craftkit"
+
+
+def _sniff_tasks(text: str) -> str:
+    if _T_BOX.search(text):
+        return "spec-kit"
+    if _KIRO_BOX.search(text):
+        return "kiro"
+    if _NUMBER_BOX.search(text):
+        return "openspec"
+    return "openspec" if _NUMBERED_HEADING.search(text) else "spec-kit"
+
+
+def parse(
+    data: bytes,
+    path: str,
+    *,
+    dialect: str | None = None,
+    task_sections: Sequence[str] = (),
+    load_yaml: Callable[[str], Any] | None = None,
+) -> Spec:
+    """Read a spec file.  What is wrong with it becomes a diagnostic, never an exception."""
+    path = path.replace("\\", "/")
+    notes: list[Diagnostic] = []
+    text = _decode(data, path, notes)
+    kind = DIALECTS[dialect if dialect in DIALECTS else detect(path, text)]
+    meta = (
+        read_meta(text, path, load_yaml) if kind.has_metadata else Meta({}, "none", _bom(text), 1)
+    )
+    notes += meta.diagnostics
+    found = scan(text, meta.body_at, meta.body_line)
+    for line in found.unclosed:
+        notes.append(
+            Diagnostic(
+                "warning",
+                "unclosed_fence",
+                "this code fence is never closed",
+                "close it; what follows is read again from the next `## ` heading",
+                f"{path}:{line}",
+            )
+        )
+    if found.conflict is not None:
+        notes.append(
+            Diagnostic(
+                "error",
+                "conflict_markers",
+                "the file holds merge conflict markers",
+                "settle the conflict; until then the file is not edited",
+                f"{path}:{found.conflict}",
+            )
+        )
+    tasks, criteria = _read_tasks(text, path, kind, found, task_sections, notes)
+    notes += check_tasks(tasks, path)
+    spec_id, name = _names(kind, meta, found, path, notes)
+    phase, known = phase_of(meta.get("phase"))
+    if not known:
+        notes.append(
+            Diagnostic(
+                "warning",
+                "unknown_phase",
+                "the metadata names a phase that does not exist",
+                "use requirements, design, implementation, review or completed",
+                f"{path}:1",
+            )
+        )
+    return Spec(
+        id=spec_id,
+        name=name,
+        phase=phase,
+        issue=number_of(meta.get("issue")),
+        branch=meta.get("branch"),
+        pr=meta.get("pr"),
+        path=path,
+        dialect=kind.name,
+        digest=hashlib.sha256(data).hexdigest(),
+        text=text,
+        tasks=tuple(tasks),
+        criteria_done=sum(1 for box in criteria if box.mark in kind.done),
+        criteria_total=len(criteria),
+        diagnostics=capped(notes),
+    )
+
+
+def _bom(text: str) -> int:
+    return 1 if text.startswith("\ufeff") else 0
+
+
+def _decode(data: bytes, path: str, notes: list[Diagnostic]) -> str:
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        text = data.decode("utf-8", "surrogateescape")
+        line = data.count(b"\n", 0, error.start) + 1
+        notes.append(
+            Diagnostic("warning", "not_utf8", "not valid UTF-8", "save as UTF-8", f"{path}:{line}")
+        )
+    if "\0" in text:
+        line = text.count("\n", 0, text.index("\0")) + 1
+        notes.append(
+            Diagnostic("warning", "nul_bytes", "NUL bytes in a text file", "", f"{path}:{line}")
+        )
+    return text
+
+
+def _names(
+    kind: Dialect, meta: Meta, found: Scan, path: str, notes: list[Diagnostic]
+) -> tuple[str, str]:
+    parts = [part for part in path.split("/") if part]
+    last = parts[-1] if parts else ""
+    stem = last[:-3] if last.lower().endswith(".md") and len(last) > 3 else last
+    if kind.has_metadata:
+        spec_id = meta.get("id")
+        if spec_id is None:
+            spec_id = stem or "spec"
+            if kind.name == "craftkit":
+                notes.append(
+                    Diagnostic(
+                        "warning",
+                        "missing_id",
+                        "the metadata has no `id`",
+                        f"add `id: {spec_id}`, or the spec changes its identity when renamed",
+                        f"{path}:1",
+                    )
+                )
+    else:
+        spec_id = parts[-2] if len(parts) > 1 else stem or "spec"
+    name = meta.get("name")
+    if name is None:
+        title = next((h.title for h in found.headings if h.level == 1 and h.title), None)
+        name = " ".join(title.split()) if title else spec_id
+    return spec_id, name
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A box that is a task, before it is known what identifies it."""
+
+    box: Box
+    words: Words
+    group: str | None
+    parent: int  # index of the task that it is a part of
+    more: tuple[str, ...]  # dependencies named in its sub-bullets
+
+
+def _read_tasks(
+    text: str,
+    path: str,
+    kind: Dialect,
+    found: Scan,
+    titles: Sequence[str],
+    notes: list[Diagnostic],
+) -> tuple[list[Task], list[Box]]:
+    section, others = find_section(found, len(text), kind, titles)
+    for other in others:
+        line = found.headings[other.heading].line
+        notes.append(
+            Diagnostic(
+                "warning",
+                "several_task_sections",
+                "another section with boxes also looks like a task list",
+                "only one section is read; rename this heading",
+                f"{path}:{line}",
+            )
+        )
+    if section is None:
+        notes.append(
+            Diagnostic(
+                "warning",
+                "no_task_section",
+                "no heading names a task list",
+                f"add a `{kind.section}` heading",
+                path,
+            )
+        )
+        return [], list(found.boxes)
+    lines, steps, criteria = _sort_boxes(text, kind, found, section)
+    if not lines:
+        notes.append(Diagnostic("info", "no_tasks", "the task section holds no tasks", "", path))
+    elif kind.wants_keys and not any(entry.words.key for entry in lines):
+        notes.append(Diagnostic("info", "no_keys", "no task has a key", "", path))
+    for entry in lines:
+        mark = entry.box.mark
+        if mark not in " \t" and mark not in kind.done and mark not in kind.started:
+            notes.append(
+                Diagnostic(
+                    "warning",
+                    "unknown_mark",
+                    f"`[{mark if mark.isprintable() else '?'}]` means nothing in this dialect",
+                    "use `[ ]` or `[x]`",
+                    f"{path}:{entry.box.line}",
+                )
+            )
+    return _identify(kind, lines, steps), criteria
+
+
+def _sort_boxes(
+    text: str, kind: Dialect, found: Scan, section: Section
+) -> tuple[list[_Line], list[list[int]], list[Box]]:
+    """Tell tasks, steps and criteria apart; steps are counted per task as [done, total]."""
+    boxes = found.boxes
+    outside = criteria_boxes(found, len(text)) if kind.whole_file else set()
+    inside = range(section.first, section.last)
+    words = {
+        i: read_words(text[boxes[i].body_at : boxes[i].end], kind)
+        for i in inside
+        if i not in outside and (kind.optional_star or not boxes[i].starred)
+    }
+    keyed = kind.keyed_only and any(w.key for w in words.values())
+    groups = _groups(found, section)
+    owner: dict[int, int] = {}  # box index -> index of the task that it is or belongs to
+    lines: list[_Line] = []
+    steps: list[list[int]] = []
+    criteria: list[Box] = []
+    for i, box in enumerate(boxes):
+        if box.starred and not kind.optional_star:
+            continue  # `[ ]*` is no box elsewhere
+        said = words.get(i)
+        if said is None:
+            criteria.append(box)
+            continue
+        above = owner.get(box.parent, -1)
+        if above >= 0 and not (kind.nested_keys and said.key is not None):
+            owner[i] = above
+            steps[above][0] += box.mark in kind.done
+            steps[above][1] += 1
+        elif keyed and said.key is None:
+            criteria.append(box)
+        else:
+            owner[i] = len(lines)
+            more = _sub_depends(text, found, i, section.end)
+            lines.append(_Line(box, said, groups(box.at), above, more))
+            steps.append([0, 0])
+    return lines, steps, criteria
+
+
+def _groups(found: Scan, section: Section) -> Callable[[int], str | None]:
+    """A function that names the nearest heading above; to be asked in file order."""
+    if section.heading < 0:
+        headings = [h for h in found.headings if h.level > 1]
+    else:
+        headings = [h for h in found.headings[section.heading + 1 :] if h.at < section.end]
+    reached = 0
+
+    def group(at: int) -> str | None:
+        nonlocal reached
+        while reached < len(headings) and headings[reached].at < at:
+            reached += 1
+        return (" ".join(headings[reached - 1].title.split()) or None) if reached else None
+
+    return group
+
+
+def _sub_depends(text: str, found: Scan, i: int, end: int) -> tuple[str, ...]:
+    """Dependencies in the indented lines below a task, up to the next box."""
+    box = found.boxes[i]
+    stop = found.boxes[i + 1].at if i + 1 < len(found.boxes) else end
+    at = text.find("_Depends", box.end, stop)
+    if at < 0:
+        return ()
+    keys: list[str] = []
+    for line in text[box.end : stop].split("\n")[1:]:
+        body = line.lstrip(" \t")
+        if body and body != "\r" and body is line:
+            break  # back at the margin: no longer part of the task
+        keys += depends_in(body)
+    return tuple(keys)
+
+
+def _identify(kind: Dialect, lines: Sequence[_Line], steps: Sequence[list[int]]) -> list[Task]:
+    keys = Counter(line.words.key for line in lines)
+    links = Counter(line.words.issue for line in lines)
+    seen: Counter[str] = Counter()
+    tasks: list[Task] = []
+    for i, line in enumerate(lines):
+        box, said = line.box, line.words
+        ref = f"@{i + 1}"
+        if said.issue is not None and links[said.issue] == 1:
+            ref = f"#{said.issue}"
+        if said.key is not None:
+            name, unique = said.key, keys[said.key] == 1
+            ref = name if unique else ref
+        elif said.issue is not None:
+            name, unique = f"#{said.issue}", links[said.issue] == 1
+        else:
+            name, unique = f"~{text_digest(said.title)}", False
+        seen[name] += 1
+        if not unique:
+            name += f"{'.' if name[0] == '~' else '~'}{seen[name]}"
+        tasks.append(
+            Task(
+                id=name,
+                ref=ref,
+                key=said.key,
+                place=i + 1,
+                title=said.title,
+                mark=box.mark,
+                checked=box.mark in kind.done,
+                started=box.mark in kind.started if kind.started else False,
+                optional=box.starred or said.optional,
+                parallel=said.parallel,
+                group=line.group,
+                depends_on=tuple(dict.fromkeys((*said.depends_on, *line.more))),
+                issue=said.issue,
+                line=box.line,
+                mark_at=box.mark_at,
+                link_at=box.body_at + said.link_at,
+                parent=tasks[line.parent].id if line.parent >= 0 else None,
+                steps_done=steps[i][0],
+                steps_total=steps[i][1],
+            )
+        )
+    return tasks

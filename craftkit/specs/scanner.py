@@ -1,0 +1,407 @@
+"""Find the lines of a Markdown file that matter: headings, boxes, fences, conflict markers.
+
+One regular expression starts at every newline and skips prose at C speed; only what it yields
+is looked at in Python.  List nesting follows CommonMark's content offsets.  Known deviations,
+all on the side of not losing a task: an ordered item may interrupt a paragraph whatever its
+number, raw HTML blocks other than comments hide nothing, and a fence that never closes ends at
+the next column-0 `## ` heading.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
+
+_MARKER = r"(?:[-*+]|[0-9]{1,9}+[.)])"
+
+# The leading literal newline lets the regex engine search with memchr.
+_LINE = re.compile(
+    r"\n(?P<indent>[ \t]*+)(?:"
+    rf"(?P<box>(?:{_MARKER}[ \t]++)++\[(?P<mark>[^\n\r\[\]])\]\*?+(?=[ \t]))"
+    rf"|(?P<fence>(?:{_MARKER}[ \t]++)*+(?:`{{3,}}+|~{{3,}}+))"
+    r"|(?P<hash>\#{1,6}+)(?=[ \t\r\n]|\Z)"
+    r"|(?P<comment><!--)"
+    r"|(?P<conflict><<<<<<<[ ]|>>>>>>>[ ])"
+    r")"
+)
+_ITEM = re.compile(rf"({_MARKER})([ \t]++|(?=[\r\n]|\Z))")
+_BARE_FENCE = re.compile(r"\n {0,3}(`{3,}+|~{3,}+)[ \t]*+\r?(?=\n|\Z)")
+_RESYNC = re.compile(r"\n##[ \t]")
+_CONFLICT = re.compile(r"\n(<<<<<<<|>>>>>>>) ")
+_RULE = re.compile(r"(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\r?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    level: int
+    title: str
+    at: int  # index of the line's first character in the text
+    end: int  # index of its newline, or the text's end
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A list item that begins with `[ ]`; `parent` is the index of the box that encloses it."""
+
+    at: int
+    end: int
+    line: int
+    indent: int
+    mark: str
+    mark_at: int
+    body_at: int  # where the words begin
+    starred: bool  # `[ ]*`
+    parent: int  # -1: none
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    headings: tuple[Heading, ...]
+    boxes: tuple[Box, ...]
+    unclosed: tuple[int, ...]  # lines of fences that never close
+    conflict: int | None  # line of the first conflict marker, when both kinds are there
+
+
+@dataclass(slots=True)
+class _State:
+    src: str
+    shift: int  # src index + shift = text index
+    line: int = 0
+    counted: int = 0
+    gap: int = 0  # what lies between here and the next event has not been looked at
+    lazy: bool = False  # the line before may be a paragraph that takes lazy continuations
+    content: list[int] = field(default_factory=list)  # content offsets of the open list items
+    nearest: list[int] = field(default_factory=list)  # the box that each one is or is inside of
+    headings: list[Heading] = field(default_factory=list)
+    boxes: list[Box] = field(default_factory=list)
+    unclosed: list[int] = field(default_factory=list)
+    ours: int | None = None
+    theirs: int | None = None
+    fences: _Fences | None = None
+
+
+@dataclass(slots=True)
+class _Fences:
+    """Every line that could close a fence, with the longest one that is still to come."""
+
+    at: list[int]
+    char: list[str]
+    size: list[int]
+    longest: dict[str, list[int]]
+
+
+def scan(text: str, start: int = 0, line: int = 1) -> Scan:
+    """Scan `text` from index `start`, which must be the start of line number `line`."""
+    src = "\n" + text[start:]
+    st = _State(src, start - 1, line=line - 1)
+    pos = 0
+    search = _LINE.search
+    while (m := search(src, pos)) is not None:
+        kind = m.lastgroup
+        if kind == "box":
+            pos = _on_box(st, m)
+        elif kind == "hash":
+            pos = _on_heading(st, m)
+        elif kind == "fence":
+            pos = _on_fence(st, m)
+        elif kind == "comment":
+            pos = _on_comment(st, m)
+        else:
+            pos = _on_conflict(st, m)
+    both = st.ours is not None and st.theirs is not None
+    return Scan(tuple(st.headings), tuple(st.boxes), tuple(st.unclosed), st.ours if both else None)
+
+
+def width_of(blanks: str, col: int = 0) -> int:
+    """The column after `blanks`, which begin at column `col` (tab stops every 4)."""
+    if "\t" not in blanks:
+        return col + len(blanks)
+    for c in blanks:
+        col += 4 - col % 4 if c == "\t" else 1
+    return col
+
+
+def _line_end(src: str, at: int) -> int:
+    end = src.find("\n", at)
+    return len(src) if end < 0 else end
+
+
+def _line_no(st: _State, newline: int) -> int:
+    """Number of the line that begins after the newline at index `newline`."""
+    st.line += st.src.count("\n", st.counted, newline + 1)
+    st.counted = newline + 1
+    return st.line
+
+
+def _approach(st: _State, newline: int, col: int) -> None:
+    """Bring the list stack up to date with the lines before an event at column `col`."""
+    if col == 0:
+        return  # it closes every list anyway
+    gap, st.gap = st.gap, newline
+    if gap >= newline:
+        return
+    first = True
+    for line in st.src[gap:newline].split("\n"):
+        if first:  # the tail of the last event's own line
+            first = False
+            continue
+        stripped = line.lstrip(" \t")
+        if not stripped or stripped == "\r":
+            st.lazy = False
+            continue
+        _plain_line(st, stripped, width_of(line[: len(line) - len(stripped)]))
+
+
+def _plain_line(st: _State, body: str, col: int) -> None:
+    if st.content and col < st.content[-1]:
+        if _RULE.match(body):
+            _close(st, col)
+            st.lazy = False
+            return
+        if _ITEM.match(body) is None and (not st.lazy or body[0] == ">"):
+            _close(st, col)
+    if _ITEM.match(body) is not None and _RULE.match(body) is None:
+        _open_items(st, body, 0, col)
+    st.lazy = True
+
+
+def _close(st: _State, col: int) -> None:
+    _truncate(st, bisect_right(st.content, col))
+
+
+def _truncate(st: _State, depth: int) -> None:
+    del st.content[depth:], st.nearest[depth:]
+
+
+def _push(st: _State, content: int) -> None:
+    st.nearest.append(st.nearest[-1] if st.nearest else -1)
+    st.content.append(content)
+
+
+def _base(st: _State, col: int) -> int:
+    """How many open items a block at column `col` stays inside of; -1 if it is no block."""
+    depth = bisect_right(st.content, col)
+    if not st.lazy and depth < len(st.content):
+        _truncate(st, depth)  # indented code behind a blank line ends the items as well
+    return depth if col - (st.content[depth - 1] if depth else 0) < 4 else -1
+
+
+def _open_items(st: _State, src: str, pos: int, col: int) -> tuple[int, int] | None:
+    """Push the list items whose markers stand at `pos`; where and at which column they end."""
+    depth = _base(st, col)
+    if depth < 0:
+        return None
+    _truncate(st, depth)
+    while (m := _ITEM.match(src, pos)) is not None:
+        after = col + m.end(1) - pos
+        blanks = m[2]
+        col = width_of(blanks, after)
+        if not blanks or col - after >= 5:  # an empty item, or one that begins with code
+            _push(st, after + 1)
+            return None
+        _push(st, col)
+        pos = m.end()
+    return pos, col
+
+
+def _on_box(st: _State, m: re.Match[str]) -> int:
+    src = st.src
+    col = width_of(m["indent"])
+    end = _line_end(src, m.end())
+    _approach(st, m.start(), col)
+    mark_at = m.start("mark")
+    opened = _open_items(st, src, m.start("box"), col)
+    st.gap, st.lazy = end, True
+    mark = m["mark"]
+    if opened is None or opened[0] != mark_at - 1 or (mark.isalnum() and mark not in "xX"):
+        return end
+    body_at = m.end()
+    while body_at < end and src[body_at] in " \t\r":
+        body_at += 1
+    if body_at == end:
+        return end  # a box without words is no task
+    parent = st.nearest[-1]
+    st.nearest[-1] = len(st.boxes)
+    shift = st.shift
+    st.boxes.append(
+        Box(
+            at=m.start() + 1 + shift,
+            end=end + shift,
+            line=_line_no(st, m.start()),
+            indent=col,
+            mark=mark,
+            mark_at=mark_at + shift,
+            body_at=body_at + shift,
+            starred=src[m.end() - 1] == "*",
+            parent=parent,
+        )
+    )
+    return end
+
+
+def _on_heading(st: _State, m: re.Match[str]) -> int:
+    src = st.src
+    col = width_of(m["indent"])
+    end = _line_end(src, m.end())
+    _approach(st, m.start(), col)
+    depth = _base(st, col)
+    st.gap = end
+    if depth < 0:
+        return end
+    _truncate(st, depth)
+    st.lazy = False
+    if depth == 0:
+        title = src[m.end() : end].strip()
+        bare = title.rstrip("#")
+        if bare != title and (not bare or bare[-1] in " \t"):
+            title = bare.rstrip()
+        st.headings.append(
+            Heading(
+                len(m["hash"]),
+                title,
+                m.start() + 1 + st.shift,
+                end + st.shift,
+                _line_no(st, m.start()),
+            )
+        )
+    return end
+
+
+def _on_fence(st: _State, m: re.Match[str]) -> int:
+    src = st.src
+    col = width_of(m["indent"])
+    end = _line_end(src, m.end())
+    _approach(st, m.start(), col)
+    run = m["fence"]
+    char = run[-1]
+    size = len(run) - len(run.rstrip(char))
+    st.gap = end
+    if size != len(run):
+        opened = _open_items(st, src, m.start("fence"), col)
+        st.lazy = True
+        if opened is None or opened[0] != m.end() - size:
+            return end
+        depth = len(st.content)
+    else:
+        depth = _base(st, col)
+        st.lazy = True
+    if depth < 0 or (char == "`" and src.find("`", m.end(), end) >= 0):
+        if size == len(run) and depth == 0:
+            _truncate(st, 0)  # inline code at the margin
+        return end
+    _truncate(st, depth)
+    st.lazy = False
+    if depth:
+        st.gap = _fence_in_item(st, m.start(), end, char, size)
+    else:
+        st.gap = _fence_at_root(st, m.start(), end, char, size)
+    return st.gap
+
+
+def _fence_in_item(st: _State, newline: int, end: int, char: str, size: int) -> int:
+    """End of a fence inside a list item: its closing line, or where the item ends."""
+    src = st.src
+    content = st.content[-1]
+    while end < len(src):
+        nxt = _line_end(src, end + 1)
+        line = src[end + 1 : nxt]
+        body = line.strip(" \t\r")
+        if body:
+            col = width_of(line[: len(line) - len(line.lstrip(" \t"))])
+            if col < content:
+                st.unclosed.append(_line_no(st, newline))
+                return end
+            if len(body) >= size and col - content < 4 and not body.strip(char):
+                return nxt
+        end = nxt
+    st.unclosed.append(_line_no(st, newline))
+    return end
+
+
+def _fence_at_root(st: _State, newline: int, end: int, char: str, size: int) -> int:
+    src = st.src
+    if st.fences is None:
+        st.fences = _all_fences(src)
+    fences = st.fences
+    i = bisect_left(fences.at, end)
+    if i < len(fences.at) and fences.longest[char][i] >= size:
+        while fences.char[i] != char or fences.size[i] < size:
+            i += 1
+        return _line_end(src, fences.at[i] + 1)
+    st.unclosed.append(_line_no(st, newline))
+    m = _RESYNC.search(src, end)
+    stop = m.start() if m is not None else len(src)
+    for found in _CONFLICT.finditer(src, end, stop):
+        _note_conflict(st, found)
+    return stop
+
+
+def _all_fences(src: str) -> _Fences:
+    at: list[int] = []
+    char: list[str] = []
+    size: list[int] = []
+    for m in _BARE_FENCE.finditer(src):
+        at.append(m.start())
+        char.append(m[1][0])
+        size.append(len(m[1]))
+    longest: dict[str, list[int]] = {}
+    for c in "`~":
+        best, column = 0, [0] * len(at)
+        for i in range(len(at) - 1, -1, -1):
+            if char[i] == c and size[i] > best:
+                best = size[i]
+            column[i] = best
+        longest[c] = column
+    return _Fences(at, char, size, longest)
+
+
+def _on_comment(st: _State, m: re.Match[str]) -> int:
+    src = st.src
+    col = width_of(m["indent"])
+    _approach(st, m.start(), col)
+    depth = _base(st, col)
+    end = _line_end(src, m.end())
+    st.gap, st.lazy = end, True
+    if depth < 0:
+        return end
+    _truncate(st, depth)
+    st.lazy = False
+    # `<!-->` closes itself, so the search begins inside the opener.
+    close = src.find("-->", m.end() - 2)
+    stop = len(src) if close < 0 else _line_end(src, close)
+    if depth:
+        stop = _dedent(src, end, stop, st.content[-1])
+    st.gap = stop
+    return stop
+
+
+def _dedent(src: str, end: int, stop: int, content: int) -> int:
+    """The newline before the first line in `end..stop` that is left of `content`, else `stop`."""
+    while end < stop:
+        nxt = _line_end(src, end + 1)
+        line = src[end + 1 : nxt]
+        body = line.lstrip(" \t")
+        if body.strip() and width_of(line[: len(line) - len(body)]) < content:
+            return end
+        end = nxt
+    return stop
+
+
+def _on_conflict(st: _State, m: re.Match[str]) -> int:
+    end = _line_end(st.src, m.end())
+    if m["indent"]:
+        return m.end()  # not at the margin: ordinary text, left in the gap
+    _note_conflict(st, m)
+    _truncate(st, 0)
+    st.gap, st.lazy = end, True
+    return end
+
+
+def _note_conflict(st: _State, m: re.Match[str]) -> None:
+    if st.src[m.start() + 1] == "<":
+        if st.ours is None:
+            st.ours = _line_no(st, m.start())
+    elif st.theirs is None:
+        st.theirs = _line_no(st, m.start())

@@ -1,0 +1,1 @@
+"""SQLite state: one connection, explicit transactions, one module per family of tables."""

@@ -1,0 +1,186 @@
+"""Opening the database: modes from birth, pragmas, schema check, short immediate transactions."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
+
+SCHEMA_VERSION = 1
+BUSY_SECONDS = 30.0
+DATABASE = "craftkit.db"
+STATE_IGNORE = "# Everything here is local state, except the configuration.\n*\n!.gitignore\n!config.yaml\n"
+
+_FULL = "free some space and run the command again; nothing was changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open database.
+
+    `durable` is False for the in-memory copy that stands in where the database cannot be
+    written; decisions then go to the spool as well.
+    """
+
+    connection: sqlite3.Connection
+    path: str
+    durable: bool = True
+
+    @contextmanager
+    def write(self) -> Iterator[sqlite3.Connection]:
+        """One BEGIN IMMEDIATE transaction.  Never keep it open across slow work.
+
+        Raises DatabaseUnwritable (no space, read-only) or DatabaseUnusable (damaged file).
+        """
+        connection = self.connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    def row(self, sql: str, *parameters: Any) -> sqlite3.Row | None:
+        found = self.rows(sql, *parameters)
+        return found[0] if found else None
+
+    def value(self, sql: str, *parameters: Any) -> Any:
+        found = self.row(sql, *parameters)
+        return found[0] if found is not None else None
+
+
+def translate(error: sqlite3.Error, path: str) -> Exception:
+    """The craftkit error that says what this sqlite3 error means for a user."""
+    text = str(error)
+    if "full" in text:
+        return DatabaseUnwritable(f"The disk is full, so {path} cannot be written.", _FULL)
+    if "readonly" in text or "unable to open" in text or "disk I/O" in text:
+        return DatabaseUnwritable(
+            f"The database {path} cannot be written ({text}).",
+            "check the permissions of .craftkit, then run `craftkit doctor`",
+        )
+    if "locked" in text or "busy" in text:
+        return DatabaseUnwritable(
+            f"The database {path} stayed locked for {BUSY_SECONDS:.0f} s.",
+            "another craftkit may be stuck: see `craftkit doctor`",
+        )
+    if isinstance(error, sqlite3.IntegrityError):
+        return error
+    return DatabaseUnusable(
+        f"The database {path} is damaged or is not a craftkit database ({text}).",
+        "run `craftkit doctor --fix`: it sets the file aside and rebuilds it from the spec files",
+    )
+
+
+def open_store(state_dir: str) -> Store:
+    """Open (or create) the database of `state_dir`.
+
+    Raises DatabaseNewer, DatabaseUnusable or DatabaseUnwritable.
+    """
+    path = os.path.join(state_dir, DATABASE)
+    try:
+        prepare_state_dir(state_dir)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+    except OSError as error:
+        raise DatabaseUnwritable(
+            f"The database {path} cannot be written ({error.strerror}).",
+            "check the permissions of .craftkit, then run `craftkit doctor`",
+        ) from error
+    try:
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        _prepare(connection)
+        _bring_up_to_date(connection, path)
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
+    return Store(connection, path)
+
+
+def prepare_state_dir(state_dir: str) -> None:
+    """Make the state directory (0700) with a .gitignore of its own, if either is missing."""
+    if not os.path.isdir(state_dir):
+        os.makedirs(state_dir, mode=0o700, exist_ok=True)
+    ignore = os.path.join(state_dir, ".gitignore")
+    if not os.path.exists(ignore):
+        descriptor = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.write(descriptor, STATE_IGNORE.encode())
+        finally:
+            os.close(descriptor)
+
+
+def open_copy(state_dir: str) -> Store:
+    """An in-memory stand-in for a database that cannot be written, filled from it if readable."""
+    path = os.path.join(state_dir, DATABASE)
+    memory = sqlite3.connect(":memory:", isolation_level=None)
+    memory.row_factory = sqlite3.Row
+    for mode in ("mode=ro", "immutable=1"):
+        try:
+            source = sqlite3.connect(f"file:{_uri_path(path)}?{mode}", uri=True, timeout=1)
+            try:
+                source.backup(memory)
+            finally:
+                source.close()
+            break
+        except sqlite3.Error:
+            continue
+    _bring_up_to_date(memory, path)
+    return Store(memory, path, durable=False)
+
+
+def _uri_path(path: str) -> str:
+    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
+    """Durable by default: exit 0 has to imply that the commit reached the disk."""
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _enable_wal(connection)
+
+
+def _enable_wal(connection: sqlite3.Connection) -> None:
+    # Switching the journal mode does not wait for the busy timeout when several first runs race.
+    for attempt in range(50):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or attempt == 49:
+                raise
+            import time
+
+            time.sleep(0.02)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version == SCHEMA_VERSION:
+        return
+    if version > SCHEMA_VERSION:
+        raise DatabaseNewer(
+            f"{path} was written by a newer craftkit (schema {version}, this one knows "
+            f"{SCHEMA_VERSION}).",
+            "upgrade: `pip install -U craftkit`",
+        )
+    from craftkit.store.schema import migrate
+
+    migrate(connection)
+    connection.row_factory = sqlite3.Row

@@ -1,0 +1,122 @@
+"""The tables, as sqlite-utils migrations; imported only when a database is new or old.
+
+`PRAGMA user_version` names the schema, so that a current database is recognised without loading
+sqlite-utils.  A migration is one function; it is applied in one transaction with the row that
+records it, so that a crash inside leaves the old schema.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sqlite_utils import Database, Migrations
+
+from craftkit.store.db import SCHEMA_VERSION
+
+migrations = Migrations("craftkit")
+
+TABLES = (
+    """create table specs (
+        id text primary key, path text not null, dialect text not null, name text not null,
+        phase text, issue integer, branch text, created_at text not null, updated_at text not null
+    ) strict""",
+    """create table views (
+        worktree text not null, path text not null, spec_id text not null, digest text not null,
+        done integer not null, total integer not null, seen_at text not null,
+        primary key (worktree, path)
+    ) strict""",
+    # base_done is what craftkit last settled; null until the task is first seen.
+    """create table tasks (
+        spec_id text not null references specs(id) on delete cascade,
+        task_id text not null, key text, title text not null, issue integer,
+        base_done integer check (base_done in (0, 1)),
+        dropped integer not null default 0 check (dropped in (0, 1)),
+        updated_at text not null,
+        primary key (spec_id, task_id)
+    ) strict""",
+    """create table claims (
+        spec_id text not null, task_id text not null, session text not null, agent text not null,
+        worktree text not null, branch text, head text, actor text not null,
+        started_at text not null,
+        primary key (spec_id, task_id)
+    ) strict""",
+    """create table sessions (
+        id text not null, worktree text not null, agent text not null, actor text not null,
+        started_at text not null, seen_at text not null, ended_at text, end_reason text,
+        primary key (id, worktree)
+    ) strict""",
+    """create table workflow_state (
+        worktree text not null, session text not null, spec_id text not null,
+        task_id text, task_key text, task_number integer, task_title text,
+        next_action text not null check (next_action in ('start', 'done', 'none')),
+        agent text not null, branch text, head text, note text,
+        version integer not null, saved_at text not null,
+        primary key (worktree, session)
+    ) strict""",
+    """create table intents (
+        id text primary key,
+        kind text not null check (kind in ('start', 'done', 'reopen', 'drop')),
+        spec_id text not null, task_id text not null, source text not null,
+        payload text not null, worktree text not null, path text not null, session text not null,
+        state text not null check (state in ('recorded', 'applied', 'abandoned')),
+        process_id integer, created_at text not null, settled_at text
+    ) strict""",
+    "create index intents_open on intents (state) where state = 'recorded'",
+    """create table outbox (
+        id integer primary key autoincrement, intent_id text not null references intents(id),
+        spec_id text not null, task_id text not null, issue integer not null,
+        action text not null check (action in ('start', 'close', 'reopen', 'drop')),
+        state text not null check (state in ('queued', 'sent', 'unknown', 'delivered', 'dead')),
+        attempts integer not null default 0, error text,
+        created_at text not null, updated_at text not null
+    ) strict""",
+    """create table processes (
+        id integer primary key autoincrement, kind text not null, input text not null,
+        status text not null check (status in ('running', 'completed', 'error', 'interrupted')),
+        current_step text, interrupt_reason text, attempts integer not null,
+        owner text not null, worktree text not null, session text not null,
+        started_at text not null, updated_at text not null, finished_at text
+    ) strict""",
+    "create index processes_open on processes (status) where status <> 'completed'",
+    """create table process_steps (
+        process_id integer not null references processes(id) on delete cascade,
+        position integer not null, name text not null,
+        status text not null
+            check (status in ('pending', 'running', 'success', 'error', 'skipped')),
+        started_at text, completed_at text, result text, error text,
+        retry_count integer not null default 0,
+        primary key (process_id, position)
+    ) strict""",
+    """create table history (
+        seq integer primary key autoincrement, at text not null, event text not null,
+        spec_id text, task_id text, session text not null, agent text not null,
+        actor text not null, branch text, head text, data text not null
+    ) strict""",
+    """create trigger history_no_update before update on history
+        begin select raise(abort, 'history is append-only'); end""",
+    """create trigger history_no_delete before delete on history
+        begin select raise(abort, 'history is append-only'); end""",
+    "create table parsed_yaml (digest text primary key, json text not null) strict",
+)
+
+
+@migrations(name="001_local_loop")
+def local_loop(db: Database) -> None:
+    for statement in TABLES:
+        db.execute(statement)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the schema up to date in one immediate transaction.
+
+    Migrations.apply alone races (several first runs at once fail), hence the lock first.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        database = Database(connection, execute_plugins=False)
+        migrations.apply(database)
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION:d}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
