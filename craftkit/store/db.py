@@ -14,7 +14,9 @@ from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
 SCHEMA_VERSION = 1
 BUSY_SECONDS = 30.0
 DATABASE = "craftkit.db"
-STATE_IGNORE = "# Everything here is local state, except the configuration.\n*\n!.gitignore\n!config.yaml\n"
+STATE_IGNORE = (
+    "# Everything here is local state, except the configuration.\n*\n!.gitignore\n!config.yaml\n"
+)
 
 _FULL = "free some space and run the command again; nothing was changed"
 

@@ -75,9 +75,7 @@ def finish(
     )
 
 
-def take(
-    tx: sqlite3.Connection, process_id: int, seen_owner: str, owner: str, now: str
-) -> bool:
+def take(tx: sqlite3.Connection, process_id: int, seen_owner: str, owner: str, now: str) -> bool:
     """Become the owner of an unfinished process; False when somebody else was faster."""
     cursor = tx.execute(
         "update processes set owner = ?, status = 'running', attempts = attempts + 1,"

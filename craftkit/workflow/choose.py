@@ -1,0 +1,136 @@
+"""Pure decisions: which task a word means, what is ready, what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from craftkit.errors import AmbiguousTask, UnknownTask
+from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One task with what the database knows of it."""
+
+    task: Task
+    state: str
+    ready: bool
+    waits_for: tuple[str, ...]
+    holder: str | None  # session id of the claim
+
+
+def resolve_task(spec: Spec, word: str) -> Task:
+    """The task that `word` names: key, `#issue`, `@place`, or an issue number without a key.
+
+    Raises UnknownTask (with the nearest keys) or AmbiguousTask (with the candidates).
+    """
+    wanted = word.strip()
+    exact = [t for t in spec.tasks if t.ref == wanted]
+    if not exact and wanted.startswith("@") and wanted[1:].isdecimal():
+        exact = [t for t in spec.tasks if t.place == int(wanted[1:])]
+    if not exact:
+        exact = [t for t in spec.tasks if t.key and t.key.casefold() == wanted.casefold()]
+    if not exact and wanted.lstrip("#").isdecimal():
+        exact = [t for t in spec.tasks if t.issue == int(wanted.lstrip("#"))]
+    if len(exact) == 1:
+        return exact[0]
+    if len(exact) > 1:
+        raise AmbiguousTask(
+            f"{wanted} names {len(exact)} tasks of {spec.path}: {_list(exact)}.",
+            f"name one by its place, as in `{exact[0].ref if exact[0].ref != wanted else '@'}`"
+            if exact[0].ref == wanted
+            else f"name one by its place: {' or '.join('@%d' % t.place for t in exact[:4])}",
+        )
+    begins = [t for t in spec.tasks if t.key and t.key.casefold().startswith(wanted.casefold())]
+    if len(begins) > 1:
+        raise AmbiguousTask(
+            f"{wanted} could be any of {len(begins)} tasks of {spec.path}: {_list(begins)}.",
+            "give the whole key",
+        )
+    raise UnknownTask(f"{spec.path} has no task {wanted}.", _near_hint(spec, wanted))
+
+
+def _list(tasks: Sequence[Task]) -> str:
+    shown = ", ".join(f"@{t.place} (line {t.line})" for t in tasks[:5])
+    return shown + (f" and {len(tasks) - 5} more" if len(tasks) > 5 else "")
+
+
+def _near_hint(spec: Spec, wanted: str) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(wanted, [t.ref for t in spec.tasks], n=3, cutoff=0.6)
+    if near:
+        return f"did you mean {' or '.join(near)}? `craftkit task list` shows all"
+    return "`craftkit task list` shows the keys"
+
+
+def views(
+    spec: Spec,
+    *,
+    finished: Iterable[str] = (),
+    dropped: Iterable[str] = (),
+    claims: Mapping[str, str] | None = None,
+) -> list[View]:
+    """Every task with its state: box, then drop, then claim or the file's own mark."""
+    finished, dropped, claims = set(finished), set(dropped), claims or {}
+    states = {
+        task.id: DONE
+        if task.checked or task.id in finished
+        else DROPPED
+        if task.id in dropped
+        else IN_PROGRESS
+        if task.id in claims or task.started
+        else TODO
+        for task in spec.tasks
+    }
+    by_key: dict[str, list[Task]] = {}
+    for task in spec.tasks:
+        if task.key:
+            by_key.setdefault(task.key.casefold(), []).append(task)
+    parts: dict[str, list[Task]] = {}
+    for task in spec.tasks:
+        if task.parent and not task.optional:
+            parts.setdefault(task.parent, []).append(task)
+    result = []
+    for task in spec.tasks:
+        needs = [t for key in task.depends_on for t in by_key.get(key.casefold(), ())]
+        needs += parts.get(task.id, [])
+        waits = tuple(t.ref for t in needs if states[t.id] not in (DONE, DROPPED))
+        state = states[task.id]
+        ready = state == TODO and not waits
+        result.append(View(task, state, ready, waits, claims.get(task.id)))
+    return result
+
+
+def next_ready(rows: Sequence[View]) -> View | None:
+    """The first ready task in file order; optional ones are never offered on their own."""
+    return next((row for row in rows if row.ready and not row.task.optional), None)
+
+
+def parents_finished_by(rows: Sequence[View], task: Task) -> list[Task]:
+    """Numbered parents whose last required part is `task`: they are done with it."""
+    by_id = {row.task.id: row for row in rows}
+    done = {row.task.id for row in rows if row.state in (DONE, DROPPED)} | {task.id}
+    result = []
+    parent = task.parent
+    while parent and parent in by_id and by_id[parent].state != DONE:
+        parts = [r.task for r in rows if r.task.parent == parent and not r.task.optional]
+        if not all(part.id in done for part in parts):
+            break
+        result.append(by_id[parent].task)
+        done.add(parent)
+        parent = by_id[parent].task.parent
+    return result
+
+
+def open_required(rows: Sequence[View]) -> list[View]:
+    return [r for r in rows if r.state in (TODO, IN_PROGRESS) and not r.task.optional]
+
+
+def progress(rows: Sequence[View]) -> dict[str, int]:
+    """Dropped tasks count neither way."""
+    return {
+        "done": sum(1 for r in rows if r.state == DONE),
+        "total": sum(1 for r in rows if r.state != DROPPED),
+    }
