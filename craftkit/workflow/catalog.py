@@ -167,8 +167,17 @@ def observe(context: Context, spec: Spec) -> None:
             " path = excluded.path, dialect = excluded.dialect, name = excluded.name,"
             " phase = coalesce(excluded.phase, specs.phase), issue = excluded.issue,"
             " branch = excluded.branch, updated_at = excluded.updated_at",
-            (spec.id, spec.path, spec.dialect, spec.name, spec.phase, spec.issue, spec.branch)
-            + (now, now),
+            (
+                spec.id,
+                spec.path,
+                spec.dialect,
+                spec.name,
+                spec.phase,
+                spec.issue,
+                spec.branch,
+                now,
+                now,
+            ),
         )
         tx.executemany(
             "insert into tasks (spec_id, task_id, key, title, issue, base_done, updated_at)"

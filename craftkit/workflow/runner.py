@@ -1,0 +1,198 @@
+"""Recorded processes: run the steps of an operation so that a kill at any point loses nothing.
+
+A step has a part that acts outside the database (`do`, repeatable) and a part that writes to it
+(`save`, in the transaction that marks the step as done).  A step marked done never runs again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from craftkit.errors import CraftkitError, UnexpectedStep, UnknownProcess
+from craftkit.store import processes
+from craftkit.workflow import log
+from craftkit.workflow.context import Context
+
+Save = Callable[[sqlite3.Connection, dict[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    name: str
+    do: Callable[[], dict[str, Any]] | None = None
+    save: Save | None = None
+
+
+Builder = Callable[[Context, int, dict[str, Any]], tuple[Step, ...]]
+KINDS: dict[str, Builder] = {}
+
+
+def owner() -> str:
+    """This operating-system process: host, pid and, where known, when it started."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def is_alive(name: str) -> bool:
+    """Whether the owner of a process still runs; another host's owner is taken to be alive."""
+    host, pid, started = name.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OSError):
+        pass
+    return _started(int(pid)) == started
+
+
+def start(
+    context: Context,
+    kind: str,
+    data: dict[str, Any],
+    record: Callable[[sqlite3.Connection, int], None],
+) -> int:
+    """Record the decision and the process in one transaction: from here it cannot be lost."""
+    now = context.now()
+    names = [step.name for step in KINDS[kind](context, 0, data)]
+    with context.store.write() as tx:
+        process_id = processes.create(
+            tx,
+            kind,
+            data,
+            names,
+            owner=owner(),
+            worktree=context.worktree,
+            session=context.session.id,
+            now=now,
+        )
+        record(tx, process_id)
+        processes.begin_step(tx, process_id, 1, names[0], now)
+    return process_id
+
+
+def run(context: Context, process_id: int) -> dict[str, Any]:
+    """Run what is left of a process.  Returns each step's result by name.
+
+    Raises UnknownProcess, UnexpectedStep, or the error of the step that failed; the failure is
+    recorded, and the process can be resumed.
+    """
+    store = context.store
+    row = store.row("select * from processes where id = ?", process_id)
+    if row is None:
+        raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list`")
+    steps = KINDS[row["kind"]](context, process_id, json.loads(row["input"]))
+    recorded = store.rows(
+        "select * from process_steps where process_id = ? order by position", process_id
+    )
+    if [r["name"] for r in recorded] != [s.name for s in steps]:
+        raise UnexpectedStep(
+            f"Process {process_id} ({row['kind']}) was recorded with other steps than this craftkit"
+            " has.",
+            "finish it with the version that began it",
+        )
+    results = {r["name"]: json.loads(r["result"] or "{}") for r in recorded}
+    for position, (step, old) in enumerate(zip(steps, recorded, strict=True), start=1):
+        if old["status"] in ("success", "skipped"):
+            continue
+        results[step.name] = _run_step(context, process_id, position, step, steps)
+    return results
+
+
+def _run_step(
+    context: Context, process_id: int, position: int, step: Step, steps: tuple[Step, ...]
+) -> dict[str, Any]:
+    try:
+        result = step.do() if step.do else {}
+    except BaseException as error:
+        _fail(context, process_id, position, step, error)
+        raise
+    now = context.now()
+    with context.store.write() as tx:
+        if step.save:
+            step.save(tx, result)
+        status = "skipped" if result.get("skipped") else "success"
+        processes.end_step(tx, process_id, position, status, result, now)
+        if position == len(steps):
+            processes.finish(tx, process_id, "completed", now)
+        else:
+            processes.begin_step(tx, process_id, position + 1, steps[position].name, now)
+    log.write(context, "info", step.name, "step done", {"process": process_id})
+    return result
+
+
+def _fail(
+    context: Context, process_id: int, position: int, step: Step, error: BaseException
+) -> None:
+    now = context.now()
+    known = isinstance(error, CraftkitError)
+    facts = {
+        "class": error.kind if isinstance(error, CraftkitError) else "system",
+        "code": error.code if isinstance(error, CraftkitError) else type(error).__name__,
+        "message": error.message if isinstance(error, CraftkitError) else str(error),
+        "hint": error.hint if isinstance(error, CraftkitError) else "",
+        "retryable": error.retryable if isinstance(error, CraftkitError) else known,
+    }
+    reason = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else facts["message"]
+    try:
+        with context.store.write() as tx:
+            processes.fail_step(tx, process_id, position, facts, now)
+            processes.finish(tx, process_id, "interrupted", now, str(reason))
+    except CraftkitError:
+        return  # The row still says "running" with a dead owner: the next command takes it up.
+    finally:
+        log.write(context, "error", step.name, str(reason), {"process": process_id, **facts})
+
+
+def unfinished(context: Context) -> list[sqlite3.Row]:
+    """Processes of this worktree that nobody is running, oldest first."""
+    rows = context.store.rows("select * from processes where status <> 'completed' order by id")
+    mine = [
+        r for r in rows if r["worktree"] == context.worktree or not os.path.isdir(r["worktree"])
+    ]
+    return [r for r in mine if r["status"] != "running" or not is_alive(r["owner"])]
+
+
+def resume(context: Context, row: sqlite3.Row) -> bool:
+    """Take over one unfinished process and run it to its end; False when somebody else has it."""
+    reason = None if row["interrupt_reason"] else "its process was killed"
+    with context.store.write() as tx:
+        if not processes.take(tx, row["id"], row["owner"], owner(), context.now()):
+            return False
+        if reason:
+            tx.execute(
+                "update processes set interrupt_reason = ? where id = ?", (reason, row["id"])
+            )
+    run(context, row["id"])
+    return True
+
+
+def recover(context: Context) -> list[sqlite3.Row]:
+    """Finish what was interrupted here; a failure is a diagnostic, never a stop."""
+    finished = []
+    for row in unfinished(context):
+        try:
+            if resume(context, row):
+                finished.append(row)
+        except CraftkitError as error:
+            context.note(
+                "warning",
+                "process_unfinished",
+                f"Process {row['id']} ({row['kind']}) could not be finished: {error.message}",
+                error.hint or f"`craftkit process resume {row['id']}`",
+            )
+    return finished

@@ -1,0 +1,70 @@
+"""Sessions and their workflow state: who is alive, and where each one stands."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from craftkit.model import Task
+from craftkit.workflow.context import Context, stamp
+
+
+def touch(context: Context, tx: sqlite3.Connection) -> None:
+    """Note that this session is alive."""
+    session, now = context.session, context.now()
+    tx.execute(
+        "insert into sessions (id, worktree, agent, actor, started_at, seen_at)"
+        " values (?, ?, ?, ?, ?, ?) on conflict (id, worktree) do update set"
+        " agent = excluded.agent, seen_at = excluded.seen_at, ended_at = null, end_reason = null",
+        (session.id, session.worktree, session.agent, session.actor, now, now),
+    )
+
+
+def is_live(context: Context, session: str, worktree: str) -> bool:
+    """Seen within `session.live_minutes` and not ended."""
+    cutoff = stamp(context.clock() - 60 * float(context.config["session.live_minutes"]))
+    return bool(
+        context.store.value(
+            "select 1 from sessions where id = ? and worktree = ? and ended_at is null"
+            " and seen_at >= ?",
+            session,
+            worktree,
+            cutoff,
+        )
+    )
+
+
+def save_state(
+    context: Context,
+    tx: sqlite3.Connection,
+    spec_id: str,
+    task: Task | None,
+    next_action: str,
+    note: str | None = None,
+) -> None:
+    session = context.session
+    tx.execute(
+        "insert into workflow_state (worktree, session, spec_id, task_id, task_key, task_number,"
+        " task_title, next_action, agent, branch, head, note, version, saved_at)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)"
+        " on conflict (worktree, session) do update set spec_id = excluded.spec_id,"
+        " task_id = excluded.task_id, task_key = excluded.task_key,"
+        " task_number = excluded.task_number, task_title = excluded.task_title,"
+        " next_action = excluded.next_action, agent = excluded.agent, branch = excluded.branch,"
+        " head = excluded.head, note = excluded.note, version = version + 1,"
+        " saved_at = excluded.saved_at",
+        (
+            session.worktree,
+            session.id,
+            spec_id,
+            task.id if task else None,
+            task.ref if task else None,
+            task.place if task else None,
+            task.title if task else None,
+            next_action,
+            session.agent,
+            session.branch,
+            session.head,
+            note,
+            context.now(),
+        ),
+    )

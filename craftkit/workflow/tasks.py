@@ -1,0 +1,542 @@
+"""Start, finish, re-open, drop and add tasks: decide, record, then change the file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from craftkit.errors import (
+    AnotherTaskInProgress,
+    CraftkitError,
+    FileChanged,
+    NoTaskInProgress,
+    TaskClaimed,
+    UnknownTask,
+    UsageProblem,
+)
+from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
+from craftkit.specs import edit, files
+from craftkit.store import journal, spool
+from craftkit.workflow import catalog, choose, runner, sessions
+from craftkit.workflow.context import Context
+
+EDIT_TRIES = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a task command did: the spec as it is now, the task, and what comes next."""
+
+    spec: Spec
+    task: Task
+    changed: bool
+    applied: bool
+    delivered: bool
+    next: choose.View | None
+    rows: list[choose.View]
+
+
+def task_json(spec: Spec, row: choose.View) -> dict[str, Any]:
+    task = row.task
+    return {
+        "key": task.ref,
+        "number": task.place,
+        "title": task.title,
+        "state": row.state,
+        "checked": task.checked,
+        "group": task.group,
+        "depends_on": list(task.depends_on),
+        "parallel": task.parallel,
+        "optional": task.optional,
+        "issue": task.issue,
+        "path": spec.path,
+        "line": task.line,
+        "ready": row.ready,
+        "waits_for": list(row.waits_for),
+        "holder": row.holder,
+        "steps": {"done": task.steps_done, "total": task.steps_total},
+    }
+
+
+def current(context: Context, spec: Spec, rows: list[choose.View]) -> choose.View | None:
+    """The task that this session has in progress, else the only one this worktree has."""
+    claims = context.store.rows(
+        "select task_id, session from claims where spec_id = ? and worktree = ?"
+        " order by started_at desc",
+        spec.id,
+        context.worktree,
+    )
+    by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
+    mine = [c for c in claims if c["session"] == context.session.id and c["task_id"] in by_id]
+    if mine:
+        return by_id[mine[0]["task_id"]]
+    left = [c for c in claims if c["task_id"] in by_id]
+    return by_id[left[0]["task_id"]] if len(left) == 1 else None
+
+
+def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[Spec, Task]:
+    """The task that a command means.  Raises UnknownTask, AmbiguousTask, NoTaskInProgress…"""
+    try:
+        spec = catalog.choose_spec(context, wanted_spec).spec
+    except UsageProblem as error:
+        if word is None or wanted_spec is not None or error.code != "ambiguous_spec":
+            raise
+        spec = _only_spec_with(context, word)
+    if word is not None:
+        try:
+            return spec, choose.resolve_task(spec, word)
+        except UnknownTask as error:
+            elsewhere = [] if wanted_spec else _specs_with(context, word)
+            if not elsewhere:
+                raise
+            raise UnknownTask(
+                error.message, f"it is in {elsewhere[0].path}: add `--spec {elsewhere[0].id}`"
+            ) from error
+    row = current(context, spec, catalog.task_views(context, spec))
+    if row is None:
+        raise NoTaskInProgress(
+            f"No task of {spec.path} is in progress here.",
+            "name one: `craftkit task list` shows the keys",
+        )
+    return spec, row.task
+
+
+def _specs_with(context: Context, word: str) -> list[Spec]:
+    found = []
+    for spec in catalog.load_all(context):
+        with contextlib.suppress(CraftkitError):
+            choose.resolve_task(spec, word)
+            found.append(spec)
+    return found
+
+
+def _only_spec_with(context: Context, word: str) -> Spec:
+    found = _specs_with(context, word)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UnknownTask(f"No spec of this worktree has a task {word}.", "`craftkit spec list`")
+    from craftkit.errors import AmbiguousTask
+
+    listed = ", ".join(s.path for s in found[:5])
+    raise AmbiguousTask(
+        f"{word} is a task of {len(found)} specs: {listed}.", f"add `--spec {found[0].id}`"
+    )
+
+
+def start(
+    context: Context, wanted_spec: str | None, word: str, *, take_over: bool, switch: bool
+) -> Outcome:
+    """Put a task in progress for this session.  Raises TaskClaimed, AnotherTaskInProgress…"""
+    spec, task = find(context, wanted_spec, word)
+    catalog.refuse_if_blocked(spec)
+    catalog.observe(context, spec)
+    rows = catalog.task_views(context, spec)
+    row = next(r for r in rows if r.task.id == task.id)
+    if row.state == DONE:
+        raise UsageProblem(
+            f"{task.ref} is done already.", f"`craftkit task reopen {task.ref}` opens it again"
+        )
+    _refuse_foreign_claim(context, spec, task, take_over)
+    if row.state == IN_PROGRESS and row.holder == context.session.id:
+        return _outcome(context, spec, task, changed=False, applied=True)
+    busy = context.store.rows(
+        "select task_id from claims where session = ? and worktree = ? and spec_id = ?"
+        " and task_id <> ?",
+        context.session.id,
+        context.worktree,
+        spec.id,
+        task.id,
+    )
+    others = [r.task for r in rows if r.task.id in {b[0] for b in busy} and r.state == IN_PROGRESS]
+    if others and not switch:
+        raise AnotherTaskInProgress(
+            f"{others[0].ref} is still in progress in this session.",
+            f"finish it with `craftkit task done {others[0].ref}`, or set it aside with"
+            f" `craftkit task start {task.ref} --switch`",
+        )
+    if row.waits_for:
+        context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
+    return _carry_out(context, spec, task, "start", "command", set_aside=[t.id for t in others])
+
+
+def _refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
+    claim = context.store.row(
+        "select * from claims where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    if claim is None or claim["session"] == context.session.id or take_over:
+        return
+    if sessions.is_live(context, claim["session"], claim["worktree"]):
+        raise TaskClaimed(
+            f"{task.ref} is held by session {claim['session']} ({claim['agent']}) in"
+            f" {claim['worktree']} since {claim['started_at']}.",
+            f"take another (`craftkit task next`), or `craftkit task start {task.ref} --take-over`",
+        )
+
+
+def finish(context: Context, wanted_spec: str | None, word: str | None) -> Outcome:
+    """Complete a task.  Once this returns, the task ends done whatever happens."""
+    spec, task = find(context, wanted_spec, word)
+    catalog.refuse_if_blocked(spec)
+    catalog.observe(context, spec)
+    return complete(context, spec, task, "command")
+
+
+def complete(context: Context, spec: Spec, task: Task, source: str) -> Outcome:
+    """The one path of every completion, from a command or from a box ticked by hand."""
+    base = context.store.value(
+        "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    claimed = context.store.value(
+        "select 1 from claims where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    if task.checked and base and not claimed:
+        return _outcome(context, spec, task, changed=False, applied=True)
+    rows = catalog.task_views(context, spec)
+    also = [t.id for t in choose.parents_finished_by(rows, task)]
+    return _carry_out(context, spec, task, "done", source, also=also)
+
+
+def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
+    spec, task = find(context, wanted_spec, word)
+    catalog.refuse_if_blocked(spec)
+    catalog.observe(context, spec)
+    row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
+    base = context.store.value(
+        "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    if row.state not in (DONE, DROPPED) and not base:
+        return _outcome(context, spec, task, changed=False, applied=True)
+    return _carry_out(context, spec, task, "reopen", "command")
+
+
+def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> Outcome:
+    spec, task = find(context, wanted_spec, word)
+    catalog.refuse_if_blocked(spec)
+    catalog.observe(context, spec)
+    row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
+    if row.state == DONE:
+        raise UsageProblem(f"{task.ref} is done, so it cannot be dropped.", "re-open it first")
+    if row.state == DROPPED:
+        return _outcome(context, spec, task, changed=False, applied=True)
+    return _carry_out(context, spec, task, "drop", "command", reason=reason)
+
+
+def add(
+    context: Context,
+    wanted_spec: str | None,
+    title: str,
+    group: str | None,
+    depends_on: list[str],
+) -> tuple[Spec, Task]:
+    """Append a task line in the file's own style; return the task as it now reads."""
+    spec = catalog.choose_spec(context, wanted_spec).spec
+    for _ in range(EDIT_TRIES):
+        catalog.refuse_if_blocked(spec)
+        for key in depends_on:
+            choose.resolve_task(spec, key)
+        text, key = edit.add_task(
+            spec,
+            title,
+            group=group,
+            depends_on=depends_on,
+            task_sections=context.config["specs.task_sections"],
+        )
+        try:
+            files.replace(context.worktree, spec.path, spec.digest, edit.encode(text))
+        except FileChanged:
+            spec = catalog.load(context, spec.path)
+            continue
+        old = {t.id for t in spec.tasks}
+        spec = catalog.load(context, spec.path)
+        catalog.observe(context, spec)
+        task = next(t for t in spec.tasks if t.key == key if key) if key else _new(spec, old)
+        with context.store.write() as tx:
+            journal.record(
+                tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
+            )
+        return spec, task
+    raise _never_still(spec.path)
+
+
+def _new(spec: Spec, old: set[str]) -> Task:
+    return next(t for t in spec.tasks if t.id not in old)
+
+
+def _carry_out(
+    context: Context, spec: Spec, task: Task, kind: str, source: str, **extra: Any
+) -> Outcome:
+    data = {
+        "spec": spec.id,
+        "path": spec.path,
+        "tasks": [task.id, *extra.pop("also", [])],
+        "refs": task.ref,
+        "action": kind,
+        "intent": context.ids(),
+        "source": source,
+        **extra,
+    }
+    if not context.store.durable:
+        if kind not in spool.KINDS:
+            raise UsageProblem(
+                f"The database cannot be written here, and `task {kind}` needs it.",
+                "run it where .craftkit is writable",
+            )
+        spool.write(context.worktree, _intent(context, data, task.id, 0))
+    process_id = runner.start(
+        context, f"task {kind}", data, lambda tx, number: _record(context, tx, number, data, task)
+    )
+    applied = True
+    try:
+        runner.run(context, process_id)
+    except CraftkitError as error:
+        # The decision is on disk; the next command carries it out.
+        applied = False
+        context.note(
+            "warning",
+            "recorded_not_applied",
+            f"Recorded, but {spec.path} is not changed yet: {error.message}",
+            error.hint,
+        )
+    if applied:
+        spec = catalog.load(context, spec.path)
+        catalog.observe(context, spec)
+    return _outcome(context, spec, task, changed=True, applied=applied)
+
+
+def _outcome(context: Context, spec: Spec, task: Task, *, changed: bool, applied: bool) -> Outcome:
+    rows = catalog.task_views(context, spec)
+    queued = context.store.value(
+        "select count(*) from outbox where spec_id = ? and task_id = ? and state <> 'delivered'",
+        spec.id,
+        task.id,
+    )
+    return Outcome(spec, task, changed, applied, not queued, choose.next_ready(rows), rows)
+
+
+def _intent(
+    context: Context, data: dict[str, Any], task_id: str, process_id: int
+) -> dict[str, Any]:
+    suffix = "" if task_id == data["tasks"][0] else f"-{data['tasks'].index(task_id)}"
+    return {
+        "id": data["intent"] + suffix,
+        "kind": data["action"],
+        "spec_id": data["spec"],
+        "task_id": task_id,
+        "source": data["source"],
+        "payload": "{}",
+        "worktree": context.worktree,
+        "path": data["path"],
+        "session": context.session.id,
+        "process_id": process_id,
+        "created_at": context.now(),
+    }
+
+
+EVENTS = {
+    "start": "task.started",
+    "done": "task.done",
+    "reopen": "task.reopened",
+    "drop": "task.dropped",
+}
+
+
+def _record(
+    context: Context, tx: sqlite3.Connection, process_id: int, data: dict[str, Any], task: Task
+) -> None:
+    """The transaction after which the decision cannot be lost."""
+    now, action = context.now(), data["action"]
+    for task_id in data["tasks"]:
+        journal.add_intent(tx, _intent(context, data, task_id, process_id))
+        journal.record(
+            tx,
+            now,
+            EVENTS[action],
+            context.session,
+            data["spec"],
+            task_id,
+            source=data["source"],
+            reason=data.get("reason", ""),
+        )
+    if task.issue and context.config["github.repo"]:
+        verb = "close" if action == "done" else action
+        journal.queue(tx, now, data["intent"], data["spec"], task.id, task.issue, verb)
+    sessions.touch(context, tx)
+    if action == "start":
+        for other in data.get("set_aside", []):
+            _release(tx, data["spec"], other)
+        _claim(context, tx, data["spec"], task.id, now)
+        sessions.save_state(context, tx, data["spec"], task, "done")
+        return
+    saved = tx.execute(
+        "select task_id from workflow_state where worktree = ? and session = ?",
+        (context.worktree, context.session.id),
+    ).fetchone()
+    for task_id in data["tasks"]:
+        _release(tx, data["spec"], task_id)
+    if saved is None or saved[0] in (None, *data["tasks"]):
+        sessions.save_state(context, tx, data["spec"], None, "start")
+
+
+def _claim(context: Context, tx: sqlite3.Connection, spec_id: str, task_id: str, now: str) -> None:
+    session = context.session
+    tx.execute(
+        "insert or replace into claims values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            spec_id,
+            task_id,
+            session.id,
+            session.agent,
+            session.worktree,
+            session.branch,
+            session.head,
+            session.actor,
+            now,
+        ),
+    )
+
+
+def _release(tx: sqlite3.Connection, spec_id: str, task_id: str) -> None:
+    tx.execute("delete from claims where spec_id = ? and task_id = ?", (spec_id, task_id))
+
+
+def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[runner.Step, ...]:
+    names = {"done": "tick_box", "start": "mark_box", "reopen": "untick_box"}
+    action = data["action"]
+    settle = runner.Step("settle", save=lambda tx, _: _settle(context, tx, data))
+    if action not in names:
+        return (settle,)
+    return (runner.Step(names[action], do=lambda: _edit(context, data)), settle)
+
+
+for _kind in EVENTS:
+    runner.KINDS[f"task {_kind}"] = _build
+
+
+def _change(action: str, spec: Spec, task: Task) -> str:
+    if action == "done":
+        return spec.text if task.checked else edit.tick(spec, task)
+    if action == "reopen":
+        return edit.untick(spec, task) if task.checked else spec.text
+    return spec.text if task.checked or task.started else edit.start_mark(spec, task)
+
+
+def _edit(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """Flip the boxes.  Repeatable: what is flipped already is left alone."""
+    changed, missing = 0, []
+    with _one_writer(context):
+        files.sweep(context.worktree, os.path.dirname(data["path"]))
+        for task_id in data["tasks"]:
+            for _ in range(EDIT_TRIES):
+                spec = catalog.load(context, data["path"])
+                catalog.refuse_if_blocked(spec)
+                task = next((t for t in spec.tasks if t.id == task_id), None)
+                if task is None:
+                    missing.append(task_id)
+                    break
+                text = _change(data["action"], spec, task)
+                if text == spec.text:
+                    break
+                try:
+                    files.replace(context.worktree, spec.path, spec.digest, edit.encode(text))
+                    changed += 1
+                    break
+                except FileChanged:
+                    continue
+            else:
+                raise _never_still(data["path"])
+    if missing:
+        context.note(
+            "warning",
+            "line_gone",
+            f"{data['path']} has no line for {', '.join(missing)} any more; it is recorded all the"
+            " same.",
+            "`craftkit history` shows it",
+        )
+    return {"changed": changed, "missing": missing}
+
+
+def _never_still(path: str) -> FileChanged:
+    return FileChanged(f"{path} keeps changing under the edit.", "run the command again")
+
+
+@contextlib.contextmanager
+def _one_writer(context: Context) -> Iterator[None]:
+    """Let one craftkit at a time edit spec files; a convenience, not what safety rests on."""
+    try:
+        import fcntl
+
+        descriptor = os.open(
+            os.path.join(context.state_dir, "edit.lock"), os.O_RDWR | os.O_CREAT, 0o600
+        )
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _settle(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:
+    now, action = context.now(), data["action"]
+    if action in ("done", "reopen", "drop"):
+        values = {"done": (1, 0), "reopen": (0, 0), "drop": (0, 1)}[action]
+        tx.executemany(
+            "update tasks set base_done = ?, dropped = ?, updated_at = ?"
+            " where spec_id = ? and task_id = ?",
+            [(*values, now, data["spec"], task_id) for task_id in data["tasks"]],
+        )
+    for number, _ in enumerate(data["tasks"]):
+        suffix = f"-{number}" if number else ""
+        journal.settle_intent(tx, data["intent"] + suffix, "applied", now)
+
+
+def take_in_spool(context: Context) -> int:
+    """Take in the decisions that were written where the database could not be."""
+    from craftkit import repo as git
+
+    taken = 0
+    if not context.store.durable:
+        return 0
+    for path in spool.waiting(context.worktree):
+        intent = spool.read(path)
+        usable = intent is not None and not git.is_tracked(context.repo, path)
+        if not usable or intent is None or not _ingest(context, intent):
+            context.note("warning", "spool_refused", "A spool file was not taken in.", "", path)
+            continue
+        spool.remove(path)
+        taken += 1
+    return taken
+
+
+def _ingest(context: Context, intent: dict[str, Any]) -> bool:
+    if context.store.value("select 1 from intents where id = ?", intent["id"]):
+        return True
+    spec = next((s for s in catalog.load_all(context) if s.id == intent["spec_id"]), None)
+    task = next((t for t in spec.tasks if t.id == intent["task_id"]), None) if spec else None
+    if spec is None or task is None:
+        return False
+    catalog.observe(context, spec)
+    data = {
+        "spec": spec.id,
+        "path": spec.path,
+        "tasks": [task.id],
+        "refs": task.ref,
+        "action": intent["kind"],
+        "intent": intent["id"],
+        "source": "spool",
+    }
+    process_id = runner.start(
+        context,
+        f"task {intent['kind']}",
+        data,
+        lambda tx, number: _record(context, tx, number, data, task),
+    )
+    runner.run(context, process_id)
+    return True
