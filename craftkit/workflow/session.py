@@ -1,0 +1,331 @@
+"""Resume, status and end of a session: compare, repair, and say where the work stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
+from craftkit.model import DONE, DROPPED, Spec
+from craftkit.redact import clean
+from craftkit.store import journal
+from craftkit.workflow import catalog, choose, runner, sessions, tasks
+from craftkit.workflow.context import Context
+
+BRIEF_TOKENS, SHORT_TOKENS = 400, 120
+
+
+@dataclass
+class Standing:
+    """Where the work stands; `data()` is the JSON that other tools rely on."""
+
+    spec: Spec | None
+    phase: str
+    why: str
+    progress: dict[str, int]
+    current: dict[str, Any] | None
+    next_action: str
+    next_command: str
+    remaining: int
+    repaired: list[dict[str, str]] = field(default_factory=list)
+    attention: list[dict[str, str]] = field(default_factory=list)
+    others: list[dict[str, Any]] = field(default_factory=list)
+    outbox: dict[str, int] = field(default_factory=dict)
+    next_title: str = ""
+
+    def data(self) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            "spec": None
+            if spec is None
+            else {
+                "id": spec.id,
+                "name": spec.name,
+                "phase": self.phase,
+                "issue": spec.issue,
+                "path": spec.path,
+                "dialect": spec.dialect,
+                "why": self.why,
+            },
+            "progress": self.progress,
+            "current": self.current,
+            "next_action": self.next_action,
+            "next_command": self.next_command,
+            "repaired": self.repaired,
+            "attention": self.attention,
+            "remaining": self.remaining,
+            "outbox": self.outbox,
+            "specs": self.others,
+        }
+
+
+def tokens(text: str) -> int:
+    """A cautious estimate: four ASCII characters a token, one and a half tokens for any other."""
+    ascii_count = sum(1 for c in text if c < "\x80")
+    return -(-ascii_count // 4) + -(-3 * (len(text) - ascii_count) // 2)
+
+
+def repair(context: Context) -> list[dict[str, str]]:
+    """Finish what was interrupted and take in what was spooled.  Every command begins with it."""
+    notes = []
+    if not context.store.durable:
+        return notes
+    for row in runner.recover(context):
+        notes.append({"code": "process_resumed", "message": f"finished process {row['id']}"})
+    taken = tasks.take_in_spool(context)
+    if taken:
+        notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
+    return notes
+
+
+def resume(context: Context, wanted_spec: str | None) -> Standing:
+    """Re-read the spec, repair what was forgotten, and return where the work stands."""
+    repaired = repair(context)
+    try:
+        chosen = catalog.choose_spec(context, wanted_spec)
+    except (AmbiguousSpec, UnknownSpec) as error:
+        if wanted_spec:
+            raise
+        return _without_spec(context, error, repaired)
+    spec = chosen.spec
+    if spec.blocked_by is None:
+        first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
+        catalog.observe(context, spec)
+        if not first_sight:
+            repaired += _complete_ticked(context, spec)
+            spec = catalog.load(context, spec.path)
+        repaired += _clear_stale(context, spec)
+    with context.store.write() as tx:
+        sessions.touch(context, tx)
+        row = tasks.current(context, spec, catalog.task_views(context, spec))
+        sessions.save_state(
+            context, tx, spec.id, row.task if row else None, "done" if row else "start"
+        )
+        journal.record(tx, context.now(), "session.resumed", context.session, spec.id)
+    return standing(context, catalog.Chosen(spec, chosen.why), repaired)
+
+
+def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """Boxes ticked by hand are completed through the very path of `task done`."""
+    open_before = {
+        row["task_id"]
+        for row in context.store.rows(
+            "select task_id from tasks where spec_id = ? and base_done = 0", spec.id
+        )
+    }
+    notes = []
+    for task in spec.tasks:
+        if task.checked and task.id in open_before:
+            tasks.complete(context, spec, task, "box")
+            notes.append({"code": "box_ticked", "message": f"{task.ref} was ticked: recorded done"})
+    return notes
+
+
+def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """Claims on tasks that are done, or whose line is gone, are cleared."""
+    by_id = {task.id: task for task in spec.tasks}
+    stale = [
+        row["task_id"]
+        for row in context.store.rows(
+            "select task_id from claims where spec_id = ? and worktree = ?",
+            spec.id,
+            context.worktree,
+        )
+        if row["task_id"] not in by_id or by_id[row["task_id"]].checked
+    ]
+    notes = []
+    for task_id in stale:
+        with context.store.write() as tx:
+            tx.execute("delete from claims where spec_id = ? and task_id = ?", (spec.id, task_id))
+        name = by_id[task_id].ref if task_id in by_id else task_id
+        why = "is done" if task_id in by_id else "has no line any more"
+        notes.append({"code": "stale_current", "message": f"{name} {why}: no longer current"})
+    return notes
+
+
+def standing(
+    context: Context, chosen: catalog.Chosen, repaired: list[dict[str, str]] | None = None
+) -> Standing:
+    spec = chosen.spec
+    rows = catalog.task_views(context, spec)
+    now = tasks.current(context, spec, rows)
+    following = choose.next_ready(rows)
+    left = choose.open_required(rows)
+    phase = catalog.phase_of(context, spec)
+    if now is not None:
+        action, command = "done", f"craftkit task done {now.task.ref}"
+    elif following is not None:
+        action, command = "start", f"craftkit task start {following.task.ref}"
+    elif left:
+        action, command = "none", "craftkit task list"
+    else:
+        action, command = "none", _after_last_task(phase, spec)
+    return Standing(
+        spec=spec,
+        phase=phase,
+        why=chosen.why,
+        progress=choose.progress(rows),
+        current=_current_json(context, spec, now) if now else None,
+        next_action=action,
+        next_command=command,
+        remaining=len(left),
+        repaired=repaired or [],
+        attention=attention(context, spec, rows),
+        outbox=journal.outbox_counts(context.store.connection),
+        next_title=clean(following.task.title, 80) if following else "",
+    )
+
+
+def _after_last_task(phase: str, spec: Spec) -> str:
+    edges = {
+        "requirements": "design",
+        "design": "implementation",
+        "implementation": "review",
+        "review": "completed",
+    }
+    return f"craftkit spec phase {edges[phase]} --spec {spec.id}" if phase in edges else ""
+
+
+def _current_json(context: Context, spec: Spec, row: choose.View) -> dict[str, Any]:
+    claim = context.store.row(
+        "select * from claims where spec_id = ? and task_id = ?", spec.id, row.task.id
+    )
+    return {
+        "key": row.task.ref,
+        "number": row.task.place,
+        "title": clean(row.task.title, 120),
+        "issue": row.task.issue,
+        "since": claim["started_at"] if claim else None,
+        "session": claim["session"] if claim else None,
+        "agent": claim["agent"] if claim else None,
+        "branch": claim["branch"] if claim else None,
+    }
+
+
+def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dict[str, str]]:
+    """Differences that only a person settles, each with its commands."""
+    found = []
+    base = {
+        row["task_id"]
+        for row in context.store.rows(
+            "select task_id from tasks where spec_id = ? and base_done = 1", spec.id
+        )
+    }
+    for row in rows:
+        if row.task.id in base and row.state not in (DONE, DROPPED):
+            ref = row.task.ref
+            found.append(
+                {
+                    "code": "box_open_again",
+                    "message": f"{ref} was done, but its box is open here",
+                    "hint": f"`craftkit task done {ref}` or `craftkit task reopen {ref}`",
+                }
+            )
+    for note in spec.diagnostics:
+        if note.severity == "error" or note.code in ("dependency_cycle", "duplicate_key"):
+            hint = note.hint or f"edit {note.target}"
+            found.append({"code": note.code, "message": note.message, "hint": hint})
+    return found
+
+
+def _without_spec(
+    context: Context, error: CraftkitError, repaired: list[dict[str, str]]
+) -> Standing:
+    others = []
+    for spec in catalog.load_all(context):
+        rows = catalog.task_views(context, spec)
+        phase = catalog.phase_of(context, spec)
+        if phase != "completed":
+            others.append(
+                {"id": spec.id, "path": spec.path, "phase": phase}
+                | {"progress": choose.progress(rows)}
+            )
+    left = sum(o["progress"]["total"] - o["progress"]["done"] for o in others)
+    progress = {
+        "done": sum(o["progress"]["done"] for o in others),
+        "total": sum(o["progress"]["total"] for o in others),
+    }
+    command = (
+        f"craftkit session-resume --spec {others[0]['id']}" if others else "craftkit spec list"
+    )
+    return Standing(
+        None, "", error.message, progress, None, "choose", command, left, repaired, [], others
+    )
+
+
+def brief(stand: Standing, limit: int, now: str = "") -> str:
+    """The resume brief within `limit` tokens; totals and the next command always stay."""
+    must, may = _brief_lines(stand)
+    lines = list(must)
+    for line in may:
+        if tokens("\n".join([*lines, line])) <= limit:
+            lines.append(line)
+    text = "\n".join(lines)
+    while tokens(text) > limit and len(text) > 20:
+        text = text[: int(len(text) * 0.9)].rstrip() + "…"
+    return text
+
+
+def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
+    done, total = stand.progress["done"], stand.progress["total"]
+    if stand.spec is None:
+        must = [f"craftkit: {clean(stand.why, 200)}", f"{done}/{total} tasks done in all."]
+        must.append(f"Next: `{stand.next_command}`")
+        may = [
+            f"- {o['id']}: {o['progress']['done']}/{o['progress']['total']}, {o['phase']}"
+            for o in stand.others
+        ]
+        return must, may
+    issue = f", issue #{stand.spec.issue}" if stand.spec.issue else ""
+    must = [
+        f"Spec {clean(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
+        f" {stand.remaining} to go."
+    ]
+    now = stand.current
+    if now:
+        since = f" since {now['since'][:16]}Z" if now["since"] else ""
+        must.append(f"In progress: {now['key']} {clean(now['title'], 80)}{since}.")
+    if stand.next_command:
+        title = f" ({stand.next_title})" if stand.next_action == "start" else ""
+        verb = "When it is finished" if now else "Next"
+        must.append(f"{verb}: `{stand.next_command}`{title}")
+    may = ["After each task: `craftkit task done <key>`; it prints the next one."]
+    may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
+    if len(stand.repaired) > 5:
+        may.append(f"… and {len(stand.repaired) - 5} more repairs: `craftkit history`")
+    may += [
+        f"Attention: {clean(a['message'], 120)}: {clean(a['hint'], 120)}"
+        for a in stand.attention[:4]
+    ]
+    if len(stand.attention) > 4:
+        may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
+    if stand.outbox.get("queued"):
+        may.append(f"{stand.outbox['queued']} GitHub writes are queued.")
+    may.append(f"Chosen because {stand.why}. All tasks: `craftkit task list`")
+    return must, may
+
+
+def end(context: Context, reason: str) -> dict[str, Any]:
+    """Record the end of this session, why, and what it leaves unfinished."""
+    rows = context.store.rows(
+        "select spec_id, task_id from claims where session = ? and worktree = ?",
+        context.session.id,
+        context.worktree,
+    )
+    unfinished = [{"spec": r["spec_id"], "task": r["task_id"]} for r in rows]
+    now = context.now()
+    with context.store.write() as tx:
+        sessions.touch(context, tx)
+        tx.execute(
+            "update sessions set ended_at = ?, end_reason = ? where id = ? and worktree = ?",
+            (now, reason, context.session.id, context.worktree),
+        )
+        journal.record(
+            tx,
+            now,
+            "session.ended",
+            context.session,
+            reason=reason,
+            unfinished=unfinished,
+        )
+    return {"session": context.session.id, "reason": reason, "unfinished": unfinished}
