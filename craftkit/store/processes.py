@@ -27,7 +27,8 @@ def create(
     )
     process_id = int(cursor.lastrowid or 0)
     tx.executemany(
-        "insert into process_steps (process_id, position, name, status) values (?, ?, ?, 'pending')",
+        "insert into process_steps (process_id, position, name, status)"
+        " values (?, ?, ?, 'pending')",
         [(process_id, position, name) for position, name in enumerate(steps, start=1)],
     )
     return process_id

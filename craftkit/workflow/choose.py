@@ -36,11 +36,10 @@ def resolve_task(spec: Spec, word: str) -> Task:
     if len(exact) == 1:
         return exact[0]
     if len(exact) > 1:
+        places = " or ".join(f"@{task.place}" for task in exact[:4])
         raise AmbiguousTask(
             f"{wanted} names {len(exact)} tasks of {spec.path}: {_list(exact)}.",
-            f"name one by its place, as in `{exact[0].ref if exact[0].ref != wanted else '@'}`"
-            if exact[0].ref == wanted
-            else f"name one by its place: {' or '.join('@%d' % t.place for t in exact[:4])}",
+            f"name one by its place: {places}",
         )
     begins = [t for t in spec.tasks if t.key and t.key.casefold().startswith(wanted.casefold())]
     if len(begins) > 1:

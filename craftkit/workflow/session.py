@@ -67,7 +67,7 @@ def tokens(text: str) -> int:
 
 def repair(context: Context) -> list[dict[str, str]]:
     """Finish what was interrupted and take in what was spooled.  Every command begins with it."""
-    notes = []
+    notes: list[dict[str, str]] = []
     if not context.store.durable:
         return notes
     for row in runner.recover(context):
@@ -86,7 +86,7 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
     except (AmbiguousSpec, UnknownSpec) as error:
         if wanted_spec:
             raise
-        return _without_spec(context, error, repaired)
+        return without_spec(context, error, repaired)
     spec = chosen.spec
     if spec.blocked_by is None:
         first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
@@ -228,10 +228,10 @@ def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dic
     return found
 
 
-def _without_spec(
+def without_spec(
     context: Context, error: CraftkitError, repaired: list[dict[str, str]]
 ) -> Standing:
-    others = []
+    others: list[dict[str, Any]] = []
     for spec in catalog.load_all(context):
         rows = catalog.task_views(context, spec)
         phase = catalog.phase_of(context, spec)

@@ -1,0 +1,24 @@
+"""The `craftkit` command: `python -m craftkit` and the console script."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def run() -> None:
+    from craftkit.cli import main
+
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except OSError:
+        code = code or 1
+    # Nothing is left to tear down: every write is committed, and leaving SQLite's log for the
+    # next command is cheaper than folding it into the database at each exit.
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,208 @@
+"""The root of the command tree, and the commands that have no noun."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from craftkit.cli import process, spec, task
+from craftkit.cli.options import AsJson, SessionId, SpecName, context_for
+from craftkit.cli.output import Reply, emit, paint
+
+if TYPE_CHECKING:
+    from craftkit.workflow.session import Standing
+
+app = typer.Typer(
+    name="craftkit",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Keep spec files, GitHub issues and an AI agent's control loop in step.",
+    epilog="Examples: craftkit init | craftkit task next | craftkit task done T012",
+)
+app.add_typer(task.app, name="task")
+app.add_typer(spec.app, name="spec")
+app.add_typer(process.app, name="process")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from craftkit import __version__
+        from craftkit.cli.output import out
+
+        out(f"craftkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Keep spec files, GitHub issues and an AI agent's control loop in step."""
+
+
+@app.command(epilog="Example: craftkit init")
+def init(as_json: AsJson = False) -> int:
+    """Set craftkit up in this repository; what is there already stays as it is."""
+
+    def action() -> Reply:
+        from craftkit.workflow import setup
+
+        data, lines = setup.init()
+        return Reply(data, lines)
+
+    return emit("init", as_json, action)
+
+
+@app.command(epilog="Example: craftkit status --json")
+def status(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Show on one screen: spec, task, progress, what waits, what needs attention."""
+
+    def action() -> Reply:
+        from craftkit.errors import AmbiguousSpec, UnknownSpec
+        from craftkit.workflow import catalog, session
+
+        context = context_for(None)
+        repaired = session.repair(context)
+        try:
+            chosen = catalog.choose_spec(context, spec_name)
+            catalog.observe(context, chosen.spec)
+            stand = session.standing(context, chosen, repaired)
+        except (AmbiguousSpec, UnknownSpec) as error:
+            if spec_name:
+                raise
+            stand = session.without_spec(context, error, repaired)
+        return Reply(stand.data(), _screen(stand), diagnostics=context.diagnostics)
+
+    return emit("status", as_json, action)
+
+
+def _screen(stand: Standing) -> list[str]:
+    done, total = stand.progress["done"], stand.progress["total"]
+    lines = []
+    if stand.spec is None:
+        lines.append(stand.why)
+        lines += [
+            f"  {o['id']}  {o['phase']}  {o['progress']['done']}/{o['progress']['total']}"
+            for o in stand.others
+        ]
+    else:
+        lines.append(f"{paint(stand.spec.name, 'bold')}  ({stand.spec.path}, {stand.phase})")
+    width = 24
+    filled = round(width * done / total) if total else 0
+    lines.append(f"[{'#' * filled}{'.' * (width - filled)}] {done}/{total} tasks done")
+    if stand.current:
+        lines.append(f"in progress  {stand.current['key']}  {stand.current['title']}")
+    if stand.next_command:
+        lines.append(f"next         {stand.next_command}")
+    lines += [f"repaired     {r['message']}" for r in stand.repaired]
+    for item in stand.attention:
+        lines.append(f"{paint('attention', 'warning')}    {item['message']}: {item['hint']}")
+    if stand.outbox.get("queued") or stand.outbox.get("dead"):
+        lines.append(f"outbox       {stand.outbox['queued']} queued, {stand.outbox['dead']} dead")
+    return lines
+
+
+@app.command("session-resume", epilog="Example: craftkit session-resume --brief")
+def session_resume(
+    spec_name: SpecName = None,
+    brief: Annotated[bool, typer.Option("--brief", help="At most 120 tokens.")] = False,
+    max_tokens: Annotated[
+        int | None, typer.Option("--max-tokens", min=20, help="Limit of the brief, in tokens.")
+    ] = None,
+    offline: Annotated[bool, typer.Option("--offline", help="Use no network.")] = False,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Compare the spec with what is recorded, repair it, and print where the work stands."""
+
+    def action() -> Reply:
+        from craftkit.workflow import session as sessions
+
+        context = context_for(session)
+        stand = sessions.resume(context, spec_name)
+        limit = max_tokens or (sessions.SHORT_TOKENS if brief else sessions.BRIEF_TOKENS)
+        text = sessions.brief(stand, limit)
+        return Reply(stand.data() | {"brief": text}, [text], diagnostics=context.diagnostics)
+
+    return emit("session-resume", as_json, action)
+
+
+@app.command("session-end", epilog="Example: craftkit session-end --reason 'out of context'")
+def session_end(
+    reason: Annotated[str, typer.Option(help="Why the session ends.")] = "ended",
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Record that this session ends, why, and what it leaves unfinished."""
+
+    def action() -> Reply:
+        from craftkit.workflow import session as sessions
+
+        context = context_for(session)
+        data = sessions.end(context, reason)
+        left = ", ".join(item["task"] for item in data["unfinished"])
+        line = f"Session {data['session']} ended" + (f"; in progress: {left}" if left else "")
+        return Reply(data, [line + "."], diagnostics=context.diagnostics)
+
+    return emit("session-end", as_json, action)
+
+
+@app.command(epilog="Example: craftkit history --limit 20")
+def history(
+    spec_name: SpecName = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many events.")] = 30,
+    as_json: AsJson = False,
+) -> int:
+    """Show what happened and why, newest last."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        events = records.history(context, spec_name, limit)
+        lines = [
+            f"{e['at'][:19]}Z  {e['event']:<16} {e['task_id'] or e['spec_id'] or '':<12}"
+            f" {e['agent']}"
+            for e in events
+        ]
+        return Reply({"events": events}, lines, diagnostics=context.diagnostics)
+
+    return emit("history", as_json, action)
+
+
+@app.command(epilog="Example: craftkit doctor --fix")
+def doctor(
+    fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Prove the installation: state directory, database, specs, interrupted work."""
+
+    def action() -> Reply:
+        from craftkit.workflow import doctor as checks
+
+        found = checks.examine(fix)
+        marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
+        lines = [f"{marks[c['status']]}  {c['name']:<12} {c['message']}" for c in found]
+        bad = any(c["status"] == "error" for c in found)
+        return Reply({"checks": found, "healthy": not bad}, lines, exit_code=1 if bad else 0)
+
+    return emit("doctor", as_json, action)
+
+
+@app.command(epilog="Example: craftkit demo")
+def demo(as_json: AsJson = False) -> int:
+    """Watch the whole story on a throw-away repository: work, a real kill, resume, finish."""
+
+    def action() -> Reply:
+        from craftkit.cli.output import out
+        from craftkit.workflow import demo as story
+
+        data = story.play((lambda line: None) if as_json else out)
+        return Reply(data, exit_code=0 if data["ok"] else 1)
+
+    return emit("demo", as_json, action)

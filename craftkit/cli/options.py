@@ -1,0 +1,76 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from craftkit.workflow.context import Context
+
+
+def context_for(session: str | None) -> Context:
+    from craftkit.workflow.context import open_context
+
+    return open_context(session=session)
+
+
+def _quiet_views(spec: str | None) -> list[str]:
+    """Keys for shell completion; an error there must never reach the prompt."""
+    from craftkit.errors import CraftkitError
+    from craftkit.workflow import catalog
+
+    try:
+        chosen = catalog.choose_spec(context_for(None), spec)
+    except CraftkitError:
+        return []
+    return [task.ref for task in chosen.spec.tasks if not task.checked]
+
+
+def complete_key(incomplete: str) -> list[str]:
+    return [key for key in _quiet_views(None) if key.startswith(incomplete)]
+
+
+def complete_spec(incomplete: str) -> list[str]:
+    from craftkit.errors import CraftkitError
+    from craftkit.workflow import catalog
+
+    try:
+        return [s.id for s in catalog.load_all(context_for(None)) if s.id.startswith(incomplete)]
+    except CraftkitError:
+        return []
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
+SpecName = Annotated[
+    str | None,
+    typer.Option(
+        "--spec",
+        metavar="ID|PATH|#N",
+        help="The spec; by default the active one, else the only one.",
+        autocompletion=complete_spec,
+    ),
+]
+SessionId = Annotated[
+    str | None,
+    typer.Option("--session", metavar="ID", help="Who is at work; by default $CRAFTKIT_SESSION."),
+]
+Key = Annotated[
+    str,
+    typer.Argument(
+        metavar="KEY",
+        help="T012, 1.2, #541 or @3.",
+        autocompletion=complete_key,
+        show_default=False,
+    ),
+]
+MaybeKey = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[KEY]",
+        help="T012, 1.2, #541 or @3; by default the task in progress.",
+        autocompletion=complete_key,
+        show_default=False,
+    ),
+]

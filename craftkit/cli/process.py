@@ -1,0 +1,73 @@
+"""`craftkit process …`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from craftkit.cli.options import AsJson, context_for
+from craftkit.cli.output import Reply, emit
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="See and resume recorded operations."
+)
+ProcessId = Annotated[int, typer.Argument(metavar="ID", help="Number from `process list`.")]
+
+
+@app.command("list", epilog="Example: craftkit process list --all")
+def list_(
+    every: Annotated[bool, typer.Option("--all", help="Completed ones, too.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """List operations that were interrupted; with --all the completed ones as well."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        found = records.process_list(context, every)
+        lines = [
+            f"{p['id']:>5}  {p['kind']:<14} {p['status']:<12} {p['current_step'] or ''}"
+            for p in found
+        ]
+        notes = [] if found else ["no operation is unfinished"]
+        return Reply({"processes": found}, lines, notes, diagnostics=context.diagnostics)
+
+    return emit("process list", as_json, action)
+
+
+@app.command(epilog="Example: craftkit process show 12")
+def show(process_id: ProcessId, as_json: AsJson = False) -> int:
+    """Show the steps of one operation, with the time each took."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        data = records.process_show(context, process_id)
+        lines = [f"{data['kind']}: {data['status']}  {data['display']}"]
+        lines += [
+            f"  {s['position']}. {s['name']:<14} {s['status']:<8} {s['seconds']}"
+            for s in data["steps"]
+        ]
+        if data["interrupt_reason"]:
+            lines.append(f"interrupted: {data['interrupt_reason']}")
+        return Reply({"process": data}, lines, diagnostics=context.diagnostics)
+
+    return emit("process show", as_json, action)
+
+
+@app.command(epilog="Example: craftkit process resume 12")
+def resume(process_id: ProcessId, as_json: AsJson = False) -> int:
+    """Continue an interrupted operation at its first unfinished step."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        data = records.process_resume(context, process_id)
+        words = f"{data['kind']} {data['id']}: {data['status']}"
+        return Reply({"process": data}, [words], diagnostics=context.diagnostics)
+
+    return emit("process resume", as_json, action)

@@ -1,0 +1,145 @@
+"""`craftkit spec …`"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from craftkit.cli.options import AsJson, SpecName, context_for
+from craftkit.cli.output import Reply, emit
+from craftkit.model import PHASES
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and inspect specs.")
+
+
+@app.command(epilog="Example: craftkit spec new 'Log in with a passkey' --task 'Design the API'")
+def new(
+    name: Annotated[str, typer.Argument(help="What the spec is about.")],
+    slug: Annotated[str | None, typer.Option(help="File name without .md.")] = None,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", help="A first task; repeatable.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Write a new spec file and make it the active one."""
+
+    def action() -> Reply:
+        from craftkit.workflow import specs
+
+        context = context_for(None)
+        spec = specs.new(context, name, slug, task or [])
+        lines = [f"{spec.path} written", 'next: craftkit task add "…"']
+        return Reply({"spec": specs.summary(context, spec)}, lines, diagnostics=context.diagnostics)
+
+    return emit("spec new", as_json, action)
+
+
+@app.command("list", epilog="Example: craftkit spec list --json")
+def list_(as_json: AsJson = False) -> int:
+    """List the specs of this worktree."""
+
+    def action() -> Reply:
+        from craftkit.workflow import catalog, session, specs
+
+        context = context_for(None)
+        session.repair(context)
+        found = [specs.summary(context, s) for s in catalog.load_all(context)]
+        lines = [_row(item) for item in found]
+        notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
+        return Reply({"specs": found}, lines, notes, diagnostics=context.diagnostics)
+
+    return emit("spec list", as_json, action)
+
+
+def _row(item: dict[str, Any]) -> str:
+    done = f"{item['progress']['done']}/{item['progress']['total']}"
+    return f"{item['id']:<28} {item['phase']:<15} {done:>7}  {item['path']}"
+
+
+@app.command(epilog="Example: craftkit spec show --spec login")
+def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Show one spec: phase, progress, acceptance criteria, remarks."""
+
+    def action() -> Reply:
+        from craftkit.workflow import catalog, session, specs
+
+        context = context_for(None)
+        session.repair(context)
+        chosen = catalog.choose_spec(context, spec_name)
+        catalog.observe(context, chosen.spec)
+        data = specs.summary(context, chosen.spec)
+        lines = [
+            f"{data['name']}",
+            _row(data),
+            f"criteria {data['criteria']['done']}/{data['criteria']['total']}; {chosen.why}",
+        ]
+        notes = [*context.diagnostics, *chosen.spec.diagnostics]
+        return Reply({"spec": data}, lines, diagnostics=notes)
+
+    return emit("spec show", as_json, action)
+
+
+@app.command(epilog="Example: craftkit spec check specs/*.md")
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Files to read.")],
+    as_json: AsJson = False,
+) -> int:
+    """Print what craftkit understands of a file and what looks wrong; needs no set-up."""
+
+    def action() -> Reply:
+        import os
+
+        from craftkit import repo
+        from craftkit.workflow import specs
+
+        found = repo.find(os.getcwd())
+        read = specs.check(files, found.worktree if found else None, [])
+        data = [
+            {
+                "path": s.path,
+                "dialect": s.dialect,
+                "tasks": len(s.tasks),
+                "done": s.done,
+                "linked": sum(1 for t in s.tasks if t.issue),
+                "diagnostics": [d.as_dict() for d in s.diagnostics],
+            }
+            for s in read
+        ]
+        lines = []
+        for spec, item in zip(read, data, strict=True):
+            lines.append(
+                f"{spec.path}: {spec.dialect}, {item['tasks']} tasks, {item['done']} done,"
+                f" {item['linked']} linked"
+            )
+            for d in spec.diagnostics:
+                lines.append(f"  {d.target or spec.path}: {d.severity} {d.code}: {d.message}")
+        bad = any(d.severity == "error" for s in read for d in s.diagnostics)
+        return Reply({"files": data}, lines, exit_code=1 if bad else 0)
+
+    return emit("spec check", as_json, action)
+
+
+@app.command(epilog="Example: craftkit spec phase implementation")
+def phase(
+    target: Annotated[
+        str, typer.Argument(metavar="PHASE", help=", ".join(PHASES), autocompletion=lambda: PHASES)
+    ],
+    spec_name: SpecName = None,
+    force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs --reason.")] = False,
+    reason: Annotated[str, typer.Option(help="Why the gate is passed.")] = "",
+    as_json: AsJson = False,
+) -> int:
+    """Move a spec to its next phase; `completed` wants every task done."""
+
+    def action() -> Reply:
+        from craftkit.workflow import session, specs
+
+        context = context_for(None)
+        session.repair(context)
+        spec, old, new = specs.phase(context, spec_name, target, force=force, reason=reason)
+        data = {"spec": specs.summary(context, spec), "from": old, "to": new}
+        words = f"{spec.id}: {old} → {new}" if old != new else f"{spec.id} is in {new} already"
+        return Reply(data, [words], diagnostics=context.diagnostics)
+
+    return emit("spec phase", as_json, action)

@@ -1,0 +1,271 @@
+"""`craftkit task …`"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from craftkit.cli.options import AsJson, Key, MaybeKey, SessionId, SpecName, context_for
+from craftkit.cli.output import Reply, emit, paint
+
+if TYPE_CHECKING:
+    from craftkit.workflow.choose import View
+    from craftkit.workflow.context import Context
+    from craftkit.workflow.tasks import Outcome
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="List, start, finish and settle tasks."
+)
+MARKS = {"todo": "[ ]", "in_progress": "[-]", "done": "[x]", "dropped": "[~]"}
+
+
+def _line(row: View) -> str:
+    colour = {"done": "dim", "in_progress": "info"}.get(row.state)
+    waits = (
+        f"  (waits for {', '.join(row.waits_for)})" if row.waits_for and row.state == "todo" else ""
+    )
+    link = f" (#{row.task.issue})" if row.task.issue else ""
+    text = f"{MARKS[row.state]} {row.task.ref:<6} {row.task.title}{link}{waits}"
+    return paint(text, colour) if colour else text
+
+
+def _start(session: str | None) -> Context:
+    from craftkit.workflow.session import repair
+
+    context = context_for(session)
+    repair(context)
+    return context
+
+
+@app.command("list", epilog="Example: craftkit task list --ready --json")
+def list_(
+    spec_name: SpecName = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Only tasks that can be started.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """List the tasks in file order with their state."""
+
+    def action() -> Reply:
+        from craftkit.workflow import catalog, choose, tasks
+
+        context = _start(None)
+        spec = catalog.choose_spec(context, spec_name).spec
+        catalog.observe(context, spec)
+        rows = catalog.task_views(context, spec)
+        shown = [r for r in rows if r.ready] if ready else rows
+        data = {
+            "spec": spec.id,
+            "progress": choose.progress(rows),
+            "tasks": [tasks.task_json(spec, r) for r in shown],
+        }
+        lines, group = [], None
+        for row in shown:
+            if row.task.group != group:
+                group = row.task.group
+                lines.append(paint(group or "", "bold"))
+            lines.append(_line(row))
+        done, total = data["progress"]["done"], data["progress"]["total"]  # type: ignore[index]
+        notes = [f"{done}/{total} done in {spec.path}"]
+        return Reply(data, lines, notes, diagnostics=context.diagnostics)
+
+    return emit("task list", as_json, action)
+
+
+@app.command("next", epilog="Example: craftkit task next")
+def next_(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Print the next ready task: dependencies first, then file order."""
+
+    def action() -> Reply:
+        from craftkit.workflow import catalog, choose, tasks
+
+        context = _start(None)
+        spec = catalog.choose_spec(context, spec_name).spec
+        catalog.observe(context, spec)
+        rows = catalog.task_views(context, spec)
+        row, now = choose.next_ready(rows), tasks.current(context, spec, rows)
+        data = {
+            "spec": spec.id,
+            "next": tasks.task_json(spec, row) if row else None,
+            "current": tasks.task_json(spec, now) if now else None,
+            "progress": choose.progress(rows),
+            "remaining": len(choose.open_required(rows)),
+        }
+        notes = [f"{now.task.ref} is still in progress here."] if now else []
+        return Reply(data, [_next_words(row, rows)], notes, diagnostics=context.diagnostics)
+
+    return emit("task next", as_json, action)
+
+
+def _next_words(row: View | None, rows: list[View]) -> str:
+    from craftkit.workflow import choose
+
+    if row is not None:
+        return f"next: {row.task.ref} {row.task.title}"
+    left = choose.open_required(rows)
+    if not left:
+        return "every task is done"
+    waiting = [r for r in left if r.waits_for]
+    if waiting:
+        first = waiting[0]
+        return (
+            f"none of the {len(left)} open tasks is ready:"
+            f" {first.task.ref} waits for {', '.join(first.waits_for)}"
+        )
+    return f"all {len(left)} open tasks are in progress"
+
+
+@app.command(epilog="Example: craftkit task show T012")
+def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Show one task; by default the one in progress."""
+
+    def action() -> Reply:
+        from craftkit.workflow import catalog, tasks
+
+        context = _start(None)
+        spec, task = tasks.find(context, spec_name, key)
+        row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
+        data = tasks.task_json(spec, row)
+        lines = [_line(row), f"    {spec.path}:{task.line}  {task.group or ''}".rstrip()]
+        if task.steps_total:
+            lines.append(f"    steps {task.steps_done}/{task.steps_total}")
+        return Reply({"spec": spec.id, "task": data}, lines, diagnostics=context.diagnostics)
+
+    return emit("task show", as_json, action)
+
+
+def _answer(context: Context, outcome: Outcome, words: str) -> Reply:
+    from craftkit.workflow import choose, tasks
+
+    row = next(r for r in outcome.rows if r.task.id == outcome.task.id) if outcome.rows else None
+    data: dict[str, Any] = {
+        "spec": outcome.spec.id,
+        "task": tasks.task_json(outcome.spec, row) if row else None,
+        "changed": outcome.changed,
+        "applied": outcome.applied,
+        "delivered": outcome.delivered,
+        "next": tasks.task_json(outcome.spec, outcome.next) if outcome.next else None,
+        "progress": choose.progress(outcome.rows),
+    }
+    return Reply(data, [words], diagnostics=context.diagnostics)
+
+
+@app.command(epilog="Example: craftkit task start T012")
+def start(
+    key: Key,
+    spec_name: SpecName = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take it from another live session.")
+    ] = False,
+    switch: Annotated[
+        bool, typer.Option("--switch", help="Set this session's other task aside.")
+    ] = False,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Put a task in progress and remember who works on it."""
+
+    def action() -> Reply:
+        from craftkit.errors import AnotherTaskInProgress
+        from craftkit.workflow import tasks
+
+        context = _start(session)
+        try:
+            outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=switch)
+        except AnotherTaskInProgress as error:
+            if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise
+            if not typer.confirm(f"{error.message} Set it aside?", err=True):
+                raise
+            outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=True)
+        verb = "started" if outcome.changed else "is in progress already:"
+        return _answer(context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}")
+
+    return emit("task start", as_json, action)
+
+
+@app.command(epilog="Example: craftkit task done T012")
+def done(
+    key: MaybeKey = None,
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Complete a task: record it, tick its box, print the next one."""
+
+    def action() -> Reply:
+        from craftkit.workflow import tasks
+
+        context = _start(session)
+        outcome = tasks.finish(context, spec_name, key)
+        verb = "done" if outcome.changed else "is done already"
+        reply = _answer(context, outcome, f"{outcome.task.ref} {verb}")
+        reply.lines = [*reply.lines, _next_words(outcome.next, outcome.rows)]
+        return reply
+
+    return emit("task done", as_json, action)
+
+
+@app.command(epilog="Example: craftkit task reopen T012")
+def reopen(
+    key: Key, spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False
+) -> int:
+    """Open a finished or dropped task again: its box is unticked."""
+
+    def action() -> Reply:
+        from craftkit.workflow import tasks
+
+        context = _start(session)
+        outcome = tasks.reopen(context, spec_name, key)
+        verb = "is open again" if outcome.changed else "is open already"
+        return _answer(context, outcome, f"{outcome.task.ref} {verb}")
+
+    return emit("task reopen", as_json, action)
+
+
+@app.command(epilog="Example: craftkit task drop T012 --reason 'no longer wanted'")
+def drop(
+    key: Key,
+    reason: Annotated[str, typer.Option(help="Why it is dropped.")] = "",
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Drop a task that will not be done; its box stays open."""
+
+    def action() -> Reply:
+        from craftkit.workflow import tasks
+
+        context = _start(session)
+        outcome = tasks.drop(context, spec_name, key, reason)
+        verb = "dropped" if outcome.changed else "is dropped already"
+        return _answer(context, outcome, f"{outcome.task.ref} {verb}")
+
+    return emit("task drop", as_json, action)
+
+
+@app.command(epilog="Example: craftkit task add 'Write the parser' --depends-on T003")
+def add(
+    title: Annotated[str, typer.Argument(help="What is to be done, on one line.")],
+    group: Annotated[str | None, typer.Option(help="Heading to put it under.")] = None,
+    depends_on: Annotated[
+        list[str] | None, typer.Option("--depends-on", help="Key it waits for; repeatable.")
+    ] = None,
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Append a task line in the file's own style, with the next free key."""
+
+    def action() -> Reply:
+        from craftkit.workflow import catalog, tasks
+
+        context = _start(session)
+        spec, task = tasks.add(context, spec_name, title, group, depends_on or [])
+        row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
+        data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
+        lines = [f"{task.ref} added at {spec.path}:{task.line}"]
+        return Reply(data, lines, diagnostics=context.diagnostics)
+
+    return emit("task add", as_json, action)

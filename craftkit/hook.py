@@ -1,0 +1,59 @@
+"""`craftkit-hook EVENT`: what a coding agent's hooks run.  Standard library, silent, exit 0.
+
+Only an event that may concern a spec loads more than `os`; an error must never stop an agent.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+CONTEXT_EVENTS = {"session-start": "SessionStart", "post-edit": "PostToolUse"}
+
+
+def run() -> None:
+    try:
+        text = answer(sys.argv[1:])
+        if text:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BaseException as error:
+        if os.environ.get("CRAFTKIT_DEBUG") == "1":
+            sys.stderr.write(f"craftkit-hook: {error!r}\n")
+    os._exit(0)
+
+
+def answer(arguments: list[str]) -> str:
+    """One JSON object for the agent, or nothing."""
+    event = arguments[0] if arguments else ""
+    if event not in CONTEXT_EVENTS or not _inside(os.getcwd()):
+        return ""
+    raw = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(1_000_000)
+    if event == "post-edit" and ".md" not in raw:
+        return ""
+    import json
+
+    from craftkit.workflow import session
+    from craftkit.workflow.context import open_context
+
+    payload = json.loads(raw) if raw.strip() else {}
+    context = open_context(session=payload.get("session_id") or None)
+    stand = session.resume(context, None)
+    if event == "post-edit" and not stand.repaired:
+        return ""
+    text = session.brief(stand, 400 if event == "session-start" else 120)
+    extra = {"hookEventName": CONTEXT_EVENTS[event], "additionalContext": text[:1900]}
+    return json.dumps({"hookSpecificOutput": extra}, ensure_ascii=False)
+
+
+def _inside(where: str) -> bool:
+    """Whether a craftkit directory, or a linked worktree that may have one, is above."""
+    while True:
+        if os.path.isdir(os.path.join(where, ".craftkit")):
+            return True
+        if os.path.isfile(os.path.join(where, ".git")):
+            return True
+        above = os.path.dirname(where)
+        if above == where:
+            return False
+        where = above

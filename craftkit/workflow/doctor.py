@@ -1,0 +1,102 @@
+"""`doctor`: prove the installation, and with `--fix` put right what can be put right."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+import time
+
+from craftkit.errors import CraftkitError, DatabaseUnusable
+from craftkit.specs import files
+from craftkit.store import db
+from craftkit.workflow import catalog, runner
+from craftkit.workflow.context import Context, open_context
+
+Check = dict[str, str]
+
+
+def _check(name: str, status: str, message: str, hint: str = "") -> Check:
+    return {"name": name, "status": status, "message": message, "hint": hint}
+
+
+def examine(fix: bool) -> list[Check]:
+    """Every check in order; raises NotSetUp or BadConfig where there is nothing to examine."""
+    context = open_context()
+    found = [_check("set-up", "ok", f"root {context.repo.root}")]
+    found.append(_modes(context, fix))
+    found.append(_database(context, fix))
+    if found[-1]["status"] == "error":
+        return found
+    found.append(_processes(context, fix))
+    found.append(_specs(context, fix))
+    return found
+
+
+def _modes(context: Context, fix: bool) -> Check:
+    loose = []
+    for name in ("", "craftkit.db", "craftkit.db-wal", "craftkit.db-shm"):
+        path = os.path.join(context.state_dir, name).rstrip(os.sep)
+        try:
+            mode = stat.S_IMODE(os.lstat(path).st_mode)
+        except OSError:
+            continue
+        if os.name == "posix" and mode & 0o077:
+            loose.append(path)
+            if fix:
+                os.chmod(path, 0o600 if name else 0o700)
+    if not loose:
+        return _check("modes", "ok", "state is readable by you alone")
+    if fix:
+        return _check("modes", "ok", f"{len(loose)} modes tightened")
+    return _check("modes", "warning", f"others can read {loose[0]}", "`craftkit doctor --fix`")
+
+
+def _database(context: Context, fix: bool) -> Check:
+    try:
+        result = context.store.value("pragma integrity_check")
+        orphans = len(context.store.rows("pragma foreign_key_check"))
+        if result == "ok" and not orphans and context.store.durable:
+            return _check(
+                "database", "ok", f"schema {db.SCHEMA_VERSION}, sqlite {sqlite3.sqlite_version}"
+            )
+        if not context.store.durable:
+            return _check("database", "error", "the database cannot be written", "check .craftkit")
+        problem = str(result)
+    except DatabaseUnusable as error:
+        problem = error.message
+    except CraftkitError as error:
+        return _check("database", "error", error.message, error.hint)
+    if not fix:
+        return _check("database", "error", problem, "`craftkit doctor --fix` rebuilds it")
+    path = os.path.join(context.state_dir, db.DATABASE)
+    aside = f"{path}.damaged-{time.strftime('%Y%m%d%H%M%S')}"
+    for suffix in ("", "-wal", "-shm"):
+        if os.path.exists(path + suffix):
+            os.replace(path + suffix, aside + suffix)
+    context._store = None
+    for spec in catalog.load_all(context):
+        catalog.observe(context, spec)
+    return _check("database", "ok", f"rebuilt from the spec files; the old one is {aside}")
+
+
+def _processes(context: Context, fix: bool) -> Check:
+    if fix:
+        runner.recover(context)
+    left = runner.unfinished(context)
+    if not left:
+        return _check("processes", "ok", "nothing is interrupted")
+    return _check(
+        "processes", "warning", f"{len(left)} interrupted", "`craftkit doctor --fix` resumes them"
+    )
+
+
+def _specs(context: Context, fix: bool) -> Check:
+    specs = catalog.load_all(context)
+    if fix:
+        for folder in sorted({os.path.dirname(s.path) for s in specs}):
+            files.sweep(context.worktree, folder)
+    bad = [s.path for s in specs if any(d.severity == "error" for d in s.diagnostics)]
+    if bad:
+        return _check("specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {bad[0]}`")
+    return _check("specs", "ok", f"{len(specs)} read")

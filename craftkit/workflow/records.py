@@ -1,0 +1,111 @@
+"""Reading back what happened: history and recorded processes."""
+
+from __future__ import annotations
+
+import calendar
+import json
+import time
+from typing import Any
+
+from craftkit.errors import UnknownProcess, UsageProblem
+from craftkit.workflow import catalog, runner, specs, tasks
+from craftkit.workflow.context import Context
+
+__all__ = ["history", "process_list", "process_resume", "process_show", "specs", "tasks"]
+
+
+def history(context: Context, spec: str | None, limit: int) -> list[dict[str, Any]]:
+    """The newest `limit` events, oldest first."""
+    from sqlite_utils import Database
+
+    where, values = "", {"limit": limit}
+    if spec:
+        where = "where spec_id = :spec"
+        values |= {"spec": catalog.choose_spec(context, spec).spec.id}  # type: ignore[dict-item]
+    database = Database(context.store.connection, execute_plugins=False)
+    rows = list(
+        database.query(f"select * from history {where} order by seq desc limit :limit", values)  # noqa: S608
+    )
+    return [row | {"data": json.loads(row["data"])} for row in reversed(rows)]
+
+
+def process_list(context: Context, every: bool) -> list[dict[str, Any]]:
+    rows = context.store.rows("select * from processes order by id desc limit 200")
+    return [
+        {
+            "id": r["id"],
+            "kind": r["kind"],
+            "status": r["status"],
+            "current_step": r["current_step"],
+            "interrupt_reason": r["interrupt_reason"],
+            "attempts": r["attempts"],
+            "worktree": r["worktree"],
+            "started_at": r["started_at"],
+            "updated_at": r["updated_at"],
+        }
+        for r in rows
+        if every or r["status"] != "completed"
+    ]
+
+
+def process_show(context: Context, process_id: int) -> dict[str, Any]:
+    row = context.store.row("select * from processes where id = ?", process_id)
+    if row is None:
+        raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list --all`")
+    steps = context.store.rows(
+        "select * from process_steps where process_id = ? order by position", process_id
+    )
+    done = sum(1 for s in steps if s["status"] in ("success", "skipped"))
+    position = next(
+        (s["position"] for s in steps if s["status"] not in ("success", "skipped")), len(steps)
+    )
+    percent = 100 * done // len(steps)
+    return {
+        "id": row["id"],
+        "kind": row["kind"],
+        "input": json.loads(row["input"]),
+        "status": row["status"],
+        "current_step": row["current_step"],
+        "interrupt_reason": row["interrupt_reason"],
+        "attempts": row["attempts"],
+        "started_at": row["started_at"],
+        "finished_at": row["finished_at"],
+        "percent": percent,
+        "display": f"[{position}/{len(steps)}] {row['current_step']} … {percent} %",
+        "steps": [
+            {
+                "position": s["position"],
+                "name": s["name"],
+                "status": s["status"],
+                "started_at": s["started_at"],
+                "completed_at": s["completed_at"],
+                "seconds": _seconds(s["started_at"], s["completed_at"]),
+                "retry_count": s["retry_count"],
+                "error": json.loads(s["error"]) if s["error"] else None,
+            }
+            for s in steps
+        ],
+    }
+
+
+def _seconds(start: str | None, end: str | None) -> float | None:
+    if not start or not end:
+        return None
+    return round(_epoch(end) - _epoch(start), 3)
+
+
+def _epoch(stamp: str) -> float:
+    whole = calendar.timegm(time.strptime(stamp[:19], "%Y-%m-%dT%H:%M:%S"))
+    return whole + float("0" + stamp[19:-1])
+
+
+def process_resume(context: Context, process_id: int) -> dict[str, Any]:
+    """Continue a process.  Raises UnknownProcess, UsageProblem (it still runs), or its error."""
+    row = context.store.row("select * from processes where id = ?", process_id)
+    if row is None:
+        raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list --all`")
+    if row["status"] != "completed":
+        if row["status"] == "running" and runner.is_alive(row["owner"]):
+            raise UsageProblem(f"Process {process_id} is running now.", "wait for it")
+        runner.resume(context, row)
+    return process_show(context, process_id)
