@@ -58,7 +58,7 @@ def _list(tasks: Sequence[Task]) -> str:
 def _near_hint(spec: Spec, wanted: str) -> str:
     import difflib
 
-    near = difflib.get_close_matches(wanted, [t.ref for t in spec.tasks], n=3, cutoff=0.6)
+    near = difflib.get_close_matches(wanted, [t.ref for t in spec.tasks], n=3, cutoff=0.5)
     if near:
         return f"did you mean {' or '.join(near)}? `craftkit task list` shows all"
     return "`craftkit task list` shows the keys"
