@@ -1,0 +1,170 @@
+"""Print the speed figures: ratios to a bare interpreter, measured side by side in one run.
+
+    python benchmarks/run.py [--quick]
+
+A ratio says more than a time: it is nearly the same on a slow and on a fast machine.  Nothing is
+asserted; the bars are what the figures are meant to stay below (or, where marked, above).
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+BARE = [sys.executable, "-c", "pass"]
+CRAFTKIT = [sys.executable, "-m", "craftkit"]
+HOOK = [sys.executable, "-c", "from craftkit.hook import run; run()", "post-edit"]
+EDIT = b'{"session_id": "bench", "tool_input": {"file_path": "src/app.py"}}'
+BOX = re.compile(r"^[ \t]*[-*+] \[([ xX])\] (.*)$", re.M)
+
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(("CRAFTKIT_", "GIT_"))}
+ENV |= {"CRAFTKIT_SESSION": "bench", "NO_COLOR": "1"}
+
+
+def spec_text(tasks: int) -> str:
+    """A spec as people write them: prose, criteria, code, phases, steps, dependencies."""
+    lines = ["---", "id: bench", 'name: "Bench"', "phase: implementation", "---", "", "# Bench", ""]
+    lines += ["## Background", "", "Why this is wanted, in a paragraph of prose. " * 6, ""]
+    lines += ["## Acceptance criteria", "", *(f"- [ ] Rule {n} holds" for n in range(20)), ""]
+    lines += ["```python", "- [ ] not a task", "```", "", "## Tasks", ""]
+    for n in range(1, tasks + 1):
+        if n % 20 == 1:
+            lines += ["", f"### Part {n // 20 + 1}", "", "What this part is about. " * 4, ""]
+        after = f" (depends on T{n - 1:03d})" if n % 5 == 0 else ""
+        lines.append(f"- [ ] T{n:03d} Write piece {n} in `src/piece_{n}.py`{after}")
+        if n % 4 == 0:
+            lines += ["  - [ ] with its test", "  - [x] with its name"]
+    return "\n".join(lines) + "\n"
+
+
+def make_repo(place: Path, tasks: int) -> Path:
+    """A repository with one spec of so many tasks, already seen by craftkit."""
+    place.mkdir()
+    subprocess.run(["git", "init", "-q"], cwd=place, check=True, capture_output=True)
+    (place / "specs").mkdir()
+    (place / "specs" / "bench.md").write_text(spec_text(tasks), encoding="utf-8")
+    timed([*CRAFTKIT, "init"], place)
+    timed([*CRAFTKIT, "session-resume", "--offline"], place)
+    return place
+
+
+def timed(command: list[str], place: Path, stdin: bytes = b"") -> float:
+    """Seconds that one real process takes; raises where it fails."""
+    began = time.perf_counter()
+    done = subprocess.run(
+        command, cwd=place, env=ENV, input=stdin, capture_output=True, check=False
+    )
+    took = time.perf_counter() - began
+    if done.returncode:
+        raise SystemExit(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
+    return took
+
+
+def interleave(jobs: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
+    """The median of each job, all of them taken in turn, after one round to warm up."""
+    times: dict[str, list[float]] = {name: [] for name in jobs}
+    for number in range(rounds + 1):
+        for name, job in jobs.items():
+            took = job(number)
+            if number:
+                times[name].append(took)
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def line(name: str, figure: float, bar: str, extra: str = "") -> None:
+    print(f"  {name:<44} {figure:8.2f}   {bar:<12} {extra}".rstrip(), flush=True)
+
+
+def commands(place: Path, rounds: int) -> None:
+    repo = make_repo(place / "small", 100)
+
+    def run(*words: str) -> Callable[[int], float]:
+        return lambda number: timed([*CRAFTKIT, *words], repo)
+
+    medians = interleave(
+        {
+            "bare": lambda number: timed(BARE, repo),
+            "craftkit-hook post-edit, no spec": lambda number: timed(HOOK, repo, EDIT),
+            "task next": run("task", "next"),
+            "task done": lambda number: timed(
+                [*CRAFTKIT, "task", "done", f"T{number + 1:03d}"], repo
+            ),
+            "session-resume --offline": run("session-resume", "--offline"),
+        },
+        rounds,
+    )
+    bare = medians.pop("bare")
+    print(f"100 tasks, as multiples of `python -c pass` ({bare * 1000:.1f} ms, {rounds} rounds)")
+    for name, median in medians.items():
+        bar = "bar 2.5" if "hook" in name else "bar 10"
+        line(name, median / bare, bar, f"{median * 1000:.1f} ms")
+
+
+def growth(place: Path, rounds: int) -> None:
+    small, large = make_repo(place / "k1", 1_000), make_repo(place / "k10", 10_000)
+    for words in (["task", "list"], ["status"], ["session-resume", "--offline"]):
+        medians = interleave(
+            {
+                "small": lambda number, words=words: timed([*CRAFTKIT, *words], small),
+                "large": lambda number, words=words: timed([*CRAFTKIT, *words], large),
+            },
+            rounds,
+        )
+        extra = f"{medians['small'] * 1000:.0f} -> {medians['large'] * 1000:.0f} ms"
+        line(" ".join(words), medians["large"] / medians["small"], "bar 12", extra)
+
+
+def parsing(rounds: int) -> None:
+    from markdown_it import MarkdownIt
+
+    from craftkit.specs.reader import parse
+
+    text = spec_text(1_000)
+    data = text.encode()
+    markdown = MarkdownIt("commonmark")
+
+    def clock(job: Callable[[], object]) -> Callable[[int], float]:
+        def once(number: int) -> float:
+            began = time.perf_counter()
+            job()
+            return time.perf_counter() - began
+
+        return once
+
+    medians = interleave(
+        {
+            "craftkit": clock(lambda: parse(data, "specs/bench.md")),
+            "re": clock(lambda: BOX.findall(text)),
+            "markdown-it-py": clock(lambda: markdown.parse(text)),
+        },
+        rounds,
+    )
+    speed = {name: len(data) / median / 1e6 for name, median in medians.items()}
+    print(f"Reading {len(data) / 1000:.0f} kB, as a share of the other's MB/s (higher is better)")
+    own = speed["craftkit"]
+    for name, label in (("re", "a bare re box scan"), ("markdown-it-py", "markdown-it-py")):
+        extra = f"{own:.1f} against {speed[name]:.1f} MB/s"
+        line(f"parse / {label}", own / speed[name], "bar > 0.2", extra)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [--quick]")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, rougher figures")
+    quick = parser.parse_args().quick
+    with tempfile.TemporaryDirectory(prefix="craftkit-bench-") as name:
+        commands(Path(name), 5 if quick else 15)
+        print("10,000 tasks, as multiples of 1,000 tasks")
+        growth(Path(name), 2 if quick else 5)
+    parsing(5 if quick else 15)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,57 @@
+"""The generated page is up to date, and every command is documented."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+_spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
+assert _spec and _spec.loader
+generate = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(generate)
+
+COMMANDS = {
+    context.command_path: command
+    for command, context in generate.walk()
+    if not hasattr(command, "commands")
+}
+
+
+def _read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def test_the_page_is_what_the_generator_writes() -> None:
+    assert _read("docs/commands.md") == generate.page(), "run `make docs`"
+
+
+def test_the_page_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = generate.page()
+    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert generate.page() == page
+    assert "\x1b" not in page
+
+
+@pytest.mark.parametrize("path", sorted(COMMANDS))
+def test_every_command_is_documented(path: str) -> None:
+    command = COMMANDS[path]
+    assert command.help
+    assert (command.epilog or "").startswith(f"Example: {path}")
+    assert f"`{path}`" in _read("docs/commands.md")
+    assert path.removeprefix("craftkit ") in _read("README.md")
+
+
+def test_slash_commands_call_commands_that_exist() -> None:
+    pages = sorted((ROOT / "slash-commands").glob("*.md"))
+    assert pages
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert text.startswith("---\ndescription: "), page.name
+        calls = [line for line in text.splitlines() if line.startswith("craftkit ")]
+        assert len(calls) == 1, page.name
+        assert any(f"{calls[0]} ".startswith(f"{path} ") for path in COMMANDS), page.name
