@@ -8,6 +8,12 @@ from __future__ import annotations
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from craftkit.workflow.context import Context
+
 CONTEXT_EVENTS = {"session-start": "SessionStart", "post-edit": "PostToolUse"}
 
 
@@ -38,12 +44,24 @@ def answer(arguments: list[str]) -> str:
 
     payload = json.loads(raw) if raw.strip() else {}
     context = open_context(session=payload.get("session_id") or None)
-    stand = session.resume(context, None)
+    stand = session.resume(context, _edited_spec(context, payload))
     if event == "post-edit" and not stand.repaired:
         return ""
     text = session.brief(stand, 400 if event == "session-start" else 120)
     extra = {"hookEventName": CONTEXT_EVENTS[event], "additionalContext": text[:1900]}
     return json.dumps({"hookSpecificOutput": extra}, ensure_ascii=False)
+
+
+def _edited_spec(context: Context, payload: Any) -> str | None:
+    """The spec that the edit touched, if the payload names one; else the active spec counts."""
+    from craftkit.specs import files
+
+    tool = payload.get("tool_input") if isinstance(payload, dict) else None
+    path = tool.get("file_path") if isinstance(tool, dict) else None
+    if not isinstance(path, str):
+        return None
+    inside = os.path.relpath(os.path.realpath(path), context.worktree).replace(os.sep, "/")
+    return inside if inside in files.discover(context.worktree) else None
 
 
 def _inside(where: str) -> bool:

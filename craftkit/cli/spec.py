@@ -29,7 +29,9 @@ def new(
 
         context = context_for(None)
         spec = specs.new(context, name, slug, task or [])
-        lines = [f"{spec.path} written", 'next: craftkit task add "…"']
+        first = spec.tasks[0].ref if spec.tasks else ""
+        following = f"craftkit task start {first}" if first else "craftkit task add …"
+        lines = [f"{spec.path} written", f"next: {following}"]
         return Reply({"spec": specs.summary(context, spec)}, lines, diagnostics=context.diagnostics)
 
     return emit("spec new", as_json, action)
