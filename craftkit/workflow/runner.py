@@ -12,6 +12,7 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 from craftkit.errors import CraftkitError, UnexpectedStep, UnknownProcess
@@ -31,6 +32,8 @@ class Step:
 
 Builder = Callable[[Context, int, dict[str, Any]], tuple[Step, ...]]
 KINDS: dict[str, Builder] = {}
+# Who registers a kind, by its first word: a recovery may meet a kind that nothing has loaded yet.
+HOMES = {"task": "craftkit.workflow.tasks", "spec": "craftkit.workflow.specs"}
 
 
 def owner() -> str:
@@ -60,6 +63,17 @@ def is_alive(name: str) -> bool:
     return _started(int(pid)) == started
 
 
+def _builder(kind: str) -> Builder:
+    home = HOMES.get(kind.split(" ")[0])
+    if kind not in KINDS and home is not None:
+        import_module(home)
+    if kind not in KINDS:
+        raise UnexpectedStep(
+            f"This craftkit knows no operation {kind}.", "finish it with the version that began it"
+        )
+    return KINDS[kind]
+
+
 def start(
     context: Context,
     kind: str,
@@ -68,7 +82,7 @@ def start(
 ) -> int:
     """Record the decision and the process in one transaction: from here it cannot be lost."""
     now = context.now()
-    names = [step.name for step in KINDS[kind](context, 0, data)]
+    names = [step.name for step in _builder(kind)(context, 0, data)]
     with context.store.write() as tx:
         process_id = processes.create(
             tx,
@@ -95,7 +109,7 @@ def run(context: Context, process_id: int) -> dict[str, Any]:
     row = store.row("select * from processes where id = ?", process_id)
     if row is None:
         raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list`")
-    steps = KINDS[row["kind"]](context, process_id, json.loads(row["input"]))
+    steps = _builder(row["kind"])(context, process_id, json.loads(row["input"]))
     recorded = store.rows(
         "select * from process_steps where process_id = ? order by position", process_id
     )
