@@ -138,7 +138,7 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
 def _answer(context: Context, outcome: Outcome, words: str) -> Reply:
     from craftkit.workflow import choose, tasks
 
-    row = next(r for r in outcome.rows if r.task.id == outcome.task.id) if outcome.rows else None
+    row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
     data: dict[str, Any] = {
         "spec": outcome.spec.id,
         "task": tasks.task_json(outcome.spec, row) if row else None,

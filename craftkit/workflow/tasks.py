@@ -235,7 +235,22 @@ def add(
 ) -> tuple[Spec, Task]:
     """Append a task line in the file's own style; return the task as it now reads."""
     spec = catalog.choose_spec(context, wanted_spec).spec
+    # Read again only while no other craftkit edits: its swap shows its own text for an instant.
+    with _one_writer(context):
+        spec, task = _append(context, spec.path, title, group, depends_on)
+    catalog.observe(context, spec)
+    with context.store.write() as tx:
+        journal.record(
+            tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
+        )
+    return spec, task
+
+
+def _append(
+    context: Context, path: str, title: str, group: str | None, depends_on: list[str]
+) -> tuple[Spec, Task]:
     for _ in range(EDIT_TRIES):
+        spec = catalog.load(context, path)
         catalog.refuse_if_blocked(spec)
         for key in depends_on:
             choose.resolve_task(spec, key)
@@ -247,24 +262,16 @@ def add(
             task_sections=context.config["specs.task_sections"],
         )
         try:
-            files.replace(context.worktree, spec.path, spec.digest, edit.encode(text))
+            files.replace(context.worktree, path, spec.digest, edit.encode(text))
         except FileChanged:
-            spec = catalog.load(context, spec.path)
             continue
         old = {t.id for t in spec.tasks}
-        spec = catalog.load(context, spec.path)
-        catalog.observe(context, spec)
-        task = next(t for t in spec.tasks if t.key == key if key) if key else _new(spec, old)
-        with context.store.write() as tx:
-            journal.record(
-                tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
-            )
-        return spec, task
-    raise _never_still(spec.path)
-
-
-def _new(spec: Spec, old: set[str]) -> Task:
-    return next(t for t in spec.tasks if t.id not in old)
+        after = catalog.load(context, path)
+        added = [t for t in after.tasks if (t.key == key if key else t.id not in old)]
+        if added:
+            return after, added[-1]
+        raise FileChanged(f"The new line of {path} is gone again.", "see who edits the file")
+    raise _never_still(path)
 
 
 def _carry_out(
