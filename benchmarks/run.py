@@ -25,7 +25,9 @@ HOOK = [sys.executable, "-c", "from craftkit.hook import run; run()", "post-edit
 EDIT = b'{"session_id": "bench", "tool_input": {"file_path": "src/app.py"}}'
 BOX = re.compile(r"^[ \t]*[-*+] \[([ xX])\] (.*)$", re.M)
 
-ENV = {k: v for k, v in os.environ.items() if not k.startswith(("CRAFTKIT_", "GIT_"))}
+# An installed craftkit has its bytecode: without it each run would compile the sources again.
+LEFT_OUT = ("CRAFTKIT_", "GIT_", "PYTHONDONTWRITEBYTECODE")
+ENV = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
 ENV |= {"CRAFTKIT_SESSION": "bench", "NO_COLOR": "1"}
 
 
