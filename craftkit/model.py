@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 PHASES = ("requirements", "design", "implementation", "review", "completed")
 
@@ -19,8 +18,7 @@ PHASE_EDGES: dict[str, tuple[str, ...]] = {
 TODO, IN_PROGRESS, DONE, DROPPED = "todo", "in_progress", "done", "dropped"
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnostic:
+class Diagnostic(NamedTuple):
     """One remark on an input: `severity` is error, warning or info; `code` is stable."""
 
     severity: str
@@ -39,8 +37,7 @@ class Diagnostic:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One checkbox line of the task section.
 
     `id` is its identity inside the spec: the visible key, else `#<issue>`, else
@@ -71,8 +68,7 @@ class Task:
     steps_total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Spec:
+class Spec(NamedTuple):
     """What one spec file says.  `text` is the file decoded with surrogateescape, unchanged."""
 
     id: str
@@ -84,7 +80,7 @@ class Spec:
     path: str  # as given to parse(), "/" separators, relative to the worktree where possible
     dialect: str
     digest: str  # sha256 hex of the file's bytes
-    text: str = field(repr=False)
+    text: str
     tasks: tuple[Task, ...]
     criteria_done: int  # checkboxes outside the task section: shown, never synced
     criteria_total: int
@@ -100,8 +96,7 @@ class Spec:
         return next((d for d in self.diagnostics if d.code == "conflict_markers"), None)
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(NamedTuple):
     """Who is at work: session id, agent name, worktree root, branch and commit."""
 
     id: str

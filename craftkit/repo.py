@@ -7,7 +7,7 @@ reftable format) and for what only the index knows.  Odd files never raise: they
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 STATE_DIR = ".craftkit"
 _READ_LIMIT = 1 << 20
@@ -24,8 +24,7 @@ _KEPT_GIT_ENV = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Repo:
+class Repo(NamedTuple):
     """Where we are.  All paths are absolute, without symlinks."""
 
     worktree: str  # top of the current worktree

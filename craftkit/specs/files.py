@@ -15,8 +15,8 @@ import re
 import stat
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import NamedTuple
 
 from ..errors import (
     CannotRead,
@@ -45,8 +45,7 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
+class _Folder(NamedTuple):
     """An open directory; `fd` is None where the system has no dir_fd."""
 
     fd: int | None

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from ..model import PHASES, Diagnostic
 
@@ -53,8 +52,7 @@ _BOLD_LABELS = {
 _PHASE_ALIASES = {"tasks": "implementation", "testing": "review"}
 
 
-@dataclass(frozen=True, slots=True)
-class Meta:
+class Meta(NamedTuple):
     """The metadata block: its fields, where the body begins, and what was wrong with it."""
 
     fields: dict[str, str]

@@ -6,8 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..model import Diagnostic, Spec, Task
 from .checks import capped, check_tasks
@@ -182,8 +181,7 @@ def _names(
     return spec_id, name
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
+class _Line(NamedTuple):
     """A box that is a task, before it is known what identifies it."""
 
     box: Box

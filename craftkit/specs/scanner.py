@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 _MARKER = r"(?:[-*+]|[0-9]{1,9}+[.)])"
 
@@ -32,8 +33,7 @@ _CONFLICT = re.compile(r"\n(<<<<<<<|>>>>>>>) ")
 _RULE = re.compile(r"(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\r?\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     level: int
     title: str
     at: int  # index of the line's first character in the text
@@ -41,8 +41,7 @@ class Heading:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Box:
+class Box(NamedTuple):
     """A list item that begins with `[ ]`; `parent` is the index of the box that encloses it."""
 
     at: int
@@ -56,8 +55,7 @@ class Box:
     parent: int  # -1: none
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     headings: tuple[Heading, ...]
     boxes: tuple[Box, ...]
     unclosed: tuple[int, ...]  # lines of fences that never close

@@ -6,8 +6,8 @@ import re
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from .dialects import Dialect
 from .scanner import Heading, Scan
@@ -30,8 +30,7 @@ _NUMBERING = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:[.):、][ \t]*|[ \t]+)")
 _SYMBOLS = re.compile(r"[\W_]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(NamedTuple):
     """`boxes[first:last]` are inside; `heading` is its index, -1 for the whole file."""
 
     heading: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .dialects import Dialect
 
@@ -19,8 +19,7 @@ _KEY = re.compile(r"(?<![\w.])(?:T[0-9]{3,}[a-z]?|[0-9]+(?:\.[0-9]+)*[a-z]?)(?![
 _PARALLEL = re.compile(r"(?:\A|[ \t])\(P\)(?=[ \t]|\Z)")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """What the words of a task line say; `link_at` is an offset into the line's body."""
 
     key: str | None

@@ -6,8 +6,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
 
@@ -21,8 +20,7 @@ STATE_IGNORE = (
 _FULL = "free some space and run the command again; nothing was changed"
 
 
-@dataclass(frozen=True, slots=True)
-class Store:
+class Store(NamedTuple):
     """An open database.
 
     `durable` is False for the in-memory copy that stands in where the database cannot be

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from craftkit.errors import AmbiguousSpec, CannotRead, SpecNeedsAttention, UnknownSpec
 from craftkit.model import Spec
@@ -12,8 +12,7 @@ from craftkit.workflow import choose
 from craftkit.workflow.context import Context, cached_yaml
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(NamedTuple):
     """The spec that a command acts on, and why it is this one."""
 
     spec: Spec

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from craftkit.errors import AmbiguousTask, UnknownTask
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """One task with what the database knows of it."""
 
     task: Task

@@ -8,10 +8,8 @@ import time
 from typing import Any
 
 from craftkit.errors import UnknownProcess, UsageProblem
-from craftkit.workflow import catalog, runner, specs, tasks
+from craftkit.workflow import catalog, runner
 from craftkit.workflow.context import Context
-
-__all__ = ["history", "process_list", "process_resume", "process_show", "specs", "tasks"]
 
 
 def history(context: Context, spec: str | None, limit: int) -> list[dict[str, Any]]:

@@ -11,9 +11,8 @@ import os
 import socket
 import sqlite3
 from collections.abc import Callable
-from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError, UnexpectedStep, UnknownProcess
 from craftkit.store import processes
@@ -23,8 +22,7 @@ from craftkit.workflow.context import Context
 Save = Callable[[sqlite3.Connection, dict[str, Any]], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     name: str
     do: Callable[[], dict[str, Any]] | None = None
     save: Save | None = None
@@ -58,7 +56,7 @@ def is_alive(name: str) -> bool:
         os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
-    except (PermissionError, OSError):
+    except OSError:
         pass
     return _started(int(pid)) == started
 
@@ -153,13 +151,12 @@ def _fail(
     context: Context, process_id: int, position: int, step: Step, error: BaseException
 ) -> None:
     now = context.now()
-    known = isinstance(error, CraftkitError)
     facts = {
         "class": error.kind if isinstance(error, CraftkitError) else "system",
         "code": error.code if isinstance(error, CraftkitError) else type(error).__name__,
         "message": error.message if isinstance(error, CraftkitError) else str(error),
         "hint": error.hint if isinstance(error, CraftkitError) else "",
-        "retryable": error.retryable if isinstance(error, CraftkitError) else known,
+        "retryable": error.retryable if isinstance(error, CraftkitError) else False,
     }
     reason = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else facts["message"]
     try:

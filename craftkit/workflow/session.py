@@ -9,7 +9,7 @@ from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 from craftkit.model import DONE, DROPPED, Spec
 from craftkit.redact import clean
 from craftkit.store import journal
-from craftkit.workflow import catalog, choose, runner, sessions, tasks
+from craftkit.workflow import catalog, choose, intake, runner, sessions, tasks
 from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
@@ -72,7 +72,7 @@ def repair(context: Context) -> list[dict[str, str]]:
         return notes
     for row in runner.recover(context):
         notes.append({"code": "process_resumed", "message": f"finished process {row['id']}"})
-    taken = tasks.take_in_spool(context)
+    taken = intake.take_in_spool(context)
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
     return notes

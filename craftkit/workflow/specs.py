@@ -8,11 +8,11 @@ import sqlite3
 import unicodedata
 from typing import Any
 
-from craftkit.errors import CannotRead, FileChanged, IllegalPhase, UsageProblem
+from craftkit.errors import CannotRead, IllegalPhase, UsageProblem
 from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.specs import edit, files, parse
 from craftkit.store import journal
-from craftkit.workflow import catalog, choose, runner, sessions
+from craftkit.workflow import catalog, choose, editing, runner, sessions
 from craftkit.workflow.context import Context
 
 TEMPLATE = """\
@@ -174,19 +174,14 @@ runner.KINDS["spec phase"] = _build
 
 
 def _write_phase(context: Context, data: dict[str, Any]) -> dict[str, Any]:
-    files.sweep(context.worktree, os.path.dirname(data["path"]))
-    for _ in range(50):
-        spec = catalog.load(context, data["path"])
-        catalog.refuse_if_blocked(spec)
+    def change(spec: Spec) -> str:
         if spec.phase is None or spec.phase == data["to"]:
-            return {"changed": 0}
-        text = edit.set_meta(spec, phase=data["to"], updated=context.now()[:19] + "Z")
-        try:
-            files.replace(context.worktree, spec.path, spec.digest, edit.encode(text))
-            return {"changed": 1}
-        except FileChanged:
-            continue
-    raise FileChanged(f"{data['path']} keeps changing under the edit.", "run the command again")
+            return spec.text
+        return edit.set_meta(spec, phase=data["to"], updated=context.now()[:19] + "Z")
+
+    with editing.one_writer(context, data["path"]):
+        _, written = editing.rewrite(context, data["path"], change)
+    return {"changed": int(written)}
 
 
 def _settle(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:

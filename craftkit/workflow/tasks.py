@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from craftkit.errors import (
     AnotherTaskInProgress,
@@ -19,16 +16,13 @@ from craftkit.errors import (
     UsageProblem,
 )
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
-from craftkit.specs import edit, files
+from craftkit.specs import edit
 from craftkit.store import journal, spool
-from craftkit.workflow import catalog, choose, runner, sessions
+from craftkit.workflow import catalog, choose, editing, runner, sessions
 from craftkit.workflow.context import Context
 
-EDIT_TRIES = 50
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a task command did: the spec as it is now, the task, and what comes next."""
 
     spec: Spec
@@ -161,7 +155,7 @@ def start(
         )
     if row.waits_for:
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
-    return _carry_out(context, spec, task, "start", "command", set_aside=[t.id for t in others])
+    return decide(context, spec, task, "start", "command", set_aside=[t.id for t in others])
 
 
 def _refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
@@ -198,7 +192,7 @@ def complete(context: Context, spec: Spec, task: Task, source: str) -> Outcome:
         return _outcome(context, spec, task, changed=False, applied=True)
     rows = catalog.task_views(context, spec)
     also = [t.id for t in choose.parents_finished_by(rows, task)]
-    return _carry_out(context, spec, task, "done", source, also=also)
+    return decide(context, spec, task, "done", source, also=also)
 
 
 def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
@@ -211,7 +205,7 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
     )
     if row.state not in (DONE, DROPPED) and not base:
         return _outcome(context, spec, task, changed=False, applied=True)
-    return _carry_out(context, spec, task, "reopen", "command")
+    return decide(context, spec, task, "reopen", "command")
 
 
 def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> Outcome:
@@ -223,7 +217,7 @@ def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> O
         raise UsageProblem(f"{task.ref} is done, so it cannot be dropped.", "re-open it first")
     if row.state == DROPPED:
         return _outcome(context, spec, task, changed=False, applied=True)
-    return _carry_out(context, spec, task, "drop", "command", reason=reason)
+    return decide(context, spec, task, "drop", "command", reason=reason)
 
 
 def add(
@@ -235,9 +229,26 @@ def add(
 ) -> tuple[Spec, Task]:
     """Append a task line in the file's own style; return the task as it now reads."""
     spec = catalog.choose_spec(context, wanted_spec).spec
-    # Read again only while no other craftkit edits: its swap shows its own text for an instant.
-    with _one_writer(context):
-        spec, task = _append(context, spec.path, title, group, depends_on)
+    key = ""
+
+    def change(seen: Spec) -> str:
+        nonlocal key
+        for needed in depends_on:
+            choose.resolve_task(seen, needed)
+        sections = context.config["specs.task_sections"]
+        text, key = edit.add_task(
+            seen, title, group=group, depends_on=depends_on, task_sections=sections
+        )
+        return text
+
+    with editing.one_writer(context, spec.path):
+        before, _ = editing.rewrite(context, spec.path, change)
+        spec = catalog.load(context, spec.path)
+    old = {t.id for t in before.tasks}
+    added = [t for t in spec.tasks if (t.key == key if key else t.id not in old)]
+    if not added:
+        raise FileChanged(f"The new line of {spec.path} is gone again.", "see who edits the file")
+    task = added[-1]
     catalog.observe(context, spec)
     with context.store.write() as tx:
         journal.record(
@@ -246,44 +257,24 @@ def add(
     return spec, task
 
 
-def _append(
-    context: Context, path: str, title: str, group: str | None, depends_on: list[str]
-) -> tuple[Spec, Task]:
-    for _ in range(EDIT_TRIES):
-        spec = catalog.load(context, path)
-        catalog.refuse_if_blocked(spec)
-        for key in depends_on:
-            choose.resolve_task(spec, key)
-        text, key = edit.add_task(
-            spec,
-            title,
-            group=group,
-            depends_on=depends_on,
-            task_sections=context.config["specs.task_sections"],
-        )
-        try:
-            files.replace(context.worktree, path, spec.digest, edit.encode(text))
-        except FileChanged:
-            continue
-        old = {t.id for t in spec.tasks}
-        after = catalog.load(context, path)
-        added = [t for t in after.tasks if (t.key == key if key else t.id not in old)]
-        if added:
-            return after, added[-1]
-        raise FileChanged(f"The new line of {path} is gone again.", "see who edits the file")
-    raise _never_still(path)
-
-
-def _carry_out(
-    context: Context, spec: Spec, task: Task, kind: str, source: str, **extra: Any
+def decide(
+    context: Context,
+    spec: Spec,
+    task: Task,
+    kind: str,
+    source: str,
+    *,
+    intent_id: str | None = None,
+    **extra: Any,
 ) -> Outcome:
+    """Record a decision in one transaction, then carry it out as a resumable process."""
     data = {
         "spec": spec.id,
         "path": spec.path,
         "tasks": [task.id, *extra.pop("also", [])],
         "refs": task.ref,
         "action": kind,
-        "intent": context.ids(),
+        "intent": intent_id or context.ids(),
         "source": source,
         **extra,
     }
@@ -435,27 +426,17 @@ def _change(action: str, spec: Spec, task: Task) -> str:
 def _edit(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     """Flip the boxes.  Repeatable: what is flipped already is left alone."""
     changed, missing = 0, []
-    with _one_writer(context):
-        files.sweep(context.worktree, os.path.dirname(data["path"]))
+    with editing.one_writer(context, data["path"]):
         for task_id in data["tasks"]:
-            for _ in range(EDIT_TRIES):
-                spec = catalog.load(context, data["path"])
-                catalog.refuse_if_blocked(spec)
+
+            def change(spec: Spec, task_id: str = task_id) -> str:
                 task = next((t for t in spec.tasks if t.id == task_id), None)
-                if task is None:
-                    missing.append(task_id)
-                    break
-                text = _change(data["action"], spec, task)
-                if text == spec.text:
-                    break
-                try:
-                    files.replace(context.worktree, spec.path, spec.digest, edit.encode(text))
-                    changed += 1
-                    break
-                except FileChanged:
-                    continue
-            else:
-                raise _never_still(data["path"])
+                return spec.text if task is None else _change(data["action"], spec, task)
+
+            spec, written = editing.rewrite(context, data["path"], change)
+            changed += written
+            if all(task.id != task_id for task in spec.tasks):
+                missing.append(task_id)
     if missing:
         context.note(
             "warning",
@@ -465,29 +446,6 @@ def _edit(context: Context, data: dict[str, Any]) -> dict[str, Any]:
             "`craftkit history` shows it",
         )
     return {"changed": changed, "missing": missing}
-
-
-def _never_still(path: str) -> FileChanged:
-    return FileChanged(f"{path} keeps changing under the edit.", "run the command again")
-
-
-@contextlib.contextmanager
-def _one_writer(context: Context) -> Iterator[None]:
-    """Let one craftkit at a time edit spec files; a convenience, not what safety rests on."""
-    try:
-        import fcntl
-
-        descriptor = os.open(
-            os.path.join(context.state_dir, "edit.lock"), os.O_RDWR | os.O_CREAT, 0o600
-        )
-    except (ImportError, OSError):
-        yield
-        return
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _settle(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:
@@ -502,48 +460,3 @@ def _settle(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> N
     for number, _ in enumerate(data["tasks"]):
         suffix = f"-{number}" if number else ""
         journal.settle_intent(tx, data["intent"] + suffix, "applied", now)
-
-
-def take_in_spool(context: Context) -> int:
-    """Take in the decisions that were written where the database could not be."""
-    from craftkit import repo as git
-
-    taken = 0
-    if not context.store.durable:
-        return 0
-    for path in spool.waiting(context.worktree):
-        intent = spool.read(path)
-        usable = intent is not None and not git.is_tracked(context.repo, path)
-        if not usable or intent is None or not _ingest(context, intent):
-            context.note("warning", "spool_refused", "A spool file was not taken in.", "", path)
-            continue
-        spool.remove(path)
-        taken += 1
-    return taken
-
-
-def _ingest(context: Context, intent: dict[str, Any]) -> bool:
-    if context.store.value("select 1 from intents where id = ?", intent["id"]):
-        return True
-    spec = next((s for s in catalog.load_all(context) if s.id == intent["spec_id"]), None)
-    task = next((t for t in spec.tasks if t.id == intent["task_id"]), None) if spec else None
-    if spec is None or task is None:
-        return False
-    catalog.observe(context, spec)
-    data = {
-        "spec": spec.id,
-        "path": spec.path,
-        "tasks": [task.id],
-        "refs": task.ref,
-        "action": intent["kind"],
-        "intent": intent["id"],
-        "source": "spool",
-    }
-    process_id = runner.start(
-        context,
-        f"task {intent['kind']}",
-        data,
-        lambda tx, number: _record(context, tx, number, data, task),
-    )
-    runner.run(context, process_id)
-    return True

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 # A key may be bold or in brackets and may carry a colon.
 _OPEN = r"(?P<open>(?:\*\*|__)?)\[?"
@@ -73,8 +73,7 @@ def kiro_line(key: str, title: str, depends_on: Sequence[str]) -> str:
     return f"{lead}{title}{after}"
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(NamedTuple):
     name: str
     patterns: tuple[str, ...]  # relative to the worktree root; `*` is one path component
     key: re.Pattern[str]

@@ -1,0 +1,58 @@
+"""Changing a spec file: read, decide, swap; again when somebody else saved in between."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterator
+
+from craftkit.errors import FileChanged
+from craftkit.model import Spec
+from craftkit.specs import edit, files
+from craftkit.workflow import catalog
+from craftkit.workflow.context import Context
+
+TRIES = 50
+
+
+def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple[Spec, bool]:
+    """Apply `change` (spec to new text) to the file as it is; the spec it saw, and if it wrote.
+
+    Raises SpecNeedsAttention, or FileChanged when the file never stays still.
+    """
+    for _ in range(TRIES):
+        spec = catalog.load(context, path)
+        catalog.refuse_if_blocked(spec)
+        text = change(spec)
+        if text == spec.text:
+            return spec, False
+        try:
+            files.replace(context.worktree, path, spec.digest, edit.encode(text))
+            return spec, True
+        except FileChanged:
+            continue
+    raise FileChanged(f"{path} keeps changing under the edit.", "run the command again")
+
+
+@contextlib.contextmanager
+def one_writer(context: Context, path: str) -> Iterator[None]:
+    """Let one craftkit at a time edit spec files, and tidy up after one that was killed.
+
+    No edit rests on it for safety.  But a swap that has to be taken back shows its own text for
+    an instant, and whoever reads the file again after a write must not meet that.
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(
+            os.path.join(context.state_dir, "edit.lock"), os.O_RDWR | os.O_CREAT, 0o600
+        )
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        files.sweep(context.worktree, os.path.dirname(path))
+        yield
+    finally:
+        os.close(descriptor)
