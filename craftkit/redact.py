@@ -11,60 +11,57 @@ from typing import Any
 MASK = "***"
 _MAX_DEPTH = 64
 
-# One alphabet for all kinds, so that a token glued to another one is swallowed whole.
-_GITHUB_TOKEN = re.compile(r"(?:gh[pousr]_[\w.-]{10}|github_pat_\w)[\w.-]*")
+# Kept as text: most commands need none of them, and `re` compiles a pattern at its first use.
 
-_HEADER = r"\b((?:proxy-)?authorization|(?:set-)?cookie)"
-_QUOTED_HEADER = re.compile(
-    _HEADER + r"""(["']\s{0,4}[:,]\s{0,4}[bB]?)(?:"[^"\r\n]*|'[^'\r\n]*)["']?""", re.IGNORECASE
-)
-_PLAIN_HEADER = re.compile(_HEADER + r"([ \t]{0,4}:)[^\r\n]*", re.IGNORECASE)
+# One alphabet for all kinds, so that a token glued to another one is swallowed whole.
+_GITHUB_TOKEN = r"(?:gh[pousr]_[\w.-]{10}|github_pat_\w)[\w.-]*"  # noqa: S105 - a pattern
+
+_HEADER = r"(?i)\b((?:proxy-)?authorization|(?:set-)?cookie)"
+_QUOTED_HEADER = _HEADER + r"""(["']\s{0,4}[:,]\s{0,4}[bB]?)(?:"[^"\r\n]*|'[^'\r\n]*)["']?"""
+_PLAIN_HEADER = _HEADER + r"([ \t]{0,4}:)[^\r\n]*"
 
 # "token X" is also English: the value must look like one (a digit in it, or long).
-_CREDENTIAL = re.compile(
-    r"\b(bearer|token)([ \t]{1,4}|:[ \t]{0,4})"
-    r"(?:(?=[^\s\d]{0,200}\d)[\w.~+/=-]{6,}|[\w.~+/=-]{16,})",
-    re.IGNORECASE,
+_CREDENTIAL = (
+    r"(?i)\b(bearer|token)([ \t]{1,4}|:[ \t]{0,4})"
+    r"(?:(?=[^\s\d]{0,200}\d)[\w.~+/=-]{6,}|[\w.~+/=-]{16,})"
 )
-_ASSIGNMENT = re.compile(
-    r"(token|secret|passw(?:or)?d|api[_-]?key|private[_-]?key)"
-    r"""(=["']?|["']\s{0,4}:\s{0,4}["']?)[^\s"',;&]+""",
-    re.IGNORECASE,
+_ASSIGNMENT = (
+    r"(?i)(token|secret|passw(?:or)?d|api[_-]?key|private[_-]?key)"
+    r"""(=["']?|["']\s{0,4}:\s{0,4}["']?)[^\s"',;&]+"""
 )
-_USERINFO = re.compile(r"://[^\s/]+@")
+_USERINFO = r"://[^\s/]+@"
 # git@host is how every clone over ssh reads, not a person.
-_EMAIL = re.compile(r"(?<![\w.%+-])(?!git@)[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}")
+_EMAIL = r"(?<![\w.%+-])(?!git@)[\w.%+-]+@[\w-]+(?:\.[\w-]+)*\.[^\W\d_]{2,}"
 
-_SECRET_KEY = re.compile(
-    r"token|secret|passw(?:or)?d|passphrase|authorization|cookie|credential"
-    r"|api[_-]?key|private[_-]?key",
-    re.IGNORECASE,
+_SECRET_KEY = (
+    r"(?i)token|secret|passw(?:or)?d|passphrase|authorization|cookie|credential"  # noqa: S105
+    r"|api[_-]?key|private[_-]?key"
 )
 
-_ANSI = re.compile(
+_ANSI = (
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, …
     r"|\x1b[ -/]*[0-~]"
 )
-_INVISIBLE = re.compile(
+_INVISIBLE = (
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not white space
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidi
     "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"  # zero width, fillers, variation selectors, tags
 )
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_SURROGATE = "[\ud800-\udfff]"
 
 
 def redact(text: str) -> str:
     """`text` with credentials and e-mail addresses masked."""
-    text = _GITHUB_TOKEN.sub(MASK, text)
-    text = _QUOTED_HEADER.sub(rf'\1\2"{MASK}"', text)
-    text = _PLAIN_HEADER.sub(rf"\1\2 {MASK}", text)
-    text = _USERINFO.sub(f"://{MASK}@", text)
-    text = _CREDENTIAL.sub(rf"\1\2{MASK}", text)
-    text = _ASSIGNMENT.sub(rf"\1\2{MASK}", text)
-    return _EMAIL.sub(MASK, text)
+    text = re.sub(_GITHUB_TOKEN, MASK, text)
+    text = re.sub(_QUOTED_HEADER, rf'\1\2"{MASK}"', text)
+    text = re.sub(_PLAIN_HEADER, rf"\1\2 {MASK}", text)
+    text = re.sub(_USERINFO, f"://{MASK}@", text)
+    text = re.sub(_CREDENTIAL, rf"\1\2{MASK}", text)
+    text = re.sub(_ASSIGNMENT, rf"\1\2{MASK}", text)
+    return re.sub(_EMAIL, MASK, text)
 
 
 def redact_value(obj: Any) -> Any:
@@ -94,7 +91,7 @@ def _redact_value(obj: Any, depth: int) -> Any:
 
 
 def _is_secret(key: object, value: object) -> bool:
-    if not isinstance(key, str) or not _SECRET_KEY.search(key):
+    if not isinstance(key, str) or not re.search(_SECRET_KEY, key):
         return False
     if value is None or isinstance(value, bool):
         return False  # whether there is one is no secret
@@ -108,8 +105,10 @@ def clean(text: str, limit: int = 200) -> str:
     Terminal escapes, control, bidi and zero-width characters go, white space is folded and bytes
     that were not UTF-8 (lone surrogates) become U+FFFD.
     """
-    text = _INVISIBLE.sub("", _ANSI.sub("", text))
-    text = " ".join(_SURROGATE.sub("\ufffd", text).split())
+    if not (text.isascii() and text.isprintable()):
+        text = re.sub(_INVISIBLE, "", re.sub(_ANSI, "", text))
+        text = re.sub(_SURROGATE, "\ufffd", text)
+    text = " ".join(text.split())
     if len(text) <= limit:
         return text
     return text[: limit - 1].rstrip() + "…" if limit > 0 else ""

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
 
-from craftkit.errors import CraftkitError
+from craftkit.errors import CannotWrite, CraftkitError
 from craftkit.model import Diagnostic
 
 COLOURS = {"error": "31", "warning": "33", "info": "36", "ok": "32", "dim": "2", "bold": "1"}
 
 
-@dataclass
-class Reply:
+class Reply(NamedTuple):
     """What a command answers: data for programs, lines for people."""
 
     data: dict[str, Any]
     lines: Sequence[str] = ()
     notes: Sequence[str] = ()  # words beside the data, on stderr
     exit_code: int = 0
-    diagnostics: list[Diagnostic] = field(default_factory=list)
+    diagnostics: Sequence[Diagnostic] = ()
 
 
 def paint(text: str, colour: str, stream: Any = None) -> str:
@@ -74,28 +73,75 @@ def envelope(command: str, ok: bool, data: dict[str, Any], notes: Sequence[Diagn
         "data": data,
         "diagnostics": [note.as_dict() for note in notes],
     }
-    text = json.dumps(document, ensure_ascii=False, indent=2)
-    out(text.encode("utf-8", "replace").decode())
+    # A stream that cannot carry every character gets them escaped: JSON must not lose any.
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    plain = encoding.lower().replace("-", "") != "utf8"
+    text = json.dumps(document, ensure_ascii=plain, indent=2)
+    _print(text.encode("utf-8", "replace").decode())
 
 
 def remark(note: Diagnostic) -> None:
     from craftkit.redact import redact
 
-    where = f"{note.target}: " if note.target else ""
+    message = " ".join(redact(note.message).splitlines())
+    named = not note.target or message.startswith(note.target.partition(":")[0])
+    where = "" if named else f"{note.target}: "
     label = paint(f"{note.severity}:", note.severity, sys.stderr)
-    say(f"{label} {where}{redact(note.message)}")
+    say(f"{label} {where}{message}")
     if note.hint:
-        say(f"{paint('hint:', 'dim', sys.stderr)} {redact(note.hint)}")
+        hint = " ".join(redact(note.hint).splitlines())
+        say(f"{paint('hint:', 'dim', sys.stderr)} {hint}")
 
 
 def out(line: str) -> None:
-    print(_printable(line, sys.stdout))
+    """Data for stdout.  Raises BrokenPipeError, or CannotWrite when stdout takes nothing."""
+    _print(_printable(line, sys.stdout))
 
 
 def say(line: str) -> None:
-    print(_printable(line, sys.stderr), file=sys.stderr)
+    """Words for stderr; where it takes none, the exit code still says how it went."""
+    with contextlib.suppress(OSError):
+        print(_printable(line, sys.stderr), file=sys.stderr)
+
+
+def flush() -> None:
+    with _unprintable():
+        sys.stdout.flush()
+
+
+def stand_in() -> None:
+    """Put the null device where the caller closed stdin, stdout or stderr.
+
+    Else the next file that is opened, the database say, would get that number.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
+
+
+def _print(text: str) -> None:
+    with _unprintable():
+        print(text)
+
+
+@contextlib.contextmanager
+def _unprintable() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise CannotWrite(
+            f"The answer cannot be printed ({error.strerror}).",
+            "check where stdout goes; `craftkit status` shows what is recorded",
+        ) from error
 
 
 def _printable(line: str, stream: Any) -> str:
+    """`line` without what a terminal would act on, save colours, in what `stream` can carry."""
+    if not line.isprintable():
+        import re
+
+        line = re.sub(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)", "", line)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return line.encode(encoding, "replace").decode(encoding)

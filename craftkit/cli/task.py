@@ -201,8 +201,7 @@ def done(
         outcome = tasks.finish(context, spec_name, key)
         verb = "done" if outcome.changed else "is done already"
         reply = _answer(context, outcome, f"{outcome.task.ref} {verb}")
-        reply.lines = [*reply.lines, _next_words(outcome.next, outcome.rows)]
-        return reply
+        return reply._replace(lines=[*reply.lines, _next_words(outcome.next, outcome.rows)])
 
     return emit("task done", as_json, action)
 

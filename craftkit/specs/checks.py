@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ..model import Diagnostic, Task
 from .taskline import text_digest
@@ -16,50 +16,46 @@ def check_tasks(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
     return [*_duplicates(tasks, path), *_dependencies(tasks, path)]
 
 
+# Code -> severity, message (of the value and of the line that had it first), hint.
+_TWICE = {
+    "duplicate_key": (
+        "warning",
+        "{0} is also the key of line {1}",
+        "give one of the two another key",
+    ),
+    "duplicate_link": (
+        "warning",
+        "#{0} is also linked from line {1}",
+        "remove one of the two links",
+    ),
+    "duplicate_text": (
+        "info",
+        "the same words as in line {1}",
+        "the two are told apart by their order",
+    ),
+}
+
+
 def _duplicates(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
     out: list[Diagnostic] = []
-    keys: dict[str, Task] = {}
-    links: dict[int, Task] = {}
-    texts: dict[str, Task] = {}
+    firsts: dict[tuple[str, object], Task] = {}
     for task in tasks:
-        at = f"{path}:{task.line}"
-        if task.key is not None:
-            first = keys.setdefault(task.key, task)
+        for code, value in _identities(task):
+            first = firsts.setdefault((code, value), task)
             if first is not task:
-                out.append(
-                    Diagnostic(
-                        "warning",
-                        "duplicate_key",
-                        f"{task.key} is also the key of line {first.line}",
-                        "give one of the two another key",
-                        at,
-                    )
-                )
-        if task.issue is not None:
-            first = links.setdefault(task.issue, task)
-            if first is not task:
-                out.append(
-                    Diagnostic(
-                        "warning",
-                        "duplicate_link",
-                        f"#{task.issue} is also linked from line {first.line}",
-                        "remove one of the two links",
-                        at,
-                    )
-                )
-        if task.key is None and task.issue is None:
-            first = texts.setdefault(text_digest(task.title), task)
-            if first is not task:
-                out.append(
-                    Diagnostic(
-                        "info",
-                        "duplicate_text",
-                        f"the same words as in line {first.line}",
-                        "the two are told apart by their order",
-                        at,
-                    )
-                )
+                severity, words, hint = _TWICE[code]
+                message = words.format(value, first.line)
+                out.append(Diagnostic(severity, code, message, hint, f"{path}:{task.line}"))
     return out
+
+
+def _identities(task: Task) -> Iterator[tuple[str, object]]:
+    if task.key is not None:
+        yield "duplicate_key", task.key
+    if task.issue is not None:
+        yield "duplicate_link", task.issue
+    elif task.key is None:
+        yield "duplicate_text", text_digest(task.title)
 
 
 def _dependencies(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
@@ -87,6 +83,8 @@ def _dependencies(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
                     )
                 )
         edges.append(row)
+    if all(before < i for i, row in enumerate(edges) for before in row):
+        return out  # each waits only for what stands above it: no way around
     for ring in find_cycles(edges):
         names = [tasks[i].ref for i in (*ring, ring[0])]
         if len(names) > LIMIT:

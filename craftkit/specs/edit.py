@@ -15,10 +15,11 @@ from .scanner import scan
 from .sections import find_section
 from .taskline import text_digest
 
-_PLAIN_VALUE = re.compile(r"[^\W][\w./@+-]*(?: [\w./@+-]+)*\Z|https?://[\w./@+?=&%~-]+\Z")
+# Kept as text: only `set_meta` needs them, and `re` compiles a pattern when it is first used.
+_PLAIN_VALUE = r"[^\W][\w./@+-]*(?: [\w./@+-]+)*\Z|https?://[\w./@+?=&%~-]+\Z"
 # Words that YAML reads as something else than a string.
 _SPECIAL = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
-_VALUE = re.compile(
+_VALUE = (
     r"(?P<gap>[ \t]*)(?P<value>\"(?:[^\"\\\r\n]|\\[^\r\n])*\"|'(?:[^'\r\n]|'')*'|[^\r\n]*?)"
     r"(?P<tail>[ \t]+\#[^\r\n]*|[ \t]*)(?=\r?\Z)"
 )
@@ -150,7 +151,7 @@ def _set_yaml(text: str, name: str, value: str | int | None, cc: bool, path: str
     at = first + found.end()
     stop = text.find("\n", at)
     line = text[at:stop]
-    m = _VALUE.match(line)
+    m = re.match(_VALUE, line)
     after = text[stop + 1 : stop + 2]
     goes_on = after in (" ", "\t") and stop + 1 < end
     if m is None or m["value"][:1] in ("|", ">", "&", "*", "!") or goes_on:
@@ -176,7 +177,7 @@ def _yaml_value(value: str | int | None, quote: str) -> str:
         return str(value)
     if quote == "'":
         return "'" + value.replace("'", "''") + "'"
-    plain = _PLAIN_VALUE.match(value) is not None and value.casefold() not in _SPECIAL
+    plain = re.match(_PLAIN_VALUE, value) is not None and value.casefold() not in _SPECIAL
     if quote == "" and plain:
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

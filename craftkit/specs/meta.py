@@ -17,18 +17,17 @@ _PAIR = re.compile(rf"([A-Za-z_][A-Za-z0-9_-]{{0,99}}):(?:[ ]+({_SCALAR})?)?[ ]*
 # Characters that YAML refuses, or reads as something else than themselves.
 # (Named one by one: the complement, with its wide ranges, takes 12 ms to compile.)
 _ODD = re.compile("[\0-\t\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_ITEM = re.compile(rf"-[ ]+({_SCALAR})[ ]*\Z")
-_FLOW_ITEM = re.compile(r"\"[^\"\\\n]*\"|'[^'\n]*'|[^\W](?:[^:#,\[\]{}\n'\"]|:(?=[^ ,\n\[\]{}]))*")
+# Some are kept as text, because few files need them: `re` compiles a pattern at its first use.
+_ITEM = rf"-[ ]+({_SCALAR})[ ]*\Z"
+_FLOW_ITEM = r"\"[^\"\\\n]*\"|'[^'\n]*'|[^\W](?:[^:#,\[\]{}\n'\"]|:(?=[^ ,\n\[\]{}]))*"
 _FRONT = re.compile(r"---[ \t]*\r?\n")
 _FRONT_END = re.compile(r"^(?:---|\.\.\.)[ \t]*\r?$", re.MULTILINE)
-_LOOSE_PAIR = re.compile(r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:[ \t]*(.*)")
-_BOLD = re.compile(
-    r"^[ \t]*(?:[-*+][ \t]+)?\*\*(?P<label>[^*\n:：]{1,40}?)[ \t]*"
-    r"(?:[:：][ \t]*\*\*|\*\*[ \t]*[:：])[ \t]*(?P<value>[^\n]*?)[ \t\r]*$",
-    re.MULTILINE,
+_LOOSE_PAIR = r"([A-Za-z_][A-Za-z0-9_-]*)[ \t]*:[ \t]*(.*)"
+_BOLD = (
+    r"(?m)^[ \t]*(?:[-*+][ \t]+)?\*\*(?P<label>[^*\n:：]{1,40}?)[ \t]*"
+    r"(?:[:：][ \t]*\*\*|\*\*[ \t]*[:：])[ \t]*(?P<value>[^\n]*?)[ \t\r]*$"
 )
-_BOLD_END = re.compile(r"^(?:##[ \t]|---[ \t]*\r?$|```)", re.MULTILINE)
-_YEAR_TIME = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})[T ](\d{2}:\d{2}:\d{2})", re.ASCII)
+_BOLD_END = r"(?m)^(?:##[ \t]|---[ \t]*\r?$|```)"
 
 # Field -> its names, the first being the one that craftkit's own files use.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -58,7 +57,6 @@ class Meta(NamedTuple):
     fields: dict[str, str]
     kind: str  # "yaml", "bold" or "none"
     body_at: int
-    body_line: int
     diagnostics: tuple[Diagnostic, ...] = ()
 
     def get(self, name: str) -> str | None:
@@ -147,7 +145,7 @@ def _flow_items(inner: str) -> list[str] | None:
     pos = 0
     inner = inner.strip(" ")
     while pos < len(inner):
-        m = _FLOW_ITEM.match(inner, pos)
+        m = re.compile(_FLOW_ITEM).match(inner, pos)
         if m is None:
             return None
         items.append(_scalar(m[0]))
@@ -165,7 +163,7 @@ def _flow_items(inner: str) -> list[str] | None:
 
 
 def _add_item(target: dict[str, Any], key: str, body: str) -> bool:
-    m = _ITEM.match(body)
+    m = re.match(_ITEM, body)
     if m is None or not key or isinstance(target.get(key), dict):
         return False
     if target.get(key) == "":
@@ -193,7 +191,7 @@ def front_span(text: str) -> tuple[int, int, int] | None:
 def bold_span(text: str) -> tuple[int, int]:
     """Where bold metadata may stand: above the first `## ` heading and the first rule."""
     start = 1 if text.startswith("\ufeff") else 0
-    m = _BOLD_END.search(text, start, start + 20_000)
+    m = re.compile(_BOLD_END).search(text, start, start + 20_000)
     return start, m.start() if m is not None else min(len(text), start + 20_000)
 
 
@@ -203,7 +201,7 @@ def bold_fields(text: str) -> list[tuple[str, re.Match[str]]]:
     if text.find("**", start, end) < 0:
         return []
     out: dict[str, re.Match[str]] = {}
-    for m in _BOLD.finditer(text, start, end):
+    for m in re.compile(_BOLD).finditer(text, start, end):
         label = "".join(m["label"].split()).casefold()
         if label in _BOLD_LABELS:
             out.setdefault(_BOLD_LABELS[label], m)
@@ -216,20 +214,19 @@ def read_meta(text: str, path: str, load_yaml: Callable[[str], Any] | None = Non
     if span is None:
         start = 1 if text.startswith("\ufeff") else 0
         found = {name: m["value"].strip(" `") for name, m in bold_fields(text)}
-        return Meta(found, "bold" if found else "none", start, 1)
+        return Meta(found, "bold" if found else "none", start)
     first, end, body = span
-    line = text.count("\n", 0, body) + 1
     block = text[first:end]
     fields = read_simple(block)
     if fields is not None:
-        return Meta(fields, "yaml", body, line)
+        return Meta(fields, "yaml", body)
     problem = "the front matter is not a mapping"
     bad_line = 2
     try:
         loaded = (load_yaml or _load_yaml)(block)
         if isinstance(loaded, dict):
             flat = {str(k): str(v) for k, v in loaded.items() if isinstance(v, str | int | float)}
-            return Meta(flat, "yaml", body, line)
+            return Meta(flat, "yaml", body)
     except Exception as error:  # whatever the loader raises: a broken block is data, not a bug
         problem = f"the front matter is not valid YAML: {_first_words(error)}"
         mark = getattr(error, "problem_mark", None)
@@ -241,7 +238,7 @@ def read_meta(text: str, path: str, load_yaml: Callable[[str], Any] | None = Non
         "correct that line; the tasks are read all the same",
         f"{path}:{bad_line}",
     )
-    return Meta(_recover(block), "yaml", body, line, (remark,))
+    return Meta(_recover(block), "yaml", body, (remark,))
 
 
 def _first_words(error: BaseException) -> str:
@@ -261,7 +258,7 @@ def _recover(block: str) -> dict[str, str]:
     known = {key for keys in FIELDS.values() for key in keys}
     out: dict[str, str] = {}
     for line in block.split("\n"):
-        m = _LOOSE_PAIR.match(line)
+        m = re.match(_LOOSE_PAIR, line)
         if m is None or m[1] not in known or m[1] in out:
             continue
         value = m[2].strip(" \t\r")
@@ -287,5 +284,5 @@ def number_of(value: str | None) -> int | None:
 
 def bold_time(value: str) -> str:
     """A time in the style of bold metadata, `YYYY/MM/DD HH:MM:SS`."""
-    m = _YEAR_TIME.match(value)
+    m = re.match(r"(?a)(\d{4})[-/](\d{2})[-/](\d{2})[T ](\d{2}:\d{2}:\d{2})", value)
     return f"{m[1]}/{m[2]}/{m[3]} {m[4]}" if m is not None else value

@@ -16,49 +16,43 @@ from .scanner import Box, Scan, scan
 from .sections import Section, criteria_boxes, find_section
 from .taskline import Words, depends_in, read_words, text_digest
 
-_PATHS = tuple(
-    (name, re.compile(rf"(?:\A|/){pattern}\Z"))
-    for name, pattern in (
-        ("kiro", r"\.kiro/specs/[^/]+/tasks\.md"),
-        ("openspec", r"openspec/changes/(?:archive/)?[^/]+/tasks\.md"),
-        ("cc-craft-kit", r"\.cc-craft-kit/specs/[^/]+\.md"),
-        ("spec-kit", r"specs/[^/]+/tasks\.md"),
-        ("craftkit", r"specs/[^/]+\.md"),
-    )
+# Kept as text: one file needs few of them, and `re` compiles a pattern when it is first used.
+_PATHS = (
+    ("kiro", r"(?:\A|/)\.kiro/specs/[^/]+/tasks\.md\Z"),
+    ("openspec", r"(?:\A|/)openspec/changes/(?:archive/)?[^/]+/tasks\.md\Z"),
+    ("cc-craft-kit", r"(?:\A|/)\.cc-craft-kit/specs/[^/]+\.md\Z"),
+    ("spec-kit", r"(?:\A|/)specs/[^/]+/tasks\.md\Z"),
+    ("craftkit", r"(?:\A|/)specs/[^/]+\.md\Z"),
 )
-_T_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\] (?:\*\*)?\[?T[0-9]{3}", re.MULTILINE)
-_KIRO_BOX = re.compile(
-    r"^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requirements:)", re.MULTILINE
+_TASK_STYLES = (
+    ("spec-kit", r"^[ \t]*[-*+] \[[ xX]\] (?:\*\*)?\[?T[0-9]{3}"),
+    ("kiro", r"^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requirements:)"),
+    ("openspec", r"^[ \t]*[-*+] \[[ xX]\] [0-9]+\.[0-9]+"),
+    ("openspec", r"^##[ \t]+[0-9]+\."),
 )
-_NUMBER_BOX = re.compile(r"^[ \t]*[-*+] \[[ xX]\] [0-9]+\.[0-9]+", re.MULTILINE)
-_NUMBERED_HEADING = re.compile(r"^##[ \t]+[0-9]+\.", re.MULTILINE)
-_KEY_LINE = re.compile(r"^([A-Za-z_]+)[ \t]*:", re.MULTILINE)
 
 
 def detect(path: str, text: str) -> str:
     """The dialect of a file: by where it is, else by what it says."""
     path = path.replace("\\", "/")
     for name, pattern in _PATHS:
-        if pattern.search(path):
+        if re.search(pattern, path):
             return name
     if path.rpartition("/")[2].lower() == "tasks.md":
         return _sniff_tasks(text[:200_000])
     span = front_span(text)
     if span is not None:
-        keys = set(_KEY_LINE.findall(text[span[0] : span[1]]))
+        keys = set(re.findall(r"(?m)^([A-Za-z_]+)[ \t]*:", text[span[0] : span[1]]))
         return "cc-craft-kit" if keys & CC_KEYS else "craftkit"
     found = {name for name, _ in bold_fields(text)}
     return "cc-craft-kit" if found & {"id", "phase"} else "craftkit"
 
 
 def _sniff_tasks(text: str) -> str:
-    if _T_BOX.search(text):
-        return "spec-kit"
-    if _KIRO_BOX.search(text):
-        return "kiro"
-    if _NUMBER_BOX.search(text):
-        return "openspec"
-    return "openspec" if _NUMBERED_HEADING.search(text) else "spec-kit"
+    for name, pattern in _TASK_STYLES:
+        if re.search(pattern, text, re.MULTILINE):
+            return name
+    return "spec-kit"
 
 
 def parse(
@@ -75,18 +69,20 @@ def parse(
     text = _decode(data, path, notes)
     kind = DIALECTS[dialect if dialect in DIALECTS else detect(path, text)]
     meta = (
-        read_meta(text, path, load_yaml) if kind.has_metadata else Meta({}, "none", _bom(text), 1)
+        read_meta(text, path, load_yaml)
+        if kind.has_metadata
+        else Meta({}, "none", 1 if text.startswith("\ufeff") else 0)
     )
     notes += meta.diagnostics
-    found = scan(text, meta.body_at, meta.body_line)
-    for line in found.unclosed:
+    found = scan(text, meta.body_at)
+    for at in found.unclosed:
         notes.append(
             Diagnostic(
                 "warning",
                 "unclosed_fence",
                 "this code fence is never closed",
                 "close it; what follows is read again from the next `## ` heading",
-                f"{path}:{line}",
+                f"{path}:{_line_of(text, at)}",
             )
         )
     if found.conflict is not None:
@@ -96,7 +92,7 @@ def parse(
                 "conflict_markers",
                 "the file holds merge conflict markers",
                 "settle the conflict; until then the file is not edited",
-                f"{path}:{found.conflict}",
+                f"{path}:{_line_of(text, found.conflict)}",
             )
         )
     tasks, criteria = _read_tasks(text, path, kind, found, task_sections, notes)
@@ -131,8 +127,8 @@ def parse(
     )
 
 
-def _bom(text: str) -> int:
-    return 1 if text.startswith("\ufeff") else 0
+def _line_of(text: str, at: int) -> int:
+    return text.count("\n", 0, at) + 1
 
 
 def _decode(data: bytes, path: str, notes: list[Diagnostic]) -> str:
@@ -145,7 +141,7 @@ def _decode(data: bytes, path: str, notes: list[Diagnostic]) -> str:
             Diagnostic("warning", "not_utf8", "not valid UTF-8", "save as UTF-8", f"{path}:{line}")
         )
     if "\0" in text:
-        line = text.count("\n", 0, text.index("\0")) + 1
+        line = _line_of(text, text.index("\0"))
         notes.append(
             Diagnostic("warning", "nul_bytes", "NUL bytes in a text file", "", f"{path}:{line}")
         )
@@ -201,7 +197,7 @@ def _read_tasks(
 ) -> tuple[list[Task], list[Box]]:
     section, others = find_section(found, len(text), kind, titles)
     for other in others:
-        line = found.headings[other.heading].line
+        line = _line_of(text, other.at)
         notes.append(
             Diagnostic(
                 "warning",
@@ -236,10 +232,10 @@ def _read_tasks(
                     "unknown_mark",
                     f"`[{mark if mark.isprintable() else '?'}]` means nothing in this dialect",
                     "use `[ ]` or `[x]`",
-                    f"{path}:{entry.box.line}",
+                    f"{path}:{_line_of(text, entry.box.at)}",
                 )
             )
-    return _identify(kind, lines, steps), criteria
+    return _identify(text, kind, lines, steps), criteria
 
 
 def _sort_boxes(
@@ -249,13 +245,15 @@ def _sort_boxes(
     boxes = found.boxes
     outside = criteria_boxes(found, len(text)) if kind.whole_file else set()
     inside = range(section.first, section.last)
+    key_at = re.compile(kind.key).match
     words = {
-        i: read_words(text[boxes[i].body_at : boxes[i].end], kind)
+        i: read_words(text[boxes[i].body_at : boxes[i].end], key_at)
         for i in inside
         if i not in outside and (kind.optional_star or not boxes[i].starred)
     }
     keyed = kind.keyed_only and any(w.key for w in words.values())
     groups = _groups(found, section)
+    below = "_Depends" in text  # whether sub-bullets can name dependencies
     owner: dict[int, int] = {}  # box index -> index of the task that it is or belongs to
     lines: list[_Line] = []
     steps: list[list[int]] = []
@@ -276,7 +274,7 @@ def _sort_boxes(
             criteria.append(box)
         else:
             owner[i] = len(lines)
-            more = _sub_depends(text, found, i, section.end)
+            more = _sub_depends(text, found, i, section.end) if below else ()
             lines.append(_Line(box, said, groups(box.at), above, more))
             steps.append([0, 0])
     return lines, steps, criteria
@@ -288,13 +286,14 @@ def _groups(found: Scan, section: Section) -> Callable[[int], str | None]:
         headings = [h for h in found.headings if h.level > 1]
     else:
         headings = [h for h in found.headings[section.heading + 1 :] if h.at < section.end]
-    reached = 0
+    reached, title = 0, ""
 
     def group(at: int) -> str | None:
-        nonlocal reached
+        nonlocal reached, title
         while reached < len(headings) and headings[reached].at < at:
+            title = " ".join(headings[reached].title.split())
             reached += 1
-        return (" ".join(headings[reached - 1].title.split()) or None) if reached else None
+        return title or None
 
     return group
 
@@ -315,26 +314,27 @@ def _sub_depends(text: str, found: Scan, i: int, end: int) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _identify(kind: Dialect, lines: Sequence[_Line], steps: Sequence[list[int]]) -> list[Task]:
-    keys = Counter(line.words.key for line in lines)
-    links = Counter(line.words.issue for line in lines)
+def _identify(
+    text: str, kind: Dialect, lines: Sequence[_Line], steps: Sequence[list[int]]
+) -> list[Task]:
+    keys = Counter([line.words.key for line in lines])
+    links = Counter([line.words.issue for line in lines])
     seen: Counter[str] = Counter()
     tasks: list[Task] = []
-    for i, line in enumerate(lines):
-        box, said = line.box, line.words
-        ref = f"@{i + 1}"
-        if said.issue is not None and links[said.issue] == 1:
-            ref = f"#{said.issue}"
-        if said.key is not None:
-            name, unique = said.key, keys[said.key] == 1
-            ref = name if unique else ref
-        elif said.issue is not None:
-            name, unique = f"#{said.issue}", links[said.issue] == 1
+    line, counted = 1, 0
+    for i, (box, said, group, parent, more) in enumerate(lines):
+        line += text.count("\n", counted, box.at)
+        counted = box.at
+        linked = said.issue is not None and links[said.issue] == 1
+        if said.key is not None and keys[said.key] == 1:
+            name = ref = said.key
         else:
-            name, unique = f"~{text_digest(said.title)}", False
-        seen[name] += 1
-        if not unique:
-            name += f"{'.' if name[0] == '~' else '~'}{seen[name]}"
+            ref = f"#{said.issue}" if linked else f"@{i + 1}"
+            name = _shared_name(said)
+            if said.key is not None or not linked:
+                seen[name] += 1
+                name += f"{'.' if name[0] == '~' else '~'}{seen[name]}"
+        depends = said.depends_on
         tasks.append(
             Task(
                 id=name,
@@ -344,18 +344,25 @@ def _identify(kind: Dialect, lines: Sequence[_Line], steps: Sequence[list[int]])
                 title=said.title,
                 mark=box.mark,
                 checked=box.mark in kind.done,
-                started=box.mark in kind.started if kind.started else False,
-                optional=box.starred or said.optional,
+                started=box.mark in kind.started,
+                optional=box.starred or (said.starred and kind.optional_star),
                 parallel=said.parallel,
-                group=line.group,
-                depends_on=tuple(dict.fromkeys((*said.depends_on, *line.more))),
+                group=group,
+                depends_on=tuple(dict.fromkeys((*depends, *more))) if more else depends,
                 issue=said.issue,
-                line=box.line,
+                line=line,
                 mark_at=box.mark_at,
                 link_at=box.body_at + said.link_at,
-                parent=tasks[line.parent].id if line.parent >= 0 else None,
+                parent=tasks[parent].id if parent >= 0 else None,
                 steps_done=steps[i][0],
                 steps_total=steps[i][1],
             )
         )
     return tasks
+
+
+def _shared_name(said: Words) -> str:
+    """What identifies a task without a key of its own, but for its occurrence."""
+    if said.key is not None:
+        return said.key
+    return f"#{said.issue}" if said.issue is not None else f"~{text_digest(said.title)}"

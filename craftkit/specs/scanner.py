@@ -11,26 +11,27 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 _MARKER = r"(?:[-*+]|[0-9]{1,9}+[.)])"
 
-# The leading literal newline lets the regex engine search with memchr.
+# The leading literal newline lets the regex engine search with memchr.  Nearly every box is
+# written like `task`, which is taken in whole; `box` is for the rest.
 _LINE = re.compile(
     r"\n(?P<indent>[ \t]*+)(?:"
-    rf"(?P<box>(?:{_MARKER}[ \t]++)++\[(?P<mark>[^\n\r\[\]])\]\*?+(?=[ \t]))"
+    r"[-*+] \[(?P<plain>[^\n\r\[\]])\]\*?+[ \t]++(?P<task>[^ \t\r\n][^\n]*+)"
+    rf"|(?P<box>(?:{_MARKER}[ \t]++)++\[(?P<mark>[^\n\r\[\]])\]\*?+(?=[ \t]))"
     rf"|(?P<fence>(?:{_MARKER}[ \t]++)*+(?:`{{3,}}+|~{{3,}}+))"
-    r"|(?P<hash>\#{1,6}+)(?=[ \t\r\n]|\Z)"
+    r"|(?P<hash>\#{1,6}+)(?P<title>(?=[ \t\r\n]|\Z)[^\n]*+)"
     r"|(?P<comment><!--)"
     r"|(?P<conflict><<<<<<<[ ]|>>>>>>>[ ])"
     r")"
 )
 _ITEM = re.compile(rf"({_MARKER})([ \t]++|(?=[\r\n]|\Z))")
-_BARE_FENCE = re.compile(r"\n {0,3}(`{3,}+|~{3,}+)[ \t]*+\r?(?=\n|\Z)")
-_RESYNC = re.compile(r"\n##[ \t]")
-_CONFLICT = re.compile(r"\n(<<<<<<<|>>>>>>>) ")
-_RULE = re.compile(r"(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\r?\Z")
+# Kept as text, because few files need them: `re` compiles a pattern when it is first used.
+_BARE_FENCE = r"\n {0,3}(`{3,}+|~{3,}+)[ \t]*+\r?(?=\n|\Z)"
+_CONFLICT = r"\n(<<<<<<<|>>>>>>>) "
+_RULE = r"(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\r?\Z"
 
 
 class Heading(NamedTuple):
@@ -38,7 +39,6 @@ class Heading(NamedTuple):
     title: str
     at: int  # index of the line's first character in the text
     end: int  # index of its newline, or the text's end
-    line: int
 
 
 class Box(NamedTuple):
@@ -46,7 +46,6 @@ class Box(NamedTuple):
 
     at: int
     end: int
-    line: int
     indent: int
     mark: str
     mark_at: int
@@ -58,30 +57,29 @@ class Box(NamedTuple):
 class Scan(NamedTuple):
     headings: tuple[Heading, ...]
     boxes: tuple[Box, ...]
-    unclosed: tuple[int, ...]  # lines of fences that never close
-    conflict: int | None  # line of the first conflict marker, when both kinds are there
+    unclosed: tuple[int, ...]  # where fences that never close begin
+    conflict: int | None  # where the first conflict marker is, when both kinds are there
 
 
-@dataclass(slots=True)
 class _State:
-    src: str
-    shift: int  # src index + shift = text index
-    line: int = 0
-    counted: int = 0
-    gap: int = 0  # what lies between here and the next event has not been looked at
-    lazy: bool = False  # the line before may be a paragraph that takes lazy continuations
-    content: list[int] = field(default_factory=list)  # content offsets of the open list items
-    nearest: list[int] = field(default_factory=list)  # the box that each one is or is inside of
-    headings: list[Heading] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
-    unclosed: list[int] = field(default_factory=list)
-    ours: int | None = None
-    theirs: int | None = None
-    fences: _Fences | None = None
+    """Where a scan stands, and what it has found."""
+
+    def __init__(self, src: str, shift: int) -> None:
+        self.src = src
+        self.shift = shift  # src index + shift = text index
+        self.gap = 0  # what lies between here and the next event has not been looked at
+        self.lazy = False  # the line before may be a paragraph that takes lazy continuations
+        self.content: list[int] = []  # content offsets of the open list items
+        self.nearest: list[int] = []  # the box that each one is or is inside of
+        self.headings: list[Heading] = []
+        self.boxes: list[Box] = []
+        self.unclosed: list[int] = []
+        self.ours: int | None = None
+        self.theirs: int | None = None
+        self.fences: _Fences | None = None
 
 
-@dataclass(slots=True)
-class _Fences:
+class _Fences(NamedTuple):
     """Every line that could close a fence, with the longest one that is still to come."""
 
     at: list[int]
@@ -90,17 +88,19 @@ class _Fences:
     longest: dict[str, list[int]]
 
 
-def scan(text: str, start: int = 0, line: int = 1) -> Scan:
-    """Scan `text` from index `start`, which must be the start of line number `line`."""
+def scan(text: str, start: int = 0) -> Scan:
+    """Scan `text` from index `start`, which must be the start of a line."""
     src = "\n" + text[start:]
-    st = _State(src, start - 1, line=line - 1)
+    st = _State(src, start - 1)
     pos = 0
     search = _LINE.search
     while (m := search(src, pos)) is not None:
         kind = m.lastgroup
-        if kind == "box":
+        if kind == "task":
+            pos = _on_task(st, m)
+        elif kind == "box":
             pos = _on_box(st, m)
-        elif kind == "hash":
+        elif kind == "title":
             pos = _on_heading(st, m)
         elif kind == "fence":
             pos = _on_fence(st, m)
@@ -126,13 +126,6 @@ def _line_end(src: str, at: int) -> int:
     return len(src) if end < 0 else end
 
 
-def _line_no(st: _State, newline: int) -> int:
-    """Number of the line that begins after the newline at index `newline`."""
-    st.line += st.src.count("\n", st.counted, newline + 1)
-    st.counted = newline + 1
-    return st.line
-
-
 def _approach(st: _State, newline: int, col: int) -> None:
     """Bring the list stack up to date with the lines before an event at column `col`."""
     if col == 0:
@@ -154,15 +147,16 @@ def _approach(st: _State, newline: int, col: int) -> None:
 
 def _plain_line(st: _State, body: str, col: int) -> None:
     if st.content and col < st.content[-1]:
-        if _RULE.match(body):
+        if re.match(_RULE, body):
             _close(st, col)
             st.lazy = False
             return
         if _ITEM.match(body) is None and (not st.lazy or body[0] == ">"):
             _close(st, col)
-    if _ITEM.match(body) is not None and _RULE.match(body) is None:
+    if _ITEM.match(body) is not None and re.match(_RULE, body) is None:
         _open_items(st, body, 0, col)
-    st.lazy = True
+    elif st.lazy or _base(st, col) >= 0:
+        st.lazy = True
 
 
 def _close(st: _State, col: int) -> None:
@@ -190,18 +184,42 @@ def _open_items(st: _State, src: str, pos: int, col: int) -> tuple[int, int] | N
     """Push the list items whose markers stand at `pos`; where and at which column they end."""
     depth = _base(st, col)
     if depth < 0:
-        return None
+        return None  # goes on with the paragraph above, or is code: lazy as before
     _truncate(st, depth)
+    st.lazy = True
     while (m := _ITEM.match(src, pos)) is not None:
         after = col + m.end(1) - pos
         blanks = m[2]
         col = width_of(blanks, after)
         if not blanks or col - after >= 5:  # an empty item, or one that begins with code
             _push(st, after + 1)
+            st.lazy = False
             return None
         _push(st, col)
         pos = m.end()
     return pos, col
+
+
+def _on_task(st: _State, m: re.Match[str]) -> int:
+    """A box behind one plain marker and one space, with words: no need to look for either."""
+    newline, end = m.span()
+    indent = m["indent"]
+    if indent:
+        col = width_of(indent)
+        _approach(st, newline, col)
+        depth = _base(st, col)
+        st.gap = end
+        if depth < 0:
+            return end
+        _truncate(st, depth)
+        _push(st, col + 2)
+    else:  # at the margin it closes every list
+        col = 0
+        st.content, st.nearest = [2], [-1]
+        st.gap = end
+    st.lazy = True
+    _add_box(st, newline, end, col, m.start("plain"), m.start("task"))
+    return end
 
 
 def _on_box(st: _State, m: re.Match[str]) -> int:
@@ -211,59 +229,58 @@ def _on_box(st: _State, m: re.Match[str]) -> int:
     _approach(st, m.start(), col)
     mark_at = m.start("mark")
     opened = _open_items(st, src, m.start("box"), col)
-    st.gap, st.lazy = end, True
-    mark = m["mark"]
-    if opened is None or opened[0] != mark_at - 1 or (mark.isalnum() and mark not in "xX"):
+    st.gap = end
+    if opened is None or opened[0] != mark_at - 1:
         return end
     body_at = m.end()
     while body_at < end and src[body_at] in " \t\r":
         body_at += 1
-    if body_at == end:
-        return end  # a box without words is no task
+    if body_at < end:  # a box without words is no task
+        _add_box(st, m.start(), end, col, mark_at, body_at)
+    return end
+
+
+def _add_box(st: _State, newline: int, end: int, col: int, mark_at: int, body_at: int) -> None:
+    mark = st.src[mark_at]
+    if mark.isalnum() and mark not in "xX":
+        return
     parent = st.nearest[-1]
     st.nearest[-1] = len(st.boxes)
     shift = st.shift
     st.boxes.append(
         Box(
-            at=m.start() + 1 + shift,
-            end=end + shift,
-            line=_line_no(st, m.start()),
-            indent=col,
-            mark=mark,
-            mark_at=mark_at + shift,
-            body_at=body_at + shift,
-            starred=src[m.end() - 1] == "*",
-            parent=parent,
+            newline + 1 + shift,
+            end + shift,
+            col,
+            mark,
+            mark_at + shift,
+            body_at + shift,
+            st.src[mark_at + 2] == "*",
+            parent,
         )
     )
-    return end
 
 
 def _on_heading(st: _State, m: re.Match[str]) -> int:
-    src = st.src
-    col = width_of(m["indent"])
-    end = _line_end(src, m.end())
-    _approach(st, m.start(), col)
-    depth = _base(st, col)
+    newline, end = m.span()
+    indent, hashes, title = m["indent"], m["hash"], m["title"].strip()
+    depth = 0
+    if indent:
+        col = width_of(indent)
+        _approach(st, newline, col)
+        depth = _base(st, col)
     st.gap = end
     if depth < 0:
         return end
     _truncate(st, depth)
     st.lazy = False
     if depth == 0:
-        title = src[m.end() : end].strip()
-        bare = title.rstrip("#")
-        if bare != title and (not bare or bare[-1] in " \t"):
-            title = bare.rstrip()
-        st.headings.append(
-            Heading(
-                len(m["hash"]),
-                title,
-                m.start() + 1 + st.shift,
-                end + st.shift,
-                _line_no(st, m.start()),
-            )
-        )
+        if title[-1:] == "#":  # a closing run of hashes is no part of the title
+            bare = title.rstrip("#")
+            if not bare or bare[-1] in " \t":
+                title = bare.rstrip()
+        shift = st.shift
+        st.headings.append(Heading(len(hashes), title, newline + 1 + shift, end + shift))
     return end
 
 
@@ -278,13 +295,12 @@ def _on_fence(st: _State, m: re.Match[str]) -> int:
     st.gap = end
     if size != len(run):
         opened = _open_items(st, src, m.start("fence"), col)
-        st.lazy = True
         if opened is None or opened[0] != m.end() - size:
             return end
         depth = len(st.content)
     else:
         depth = _base(st, col)
-        st.lazy = True
+        st.lazy = st.lazy or depth >= 0
     if depth < 0 or (char == "`" and src.find("`", m.end(), end) >= 0):
         if size == len(run) and depth == 0:
             _truncate(st, 0)  # inline code at the margin
@@ -309,12 +325,12 @@ def _fence_in_item(st: _State, newline: int, end: int, char: str, size: int) -> 
         if body:
             col = width_of(line[: len(line) - len(line.lstrip(" \t"))])
             if col < content:
-                st.unclosed.append(_line_no(st, newline))
+                st.unclosed.append(newline + 1 + st.shift)
                 return end
             if len(body) >= size and col - content < 4 and not body.strip(char):
                 return nxt
         end = nxt
-    st.unclosed.append(_line_no(st, newline))
+    st.unclosed.append(newline + 1 + st.shift)
     return end
 
 
@@ -328,10 +344,10 @@ def _fence_at_root(st: _State, newline: int, end: int, char: str, size: int) -> 
         while fences.char[i] != char or fences.size[i] < size:
             i += 1
         return _line_end(src, fences.at[i] + 1)
-    st.unclosed.append(_line_no(st, newline))
-    m = _RESYNC.search(src, end)
+    st.unclosed.append(newline + 1 + st.shift)
+    m = re.compile(r"\n##[ \t]").search(src, end)
     stop = m.start() if m is not None else len(src)
-    for found in _CONFLICT.finditer(src, end, stop):
+    for found in re.compile(_CONFLICT).finditer(src, end, stop):
         _note_conflict(st, found)
     return stop
 
@@ -340,7 +356,7 @@ def _all_fences(src: str) -> _Fences:
     at: list[int] = []
     char: list[str] = []
     size: list[int] = []
-    for m in _BARE_FENCE.finditer(src):
+    for m in re.finditer(_BARE_FENCE, src):
         at.append(m.start())
         char.append(m[1][0])
         size.append(len(m[1]))
@@ -361,7 +377,7 @@ def _on_comment(st: _State, m: re.Match[str]) -> int:
     _approach(st, m.start(), col)
     depth = _base(st, col)
     end = _line_end(src, m.end())
-    st.gap, st.lazy = end, True
+    st.gap = end
     if depth < 0:
         return end
     _truncate(st, depth)
@@ -400,6 +416,6 @@ def _on_conflict(st: _State, m: re.Match[str]) -> int:
 def _note_conflict(st: _State, m: re.Match[str]) -> None:
     if st.src[m.start() + 1] == "<":
         if st.ours is None:
-            st.ours = _line_no(st, m.start())
+            st.ours = m.start() + 1 + st.shift
     elif st.theirs is None:
-        st.theirs = _line_no(st, m.start())
+        st.theirs = m.start() + 1 + st.shift

@@ -26,8 +26,7 @@ TITLES = (
     "実装計画",
 )
 _CRITERIA = ("acceptance criteria", "definition of done", "受け入れ基準")
-_NUMBERING = re.compile(r"[0-9]+(?:\.[0-9]+)*(?:[.):、][ \t]*|[ \t]+)")
-_SYMBOLS = re.compile(r"[\W_]+")
+_LEAD = re.compile(r"(?:[\W_]++|[0-9]+(?:\.[0-9]+)*(?:[.):、][ \t]*|[ \t]+))*+")
 
 
 class Section(NamedTuple):
@@ -42,12 +41,12 @@ class Section(NamedTuple):
 
 def plain_title(title: str) -> str:
     """A heading without numbering, emoji and emphasis, casefolded."""
-    text = unicodedata.normalize("NFKC", title[:400]).casefold()
-    while True:
-        m = _SYMBOLS.match(text) or _NUMBERING.match(text)
-        if m is None:
-            return text
-        text = text[m.end() :]
+    text = title[:400]
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    text = text.casefold()
+    m = _LEAD.match(text)
+    return text[m.end() :] if m is not None else text
 
 
 def _begins(text: str, title: str) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import hashlib
-import json
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from craftkit import repo as git
-from craftkit.errors import BadConfig, DatabaseUnwritable, NotSetUp
+from craftkit.errors import BadConfig, DatabaseUnwritable, NotSetUp, UsageProblem
 from craftkit.model import Diagnostic, Session
 from craftkit.store import db
 
@@ -31,17 +30,31 @@ AGENT_SESSIONS = (
 AGENT_MARKS = (("claude", "CLAUDECODE"), ("gemini", "GEMINI_CLI"), ("cursor", "CURSOR_AGENT"))
 
 
-@dataclass
-class Context:
-    """Everything a use-case needs; built once per command, injected everywhere."""
+def random_id() -> str:
+    return os.urandom(8).hex()
 
-    repo: git.Repo
-    config: dict[str, Any]
-    session: Session
-    clock: Callable[[], float]
-    ids: Callable[[], str]
-    diagnostics: list[Diagnostic] = field(default_factory=list)
-    _store: db.Store | None = None
+
+class Context:
+    """Everything a use-case needs; built once per command, injected everywhere.
+
+    `clock` gives seconds since 1970, `ids` a new id at each call.
+    """
+
+    def __init__(
+        self,
+        repo: git.Repo,
+        config: dict[str, Any],
+        session: Session,
+        clock: Callable[[], float] = time.time,
+        ids: Callable[[], str] = random_id,
+    ) -> None:
+        self.repo = repo
+        self.config = config
+        self.session = session
+        self.clock = clock
+        self.ids = ids
+        self.diagnostics: list[Diagnostic] = []
+        self._store: db.Store | None = None
 
     @property
     def state_dir(self) -> str:
@@ -78,15 +91,21 @@ def stamp(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", parts) + f".{int((seconds - whole) * 1000):03d}Z"
 
 
-def random_id() -> str:
-    return os.urandom(8).hex()
+def here() -> str:
+    """The current directory.  Raises UsageProblem where it was deleted."""
+    try:
+        return os.getcwd()
+    except OSError as error:
+        raise UsageProblem(
+            "The current directory does not exist any more.", "`cd` into the repository"
+        ) from error
 
 
 def open_context(
     cwd: str | None = None, env: Mapping[str, str] | None = None, session: str | None = None
 ) -> Context:
     """The context of a repository that is set up.  Raises NotSetUp or BadConfig."""
-    where = cwd or os.getcwd()
+    where = cwd or here()
     env = os.environ if env is None else env
     found = git.find(where)
     if found is None or not os.path.isdir(os.path.join(found.root, STATE_DIR)):
@@ -98,13 +117,7 @@ def open_context(
 
 
 def build_context(found: git.Repo, env: Mapping[str, str], session: str | None = None) -> Context:
-    return Context(
-        repo=found,
-        config=read_config(found.root, env),
-        session=identify(found, env, session),
-        clock=time.time,
-        ids=random_id,
-    )
+    return Context(found, read_config(found.root, env), identify(found, env, session))
 
 
 def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) -> Session:
@@ -121,7 +134,7 @@ def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) 
         if env.get(variable):
             agent = agent or name
     if not session:
-        session = "local-" + hashlib.sha256(found.worktree.encode()).hexdigest()[:8]
+        session = "local-" + hashlib.sha256(os.fsencode(found.worktree)).hexdigest()[:8]
     try:
         actor = getpass.getuser()
     except (OSError, KeyError, ImportError):
@@ -145,10 +158,12 @@ def read_config(root: str, env: Mapping[str, str]) -> dict[str, Any]:
             text = file.read()
     except FileNotFoundError:
         text = ""
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise BadConfig(
-            f"{path} cannot be read ({error}).", "check the file and its mode"
+            f"{path} cannot be read ({error.strerror}).", "check the file and its mode"
         ) from error
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"{path} is not UTF-8.", "save it as UTF-8, or delete it") from error
     for section, values in _parse(path, text).items():
         if isinstance(values, dict):
             for key, value in values.items():
@@ -157,7 +172,33 @@ def read_config(root: str, env: Mapping[str, str]) -> dict[str, Any]:
         override = env.get("CRAFTKIT_" + name.upper().replace(".", "_"))
         if override is not None:
             config[name] = override.split(",") if isinstance(DEFAULTS[name], list) else override
+        config[name] = _checked(name, config[name])
     return config
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A setting in the form that the code relies on.  Raises BadConfig."""
+    wanted = "one word"
+    if isinstance(DEFAULTS[name], list):
+        wanted = "a list of words"
+        value = [value] if value and isinstance(value, str) else value or []
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return value
+    elif isinstance(value, str):
+        if name != "session.live_minutes" or _is_number(value):
+            return value
+        wanted = "a number of minutes"
+    raise BadConfig(
+        f"The setting {name} has to be {wanted}.",
+        f"correct it in .craftkit/config.yaml or CRAFTKIT_{name.upper().replace('.', '_')}",
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return 0 <= float(text) <= 10_000_000
+    except ValueError:
+        return False
 
 
 def _parse(path: str, text: str) -> dict[str, Any]:
@@ -170,10 +211,12 @@ def _parse(path: str, text: str) -> dict[str, Any]:
 
     try:
         loaded = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - builds strings only
-    except yaml.YAMLError as error:
-        first = str(error).splitlines()[0]
+    except (yaml.YAMLError, RecursionError) as error:
+        first = getattr(error, "problem", None) or str(error).splitlines()[0]
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
         raise BadConfig(
-            f"{path} is not valid YAML ({first}).", "correct it, or delete it"
+            f"{path} is not valid YAML ({where}{first}).", "correct it, or delete it"
         ) from error
     if loaded in (None, ""):
         return {}
@@ -184,16 +227,19 @@ def _parse(path: str, text: str) -> dict[str, Any]:
 
 def cached_yaml(context: Context) -> Callable[[str], Any]:
     """A YAML loader that keeps parsed front matter by digest, so that PyYAML loads once."""
+    import json
 
     def load(text: str) -> Any:
         digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
-        known = context.store.value("select json from parsed_yaml where digest = ?", digest)
+        known = None
+        with contextlib.suppress(DatabaseUnwritable):  # a cache must not stand in the way
+            known = context.store.value("select json from parsed_yaml where digest = ?", digest)
         if known is not None:
             return json.loads(known)
         import yaml
 
         value = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - builds strings only
-        with context.store.write() as tx:
+        with contextlib.suppress(DatabaseUnwritable), context.store.write() as tx:
             tx.execute(
                 "insert into parsed_yaml values (?, ?) on conflict do nothing",
                 (digest, json.dumps(value)),

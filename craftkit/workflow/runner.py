@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sqlite3
 from collections.abc import Callable
 from importlib import import_module
@@ -36,7 +35,15 @@ HOMES = {"task": "craftkit.workflow.tasks", "spec": "craftkit.workflow.specs"}
 
 def owner() -> str:
     """This operating-system process: host, pid and, where known, when it started."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+    return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _host() -> str:
+    if hasattr(os, "uname"):
+        return os.uname().nodename
+    import socket  # 2 ms to load, so only where there is no uname
+
+    return socket.gethostname()
 
 
 def _started(pid: int) -> str:
@@ -50,7 +57,7 @@ def _started(pid: int) -> str:
 def is_alive(name: str) -> bool:
     """Whether the owner of a process still runs; another host's owner is taken to be alive."""
     host, pid, started = name.rsplit(":", 2)
-    if host != socket.gethostname():
+    if host != _host():
         return True
     try:
         os.kill(int(pid), 0)

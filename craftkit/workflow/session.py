@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 from craftkit.model import DONE, DROPPED, Spec
@@ -15,8 +14,7 @@ from craftkit.workflow.context import Context
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
 
 
-@dataclass
-class Standing:
+class Standing(NamedTuple):
     """Where the work stands; `data()` is the JSON that other tools rely on."""
 
     spec: Spec | None
@@ -27,11 +25,11 @@ class Standing:
     next_action: str
     next_command: str
     remaining: int
-    repaired: list[dict[str, str]] = field(default_factory=list)
-    attention: list[dict[str, str]] = field(default_factory=list)
-    others: list[dict[str, Any]] = field(default_factory=list)
-    outbox: dict[str, int] = field(default_factory=dict)
-    next_title: str = ""
+    repaired: list[dict[str, str]]
+    attention: list[dict[str, str]]
+    others: list[dict[str, Any]]  # the active specs, where none could be chosen
+    outbox: dict[str, int]
+    next_title: str
 
     def data(self) -> dict[str, Any]:
         spec = self.spec
@@ -171,7 +169,8 @@ def standing(
         remaining=len(left),
         repaired=repaired or [],
         attention=attention(context, spec, rows),
-        outbox=journal.outbox_counts(context.store.connection),
+        others=[],
+        outbox=journal.outbox_counts(context.store),
         next_title=clean(following.task.title, 80) if following else "",
     )
 
@@ -249,7 +248,19 @@ def without_spec(
         f"craftkit session-resume --spec {others[0]['id']}" if others else "craftkit spec list"
     )
     return Standing(
-        None, "", error.message, progress, None, "choose", command, left, repaired, [], others
+        spec=None,
+        phase="",
+        why=error.message,
+        progress=progress,
+        current=None,
+        next_action="choose",
+        next_command=command,
+        remaining=left,
+        repaired=repaired,
+        attention=[],
+        others=others,
+        outbox=journal.outbox_counts(context.store),
+        next_title="",
     )
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 
 from helpers import BULLETS
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -87,6 +87,7 @@ def unclosed(text: str) -> bool:
 
 
 @given(documents())
+@example("- [ ] a\n\n      2) [ ] b\npara\n\n    - [ ] c\n")
 @settings(max_examples=1500, deadline=None)
 def test_i8_boxes_and_headings_as_in_commonmark(text: str) -> None:
     if unclosed(text) or between_marker_and_words(text):

@@ -7,26 +7,25 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 # A key may be bold or in brackets and may carry a colon.
-_OPEN = r"(?P<open>(?:\*\*|__)?)\[?"
-_SHUT = r"\]?:?(?P<shut>(?:\*\*|__)?):?(?P<star>\*?)(?=[ \t]|\Z)"
+_OPEN = r"((?:\*\*|__)?)\[?"
+_SHUT = r"\]?:?((?:\*\*|__)?):?(\*?)(?=[ \t]|\Z)"
 _T = r"T[0-9]{3,}[a-z]?"
 _DOTTED = r"[0-9]+(?:\.[0-9]+)+[a-z]?"
 
-T_KEY = re.compile(rf"{_OPEN}(?P<key>{_T}){_SHUT}")
-DOTTED_KEY = re.compile(rf"{_OPEN}(?P<key>{_DOTTED})\.?{_SHUT}")
-NUMBER_KEY = re.compile(rf"{_OPEN}(?:(?P<key>{_DOTTED})\.?|(?P<whole>[0-9]+)\.){_SHUT}")
-T_OR_DOTTED_KEY = re.compile(rf"{_OPEN}(?P<key>{_T}|{_DOTTED})\.?{_SHUT}")
+# Kept as text: a run meets one or two dialects, and `re` compiles a pattern when it is first
+# used.  The groups of each are open, key, shut and star.
+T_KEY = rf"{_OPEN}({_T}){_SHUT}"
+NUMBER_KEY = rf"{_OPEN}({_DOTTED}|[0-9]+(?=\.))\.?{_SHUT}"
+T_OR_DOTTED_KEY = rf"{_OPEN}({_T}|{_DOTTED})\.?{_SHUT}"
 
-_T_NUMBER = re.compile(r"T([0-9]+)[a-z]?\Z")
-_LAST_NUMBER = re.compile(r"(.*?)([0-9]+)[a-z]?\Z", re.DOTALL)
-_GROUP_NUMBER = re.compile(r"([0-9]+)[.):、 ]")
+_T_NUMBER = r"T([0-9]+)[a-z]?\Z"
 
 
 def next_t_key(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
     """`T014` after `T013`; the first one of a file is `T001`."""
     best, width = 0, 3
     for key in keys:
-        m = _T_NUMBER.match(key)
+        m = re.match(_T_NUMBER, key)
         if m is not None and int(m[1]) >= best:
             best, width = int(m[1]), max(len(m[1]), 3)
     return f"T{best + 1:0{width}d}"
@@ -35,11 +34,11 @@ def next_t_key(keys: Sequence[str], near: Sequence[str], group: str | None) -> s
 def next_number(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
     """`2.4` after `2.3`; the group's own number leads where no task of it has a key yet."""
     taken = set(keys)
-    m = _LAST_NUMBER.match(near[-1]) if near else None
+    m = re.match(r"(.*?)([0-9]+)[a-z]?\Z", near[-1], re.DOTALL) if near else None
     if m is not None:
         prefix, number = m[1], int(m[2])
     else:
-        lead = _GROUP_NUMBER.match(group) if group else None
+        lead = re.match(r"([0-9]+)[.):、 ]", group) if group else None
         prefix, number = (f"{lead[1]}." if lead else "", 0)
         if not lead:
             tops = [int(k) for k in keys if k.isdecimal()]
@@ -76,7 +75,7 @@ def kiro_line(key: str, title: str, depends_on: Sequence[str]) -> str:
 class Dialect(NamedTuple):
     name: str
     patterns: tuple[str, ...]  # relative to the worktree root; `*` is one path component
-    key: re.Pattern[str]
+    key: str  # a pattern with the groups open, key, shut, star
     started: str = ""  # marks that mean "someone is at work on it"
     done_mark: str = "x"
     start_mark: str | None = None
