@@ -1,0 +1,1 @@
+"""GitHub: the one door to it, behind a small protocol."""

@@ -1,0 +1,181 @@
+"""The one door to GitHub: what craftkit asks of it, and what can go wrong.
+
+Everything but creation is idempotent.  A creation whose answer was lost raises UnknownOutcome and
+is never repeated here: whoever asked looks for the marker first (see `find_above`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from craftkit.errors import EXIT_AUTH, CraftkitError
+
+OPEN, CLOSED = "open", "closed"
+COMPLETED, NOT_PLANNED, DUPLICATE = "completed", "not_planned", "duplicate"
+
+# What may be changed on an issue that exists; each is safe to repeat.
+CHANGES = ("close", "reopen", "label", "unlabel", "title", "comment", "status", "block")
+
+
+class Issue(NamedTuple):
+    """One issue as GitHub has it; text fields are data, never to be trusted."""
+
+    number: int
+    id: int  # the database id, beyond 2^31; sub-issue calls want this one
+    node_id: str
+    title: str
+    state: str  # OPEN or CLOSED
+    reason: str | None  # of being closed: COMPLETED, NOT_PLANNED or DUPLICATE
+    labels: tuple[str, ...]
+    body: str
+    updated_at: str  # ISO 8601, UTC
+    trusted: bool  # its author is an owner, member or collaborator: its marker counts
+    parent: int | None  # number, where known and in the same repository
+    url: str
+
+
+class Tree(NamedTuple):
+    """A parent and its sub-issues; `complete` is False where a page was missing."""
+
+    parent: Issue
+    children: tuple[Issue, ...]
+    complete: bool
+
+
+class Gone(NamedTuple):
+    """An issue that is not there any more (404, 410) or has been moved elsewhere (301)."""
+
+    number: int
+    why: str  # "deleted", "moved" or "not found"
+
+
+class Change(NamedTuple):
+    """One field of one issue.
+
+    `value` is the reason of a close, the name of a label, a title, the text of a comment, the
+    name of a project status, or the number of the blocking issue.
+    """
+
+    number: int
+    node_id: str  # "" where not known: it is looked up then
+    kind: str  # one of CHANGES
+    value: str = ""
+
+
+class Repository(NamedTuple):
+    """What must be known before the first write."""
+
+    full_name: str
+    node_id: str
+    login: str  # as whom we write
+    permission: str  # ADMIN, MAINTAIN, WRITE, TRIAGE, READ or ""
+    private: bool
+    archived: bool
+    has_issues: bool
+    highest: int  # the highest issue number in use, 0 for none
+
+
+class Capabilities(NamedTuple):
+    """What this server can do; probed once and remembered."""
+
+    graphql: bool
+    sub_issues: bool
+    dependencies: bool
+
+
+class Gateway(Protocol):
+    """Everything that craftkit does on GitHub.  All methods raise the errors below."""
+
+    requests: int  # how many were sent
+
+    def capabilities(self) -> Capabilities: ...
+
+    def repository(self) -> Repository: ...
+
+    def trees(self, parents: Sequence[int]) -> dict[int, Tree | Gone]:
+        """Parents with all their sub-issues, some ten parents in one request."""
+
+    def issues(self, numbers: Sequence[int]) -> dict[int, Issue | Gone]:
+        """Single issues, some fifty in one request."""
+
+    def find_above(self, number: int) -> list[Issue]:
+        """Every issue whose number is above `number`, the lowest first."""
+
+    def create_parent(self, title: str, body: str, labels: Sequence[str]) -> Issue: ...
+
+    def create_child(self, parent: Issue, title: str, body: str) -> Issue:
+        """Create a sub-issue below `parent`, linked in the same call where the server can."""
+
+    def adopt(self, parent: Issue, child: Issue) -> None:
+        """Make an existing issue a sub-issue of `parent`; nothing where it is one already."""
+
+    def apply(self, changes: Sequence[Change]) -> list[CraftkitError | None]:
+        """Make changes, in one request where the server can; the error of each, or None."""
+
+    def set_body(self, issue: Issue, body: str) -> None: ...
+
+    def reopened_by(self, number: int) -> str | None:
+        """Login of who re-opened an issue last."""
+
+
+class GitHubError(CraftkitError):
+    """Something that GitHub, or the way to it, answered."""
+
+    code = "github_failed"
+
+
+class NoToken(GitHubError):
+    code, exit_code, kind = "no_token", EXIT_AUTH, "auth"
+
+
+class BadCredentials(GitHubError):
+    """401: the token is wrong, expired or revoked."""
+
+    code, exit_code, kind = "bad_credentials", EXIT_AUTH, "auth"
+
+
+class Forbidden(GitHubError):
+    """403 without a limit: a permission, a scope or an SSO authorisation is missing."""
+
+    code, exit_code, kind = "forbidden", EXIT_AUTH, "auth"
+
+
+class NotFound(GitHubError):
+    """404: it is not there, or this token may not see it."""
+
+    code, exit_code, kind = "not_found", EXIT_AUTH, "auth"
+
+
+class IssueGone(GitHubError):
+    """410, 301, or a 404 in a repository that can be seen: deleted or moved."""
+
+    code, kind = "issue_gone", "conflict"
+
+
+class Invalid(GitHubError):
+    """422 or 400: GitHub refuses the content."""
+
+    code, kind = "invalid", "validation"
+
+
+class RateLimited(GitHubError):
+    """403 or 429 for a limit.  `until` (seconds since 1970) is when the next request may go."""
+
+    code, kind, retryable = "rate_limited", "rate_limit", True
+
+    def __init__(self, message: str, hint: str = "", *, until: float) -> None:
+        super().__init__(message, hint)
+        self.until = until
+
+
+class Unreachable(GitHubError):
+    """The request certainly did not arrive (no route, refused, no name, TLS failed)."""
+
+    code, kind, retryable = "unreachable", "network", True
+
+
+class UnknownOutcome(GitHubError):
+    """The request may have been carried out: timeout, reset, 5xx or an answer that is no answer."""
+
+    code, kind, retryable = "unknown_outcome", "timeout", True

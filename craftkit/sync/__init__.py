@@ -1,0 +1,1 @@
+"""Deciding what spec and GitHub need, and carrying it out."""
