@@ -1,0 +1,291 @@
+"""The three-way merge: what spec, GitHub and base say about each task, and what follows.
+
+Pure.  `plan` looks at one spec with its issues and returns actions with their evidence; it never
+reads a clock, a file or the network.  What GitHub's texts say decides nothing; numbers, states
+and the markers that `markers.py` accepted do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+# What an action does.  The first four change a box or an issue's state.
+TICK, UNTICK, CLOSE, REOPEN = "tick", "untick", "close", "reopen"
+AGREE_DONE, AGREE_OPEN = "agree_done", "agree_open"  # nothing but the base changes
+UNDROP = "undrop"
+LINK, CREATE, RETITLE, CLOSE_DUPLICATE, ADOPT = (
+    "link",
+    "create",
+    "retitle",
+    "close_duplicate",
+    "adopt",
+)
+WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
+WRITES_GITHUB = frozenset({CLOSE, REOPEN, CREATE, RETITLE, CLOSE_DUPLICATE})
+
+LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in doubt: stop and ask
+
+
+class Base(NamedTuple):
+    """What is remembered of a task."""
+
+    agreed: bool | None  # done or open, as spec and GitHub last agreed; None: never
+    issue: int | None = None
+    title: str | None = None  # the title that the issue last got from the spec
+    dropped: bool = False
+
+
+class Line(NamedTuple):
+    """What the spec file says of a task."""
+
+    id: str
+    ref: str  # what a person types
+    title: str
+    checked: bool
+    issue: int | None
+
+
+class Seen(NamedTuple):
+    """What GitHub says of an issue."""
+
+    number: int
+    closed: bool
+    completed: bool  # closed as completed; False for not planned and duplicate
+    title: str
+    marker: str | None = None  # the task id of a marker that may be believed
+    child: bool = True  # a sub-issue of one of the spec's parents
+    duplicate: bool = False  # closed as duplicate
+
+
+class View(NamedTuple):
+    """One spec with everything that is known of it."""
+
+    lines: Sequence[Line] | None  # None: the file is not in this worktree
+    base: Mapping[str, Base]
+    issues: Mapping[int, Seen]
+    gone: Mapping[int, str]  # number -> why ("deleted", "moved", "not found")
+    intents: Mapping[str, str]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
+    complete: bool  # the listing had all its pages
+    blocked: bool = False  # conflict markers in the file
+
+
+class Policy(NamedTuple):
+    create: bool = False  # make issues for task lines without one
+    adopt: bool = False  # append task lines for sub-issues without one
+    yes: bool = False  # go on where much would be unticked or is in doubt
+
+
+class Action(NamedTuple):
+    kind: str
+    task: str  # task id; "" for an issue that no line stands for
+    ref: str
+    issue: int | None
+    why: str  # the evidence, for people
+
+
+class Attention(NamedTuple):
+    """A difference that is not settled here; `commands` are the two that settle it."""
+
+    code: str
+    task: str
+    ref: str
+    issue: int | None
+    message: str
+    commands: tuple[str, ...]
+
+
+class Plan(NamedTuple):
+    actions: tuple[Action, ...] = ()
+    attention: tuple[Attention, ...] = ()
+    missing: tuple[str, ...] = ()  # refs of task lines without an issue
+    orphans: tuple[int, ...] = ()  # sub-issues that no line stands for
+    stopped: str = ""  # why nothing at all is done with this spec
+
+
+def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immutable default
+    """What to do with one spec.  A spec that is not in view, or in a bad state, is left alone."""
+    if view.lines is None:
+        return Plan()
+    if view.blocked:
+        return Plan(stopped="the file holds merge conflict markers")
+    if not view.lines and any(base.issue for base in view.base.values()):
+        return Plan(stopped="the file has no task any more, but had some")
+    actions: list[Action] = []
+    attention: list[Attention] = []
+    missing: list[str] = []
+    links, doubles = _links(view)
+    shared = Counter(links.values())
+    for line in view.lines:
+        number = links.get(line.id)
+        if number is None:
+            missing.append(line.ref)
+            if policy.create:
+                actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
+            continue
+        if shared[number] > 1:
+            words = f"#{number} is linked from more than one task line"
+            fix = ("remove every link to it but one",)
+            attention.append(Attention("duplicate_link", line.id, line.ref, number, words, fix))
+            continue
+        if line.issue is None and number in view.issues:
+            why = f"#{number} is the issue of this task"
+            actions.append(Action(LINK, line.id, line.ref, number, why))
+        settle_task(view, line, number, actions, attention)
+    actions += doubles
+    orphans = _orphans(view, set(links.values()), actions, attention, policy)
+    result = Plan(tuple(actions), tuple(attention), tuple(missing), tuple(orphans))
+    return result if policy.yes else _guard(result, len(view.lines))
+
+
+def settle_task(
+    view: View, line: Line, number: int, actions: list[Action], attention: list[Attention]
+) -> None:
+    """Put the verdict on one linked task where it belongs."""
+    base = view.base.get(line.id, Base(None))
+    seen = view.issues.get(number)
+    if seen is None:
+        why = view.gone.get(number)
+        if why is not None:
+            commands = (f"craftkit task drop {line.ref}", f"craftkit spec unlink --task {line.ref}")
+            words = f"#{number} of {line.ref} is not on GitHub any more ({why})"
+            attention.append(Attention("issue_gone", line.id, line.ref, number, words, commands))
+        return  # neither seen nor known to be gone: no evidence
+    verdict = decide(base, line.checked, seen, view.intents.get(line.id))
+    evidence = _evidence(base, line.checked, seen, view.intents.get(line.id))
+    if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
+        attention.append(_doubt(verdict, line, number))
+    else:
+        actions += [Action(kind, line.id, line.ref, number, evidence) for kind in verdict]
+    if base.title not in (None, line.title) and seen.title == base.title and not seen.closed:
+        why = "the spec's title changed, the issue's did not"
+        actions.append(Action(RETITLE, line.id, line.ref, number, why))
+
+
+# Verdicts that are not settled here.
+NOT_PLANNED, BOX_OPEN_AGAIN = ("?not_planned",), ("?box_open_again",)
+
+
+def decide(base: Base, box: bool, seen: Seen, intent: str | None) -> tuple[str, ...]:
+    """The table of the merge: kinds of actions for one linked task, or a verdict of doubt."""
+    if intent is not None:
+        return _explicit(intent, box, seen)
+    if not seen.closed:
+        return _while_open(base, box)
+    if base.dropped and not seen.completed:
+        return ()
+    if base.agreed and not box:
+        return BOX_OPEN_AGAIN  # an old branch and a real untick look alike
+    if box:
+        return () if base.agreed else (AGREE_DONE,)
+    if seen.completed:
+        return (UNDROP, TICK) if base.dropped else (TICK,)
+    return NOT_PLANNED
+
+
+def _explicit(intent: str, box: bool, seen: Seen) -> tuple[str, ...]:
+    """A command that GitHub has not got yet outranks everything else."""
+    if intent == "done":
+        kinds = [] if box else [TICK]
+        return (*kinds, CLOSE) if not seen.closed else (*kinds, AGREE_DONE)
+    if intent == "reopen":
+        kinds = [UNTICK] if box else []
+        return (*kinds, REOPEN) if seen.closed else (*kinds, AGREE_OPEN)
+    return ()  # dropped: its own outbox row closes the issue
+
+
+def _while_open(base: Base, box: bool) -> tuple[str, ...]:
+    if base.dropped:
+        return (UNDROP, CLOSE) if box else (UNDROP,)
+    if box:
+        return (UNTICK,) if base.agreed else (CLOSE,)
+    return () if base.agreed is False else (AGREE_OPEN,)
+
+
+def _evidence(base: Base, box: bool, seen: Seen, intent: str | None) -> str:
+    words = {None: "never agreed", True: "done", False: "open"}
+    state = "open"
+    if seen.closed:
+        state = "closed as completed" if seen.completed else "closed as not planned"
+    said = f", intent {intent}" if intent else ""
+    box_words = "ticked" if box else "open"
+    return f"base {words[base.agreed]}, box {box_words}, #{seen.number} {state}{said}"
+
+
+def _doubt(verdict: tuple[str, ...], line: Line, number: int) -> Attention:
+    ref = line.ref
+    if verdict == NOT_PLANNED:
+        words = f"#{number} of {ref} was closed as not planned, but its box is open"
+        commands = (f"craftkit task drop {ref}", f"craftkit task reopen {ref}")
+        return Attention("closed_as_not_planned", line.id, ref, number, words, commands)
+    words = f"{ref} was done and #{number} is closed, but its box is open here"
+    commands = (f"craftkit task done {ref}", f"craftkit task reopen {ref}")
+    return Attention("box_open_again", line.id, ref, number, words, commands)
+
+
+def _links(view: View) -> tuple[dict[str, int], list[Action]]:
+    """The issue of each task line, and what to do with second issues of one task."""
+    by_marker: dict[str, list[int]] = {}
+    for seen in sorted(view.issues.values()):
+        if seen.marker is not None and seen.child:
+            by_marker.setdefault(seen.marker, []).append(seen.number)
+    links: dict[str, int] = {}
+    doubles: list[Action] = []
+    taken = {line.issue for line in view.lines or () if line.issue is not None}
+    for line in view.lines or ():
+        base = view.base.get(line.id, Base(None))
+        marked = by_marker.get(line.id, [])
+        number = line.issue or base.issue or next((n for n in marked if n not in taken), None)
+        if number is None:
+            continue
+        links[line.id] = number
+        for other in marked:
+            double = view.issues[other]
+            if other != number and other not in taken and not double.closed:
+                why = f"#{other} carries the marker of {line.ref} as #{number} does"
+                doubles.append(Action(CLOSE_DUPLICATE, line.id, line.ref, other, why))
+    return links, doubles
+
+
+def _orphans(
+    view: View,
+    linked: set[int],
+    actions: list[Action],
+    attention: list[Attention],
+    policy: Policy,
+) -> list[int]:
+    """Sub-issues without a line: somebody else's, or what is left of a removed line."""
+    found: list[int] = []
+    doubles = {a.issue for a in actions if a.kind == CLOSE_DUPLICATE}
+    ours = {base.issue: task for task, base in view.base.items() if base.issue}
+    alive = {line.id for line in view.lines or ()}
+    for seen in sorted(view.issues.values()):
+        if seen.number in linked or seen.number in doubles or not seen.child:
+            continue
+        if seen.number in ours or seen.marker is not None:
+            if not seen.closed and seen.marker not in alive and view.complete:
+                words = f"#{seen.number} is open, but its task line is gone"
+                commands = (
+                    "bring the line back",
+                    f"close #{seen.number} on GitHub",
+                )
+                attention.append(
+                    Attention("line_removed", "", f"#{seen.number}", seen.number, words, commands)
+                )
+            continue
+        found.append(seen.number)
+        if policy.adopt:
+            why = "a sub-issue without a task line"
+            actions.append(Action(ADOPT, "", f"#{seen.number}", seen.number, why))
+    return found
+
+
+def _guard(result: Plan, total: int) -> Plan:
+    doubtful = sum(1 for a in result.actions if a.kind == UNTICK) + len(result.attention)
+    if doubtful > LIMIT_COUNT and doubtful > LIMIT_SHARE * total:
+        return result._replace(
+            actions=(),
+            stopped=f"{doubtful} of {total} tasks would be unticked or are in doubt",
+        )
+    return result

@@ -1,0 +1,274 @@
+"""The merge: its table written out, and what must hold of every plan."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from craftkit.sync.planner import (
+    BOX_OPEN_AGAIN,
+    NOT_PLANNED,
+    Base,
+    Line,
+    Policy,
+    Seen,
+    View,
+    decide,
+    plan,
+)
+
+OPEN, DONE, NOT = "open", "completed", "not planned"
+
+
+def seen(state: str, **more: object) -> Seen:
+    facts = {"title": "t", **more}
+    return Seen(525, state != OPEN, state == DONE, **facts)  # type: ignore[arg-type]
+
+
+# (base, box, GitHub) -> what happens where no intent waits.  Every combination is here.
+TABLE = {
+    (None, False, OPEN): ("agree_open",),
+    (None, False, DONE): ("tick",),
+    (None, False, NOT): NOT_PLANNED,
+    (None, True, OPEN): ("close",),
+    (None, True, DONE): ("agree_done",),
+    (None, True, NOT): ("agree_done",),
+    (False, False, OPEN): (),
+    (False, False, DONE): ("tick",),
+    (False, False, NOT): NOT_PLANNED,
+    (False, True, OPEN): ("close",),
+    (False, True, DONE): ("agree_done",),
+    (False, True, NOT): ("agree_done",),
+    (True, False, OPEN): ("agree_open",),
+    (True, False, DONE): BOX_OPEN_AGAIN,
+    (True, False, NOT): BOX_OPEN_AGAIN,
+    (True, True, OPEN): ("untick",),
+    (True, True, DONE): (),
+    (True, True, NOT): (),
+}
+DROPPED = {
+    (False, OPEN): ("undrop",),
+    (False, DONE): ("undrop", "tick"),
+    (False, NOT): (),
+    (True, OPEN): ("undrop", "close"),
+    (True, DONE): ("agree_done",),
+    (True, NOT): (),
+}
+EXPLICIT = {
+    ("done", False, OPEN): ("tick", "close"),
+    ("done", False, DONE): ("tick", "agree_done"),
+    ("done", True, OPEN): ("close",),
+    ("done", True, DONE): ("agree_done",),
+    ("reopen", False, OPEN): ("agree_open",),
+    ("reopen", False, DONE): ("reopen",),
+    ("reopen", True, OPEN): ("untick", "agree_open"),
+    ("reopen", True, DONE): ("untick", "reopen"),
+    ("drop", False, OPEN): (),
+    ("drop", True, DONE): (),
+}
+
+
+def test_the_table_has_every_row() -> None:
+    assert set(TABLE) == set(
+        itertools.product((None, False, True), (False, True), (OPEN, DONE, NOT))
+    )
+
+
+@pytest.mark.parametrize(("base", "box", "state"), list(TABLE))
+def test_i1_merge_table(base: bool | None, box: bool, state: str) -> None:
+    assert decide(Base(base), box, seen(state), None) == TABLE[base, box, state]
+
+
+@pytest.mark.parametrize(("box", "state"), list(DROPPED))
+def test_i1_a_dropped_task(box: bool, state: str) -> None:
+    assert decide(Base(False, dropped=True), box, seen(state), None) == DROPPED[box, state]
+
+
+@pytest.mark.parametrize(("intent", "box", "state"), list(EXPLICIT))
+@pytest.mark.parametrize("base", [None, False, True])
+def test_i3_a_command_outranks_everything(
+    base: bool | None, intent: str, box: bool, state: str
+) -> None:
+    assert decide(Base(base), box, seen(state), intent) == EXPLICIT[intent, box, state]
+
+
+BASES = st.builds(
+    Base,
+    st.sampled_from([None, False, True]),
+    st.none(),
+    st.sampled_from([None, "t", "old"]),
+    st.booleans(),
+)
+
+
+@given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
+def test_i5_nothing_automatic_reopens_and_untick_needs_its_reason(
+    base: Base, box: bool, state: str
+) -> None:
+    verdict = decide(base, box, seen(state), None)
+    assert "reopen" not in verdict
+    if "untick" in verdict:
+        assert base.agreed is True and state == OPEN and box
+
+
+@given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
+def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, state: str) -> None:
+    verdict = decide(base, box, seen(state), None)
+    if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
+        return
+    for kind in verdict:
+        if kind in ("tick", "agree_done", "close"):
+            base, box = base._replace(agreed=True), True
+            state = DONE if kind == "close" else state
+        if kind in ("untick", "agree_open"):
+            base, box = base._replace(agreed=False), False
+        if kind == "undrop":
+            base = base._replace(dropped=False)
+    assert decide(base, box, seen(state), None) in ((), ("agree_open",), ("agree_done",))
+
+
+def view(lines: list[Line] | None, **more: object) -> View:
+    facts: dict[str, object] = {
+        "base": {},
+        "issues": {},
+        "gone": {},
+        "intents": {},
+        "complete": True,
+        **more,
+    }
+    return View(lines, **facts)  # type: ignore[arg-type]
+
+
+def task(n: int, checked: bool = False, issue: int | None = None, title: str = "t") -> Line:
+    return Line(f"T{n:03d}", f"T{n:03d}", title, checked, issue)
+
+
+def issue(number: int, closed: bool = False, **more: object) -> Seen:
+    return Seen(number, closed, closed, **{"title": "t", **more})  # type: ignore[arg-type]
+
+
+def test_i6_a_file_that_is_not_in_view_is_no_evidence() -> None:
+    known = {"T001": Base(True, 1)}
+    assert plan(view(None, base=known, issues={1: issue(1)})) == plan(view(None))
+
+
+def test_i6_an_issue_that_was_not_listed_is_no_evidence() -> None:
+    lines = [task(1, True, 1)]
+    result = plan(view(lines, base={"T001": Base(True, 1)}, complete=False))
+    assert result.actions == () and result.attention == ()
+
+
+def test_an_issue_that_is_gone_needs_a_person_and_is_never_made_again() -> None:
+    result = plan(view([task(1, False, 1)], gone={1: "deleted"}), Policy(create=True))
+    assert [a.code for a in result.attention] == ["issue_gone"] and result.actions == ()
+
+
+def test_a_removed_line_needs_a_person() -> None:
+    known = {"T001": Base(False, 1), "T002": Base(False, 2)}
+    result = plan(view([task(1, False, 1)], base=known, issues={1: issue(1), 2: issue(2)}))
+    assert [(a.code, a.issue) for a in result.attention] == [("line_removed", 2)]
+    late = plan(
+        view([task(1, False, 1)], base=known, issues={1: issue(1), 2: issue(2)}, complete=False)
+    )
+    assert late.attention == ()
+
+
+def test_missing_and_orphans_are_reported_and_made_only_when_asked() -> None:
+    state = view([task(1, False, 1), task(2)], issues={1: issue(1), 9: issue(9)})
+    quiet = plan(state)
+    assert quiet.missing == ("T002",) and quiet.orphans == (9,)
+    assert {a.kind for a in quiet.actions} <= {"agree_open"}
+    asked = plan(state, Policy(create=True, adopt=True))
+    assert {a.kind for a in asked.actions} == {"agree_open", "create", "adopt"}
+
+
+def test_a_marker_gives_a_lost_link_back() -> None:
+    result = plan(view([task(1)], issues={7: issue(7, marker="T001")}))
+    assert ("link", 7) in [(a.kind, a.issue) for a in result.actions]
+    assert result.missing == ()
+
+
+def test_i4_two_issues_of_one_task_the_lowest_stays() -> None:
+    marked = {n: issue(n, marker="T001") for n in (9, 7, 8)}
+    result = plan(view([task(1)], issues=marked))
+    kinds = [(a.kind, a.issue) for a in result.actions]
+    assert ("link", 7) in kinds
+    assert sorted(n for kind, n in kinds if kind == "close_duplicate") == [8, 9]
+    linked = plan(view([task(1, False, 8)], issues=marked))
+    assert sorted(a.issue for a in linked.actions if a.kind == "close_duplicate") == [7, 9]
+
+
+def test_a_marker_outside_the_spec_s_parents_does_not_count() -> None:
+    result = plan(view([task(1)], issues={7: issue(7, marker="T001", child=False)}))
+    assert result.missing == ("T001",) and result.actions == ()
+
+
+def test_a_title_follows_the_spec_only_while_the_issue_has_the_old_one() -> None:
+    known = {"T001": Base(False, 1, "old")}
+    lines = [task(1, False, 1, "new")]
+    ours = plan(view(lines, base=known, issues={1: issue(1, title="old")}))
+    assert [a.kind for a in ours.actions] == ["retitle"]
+    theirs = plan(view(lines, base=known, issues={1: issue(1, title="edited")}))
+    assert theirs.actions == ()
+
+
+def test_conflict_markers_and_an_emptied_spec_stop_everything() -> None:
+    known = {"T001": Base(False, 1)}
+    assert plan(view([task(1, True, 1)], base=known, issues={1: issue(1)}, blocked=True)).stopped
+    assert plan(view([], base=known, issues={1: issue(1)})).stopped
+
+
+def test_many_unticks_stop_and_ask() -> None:
+    lines = [task(n, True, n) for n in range(1, 21)]
+    known = {line.id: Base(True, line.issue) for line in lines}
+    state = view(lines, base=known, issues={n: issue(n, closed=n > 6) for n in range(1, 21)})
+    asked = plan(state)
+    assert asked.stopped and asked.actions == ()
+    assert len(plan(state, Policy(yes=True)).actions) == 6
+    few = view(lines, base=known, issues={n: issue(n, closed=n > 5) for n in range(1, 21)})
+    assert len(plan(few).actions) == 5
+
+
+@st.composite
+def views(draw: st.DrawFn) -> View:
+    count = draw(st.integers(0, 8))
+    numbers = st.one_of(st.none(), st.integers(1, 12))
+    lines = [
+        task(n, draw(st.booleans()), draw(numbers), draw(st.sampled_from("tu")))
+        for n in range(1, count + 1)
+    ]
+    base = {
+        f"T{n:03d}": draw(st.builds(Base, st.sampled_from([None, False, True]), numbers, st.none()))
+        for n in range(1, draw(st.integers(0, 9)) + 1)
+    }
+    markers = st.one_of(st.none(), st.sampled_from([f"T{n:03d}" for n in range(1, 10)]))
+    issues = {
+        n: Seen(
+            n, draw(st.booleans()), draw(st.booleans()), "t", draw(markers), draw(st.booleans())
+        )
+        for n in draw(st.sets(st.integers(1, 12)))
+    }
+    gone = {n: "deleted" for n in draw(st.sets(st.integers(1, 12))) - set(issues)}
+    intents = draw(
+        st.dictionaries(st.sampled_from(sorted(base) or ["T001"]), st.sampled_from(["done"]))
+    )
+    return View(lines, base, issues, gone, intents, draw(st.booleans()), draw(st.booleans()))
+
+
+@given(views(), st.booleans(), st.booleans(), st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_every_plan_is_sane(state: View, create: bool, adopt: bool, yes: bool) -> None:
+    result = plan(state, Policy(create, adopt, yes))
+    for action in result.actions:
+        assert action.why
+        assert action.kind != "create" or create
+        assert action.kind != "adopt" or adopt
+        if action.issue is not None:
+            assert action.issue in state.issues, "acts on an issue that nobody saw"
+    touched = [a.issue for a in result.actions if a.kind in ("close", "reopen", "close_duplicate")]
+    assert len(touched) == len(set(touched))
+    if result.stopped:
+        assert result.actions == ()
