@@ -30,7 +30,7 @@ def marker(spec: str, task: str | None = None) -> str:
 
 def _quoted(text: str) -> str:
     # `-` is not reserved, but "--" must not stand inside of an HTML comment.
-    return quote(text.encode("utf-8", "replace"), safe="~.#@").replace("-", "%2D")
+    return quote(text.encode("utf-8", "replace"), safe="~.#@").replace("--", "-%2D")
 
 
 def find(body: str) -> Marker | None:
