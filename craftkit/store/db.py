@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 BUSY_SECONDS = 30.0
 DATABASE = "craftkit.db"
 STATE_IGNORE = (

@@ -106,6 +106,53 @@ def local_loop(db: Database) -> None:
         db.execute(statement)
 
 
+GITHUB_TABLES = (
+    # What spec and GitHub last agreed on; null until they have.
+    "alter table tasks add column agreed integer check (agreed in (0, 1))",
+    # Every issue that is ours: the parents of a spec (task_id null) and its sub-issues.
+    """create table issues (
+        repo text not null, number integer not null,
+        spec_id text not null, task_id text, part text not null default '',
+        id integer not null, node_id text not null,
+        title text not null, -- as the spec last gave it
+        primary key (repo, number)
+    ) strict""",
+    "create index issues_of_spec on issues (spec_id, task_id)",
+    """create table writes (
+        id integer primary key autoincrement,
+        intent_id text references intents(id),
+        spec_id text not null, task_id text, -- null: the parent's
+        issue integer, -- null: it is to be made
+        action text not null check (action in ('start', 'close', 'reopen', 'drop', 'create',
+            'phase', 'retitle', 'block', 'duplicate', 'comment')),
+        payload text not null default '{}',
+        state text not null check (state in ('queued', 'sent', 'unknown', 'delivered', 'dead')),
+        attempts integer not null default 0,
+        high_water integer, -- of a creation: the highest issue number before it was sent
+        not_before real not null default 0, -- seconds since 1970
+        error text, created_at text not null, updated_at text not null
+    ) strict""",
+    """insert into writes (id, intent_id, spec_id, task_id, issue, action, state, attempts, error,
+        created_at, updated_at)
+        select id, intent_id, spec_id, task_id, issue, action, state, attempts, error, created_at,
+        updated_at from outbox""",
+    "drop table outbox",
+    "alter table writes rename to outbox",
+    "create index outbox_open on outbox (state) where state <> 'delivered'",
+    # What was learnt of a server and is not asked again: capabilities, ids of labels, when to wait.
+    """create table remembered (
+        place text not null, name text not null, value text not null, at text not null,
+        primary key (place, name)
+    ) strict""",
+)
+
+
+@migrations(name="002_github")
+def github(db: Database) -> None:
+    for statement in GITHUB_TABLES:
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date in one immediate transaction.
 

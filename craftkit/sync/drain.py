@@ -1,0 +1,389 @@
+"""Send what waits in the outbox: in order per task, never a creation twice.
+
+Changes of issues that exist are idempotent and go in batches.  A creation goes alone: `sent` is
+committed before the request, so that after a crash or a lost answer the marker is looked for
+first, and only when it is nowhere to be seen the creation is repeated.
+"""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from craftkit.errors import CraftkitError
+from craftkit.github import gateway as gh
+from craftkit.store import outbox
+from craftkit.store.db import Store
+from craftkit.sync import markers
+
+BATCH = 20  # changes in one request; GitHub stops a longer document after ten seconds
+TRIES = 8  # then a row is dead
+GRACE = 60.0  # seconds that a lost creation is given to show up
+
+
+class Settings(NamedTuple):
+    """How task states look on GitHub."""
+
+    repo: str  # owner/name, as the key of what is remembered
+    in_progress_label: str = "status: in-progress"
+    phase_label: str = "phase: "
+    project: bool = False  # a Projects v2 status field is configured
+    grace: float = GRACE
+
+
+class Bench(NamedTuple):
+    """What a drain works with."""
+
+    store: Store
+    gateway: gh.Gateway
+    settings: Settings
+    clock: Callable[[], float]
+    progress: Callable[[int, int], None] | None = None  # delivered so far, of how many
+
+    def now(self) -> str:
+        seconds = self.clock()
+        parts = time.gmtime(int(seconds))
+        return time.strftime("%Y-%m-%dT%H:%M:%S", parts) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+class Drained(NamedTuple):
+    delivered: int
+    stopped: CraftkitError | None  # why nothing more was sent
+
+
+class _Stop(Exception):
+    def __init__(self, error: CraftkitError) -> None:
+        self.error = error
+
+
+def drain(bench: Bench, max_writes: int | None = None) -> Drained:
+    """Send everything that may be sent now.  Never raises for what GitHub answers."""
+    rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)
+    delivered = 0
+    batch: list[outbox.Row] = []
+    held: set[tuple[str, str | None]] = set()  # a row of these failed: what follows it waits
+    try:
+        for row in rows[:max_writes]:
+            place = (row.spec_id, row.task_id)
+            if place in held:
+                continue
+            if row.action in ("create", "comment") or _size([*batch, row], bench) > BATCH:
+                delivered += _send(bench, batch, held)
+                batch = []
+            if row.action == "create":
+                done = (row.spec_id, None) not in held and create(bench, row)
+            elif row.action == "comment":
+                done = place not in held and _comment(bench, row)
+            else:
+                batch.append(row)
+                continue
+            delivered += done
+            if not done:
+                held.add(place)
+            _tell(bench, delivered, len(rows))
+        delivered += _send(bench, batch, held)
+        _tell(bench, delivered, len(rows))
+    except _Stop as stop:
+        return Drained(delivered, stop.error)
+    return Drained(delivered, None)
+
+
+def _tell(bench: Bench, done: int, total: int) -> None:
+    if bench.progress is not None:
+        bench.progress(done, total)
+
+
+def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outbox.Row]:
+    """Rows that may go now: behind no dead or waiting row of their task."""
+    found: list[outbox.Row] = []
+    held: set[tuple[str, str | None]] = set()
+    for row in rows:
+        place = (row.spec_id, row.task_id)
+        if row.state == "sent":  # its process died: as unknown as a lost answer
+            began = calendar.timegm(time.strptime(row.updated_at[:19], "%Y-%m-%dT%H:%M:%S"))
+            row = row._replace(not_before=began + grace if row.action == "create" else 0)
+        if place in held or row.state == "dead" or row.not_before > now:
+            held.add(place)
+            continue
+        found.append(row)
+    return found
+
+
+def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> list[gh.Change]:
+    """The changes of an existing issue that one row stands for."""
+
+    def change(kind: str, value: str = "") -> gh.Change:
+        return gh.Change(number, node_id, kind, value)
+
+    label, payload = settings.in_progress_label, row.payload
+    status = {"start": "In Progress", "close": "Done", "reopen": "Todo"}.get(row.action)
+    found: list[gh.Change] = []
+    if row.action == "start":
+        found = [change("label", label)]
+    elif row.action == "close":
+        found = [change("close", gh.COMPLETED), change("unlabel", label)]
+    elif row.action == "drop":
+        found = [change("close", gh.NOT_PLANNED), change("unlabel", label)]
+    elif row.action == "reopen":
+        found = [change("reopen"), change("unlabel", label)]
+    elif row.action == "duplicate":
+        found = [change("close", gh.DUPLICATE)]
+    elif row.action == "retitle":
+        found = [change("title", payload["title"])]
+    elif row.action == "block":
+        found = [change("block", str(payload["by"]))]
+    elif row.action == "phase":
+        found = [change("label", settings.phase_label + payload["to"])]
+        if payload.get("from"):
+            found.insert(0, change("unlabel", settings.phase_label + payload["from"]))
+        if payload["to"] == "completed":
+            found.append(change("close", gh.COMPLETED))
+        elif payload.get("from") == "completed":
+            found.append(change("reopen"))
+    if status and settings.project:
+        found.append(change("status", status))
+    return found
+
+
+def _size(rows: Sequence[outbox.Row], bench: Bench) -> int:
+    return sum(len(changes(row, bench.settings, 0, "")) for row in rows)
+
+
+def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[tuple[str, str | None]]) -> int:
+    """One request for a batch of idempotent rows; how many were delivered."""
+    known = {
+        (k.spec_id, k.task_id): k
+        for spec in {row.spec_id for row in rows}
+        for k in outbox.issues_of(bench.store, bench.settings.repo, spec)
+    }
+    ready: list[tuple[outbox.Row, int, list[gh.Change]]] = []
+    for row in rows:
+        place = known.get((row.spec_id, row.task_id))
+        number = row.issue or (place.number if place else None)
+        if number is None:
+            held.add((row.spec_id, row.task_id))  # its issue is still to be made
+            continue
+        node_id = place.node_id if place and place.number == number else ""
+        ready.append((row, number, changes(row, bench.settings, number, node_id)))
+    if not ready:
+        return 0
+    with bench.store.write() as tx:
+        outbox.mark(tx, [row.id for row, _, _ in ready], "sent", bench.now())
+    try:
+        results = bench.gateway.apply([c for _, _, parts in ready for c in parts])
+    except CraftkitError as error:
+        _put_back(bench, [row for row, _, _ in ready], error)
+        raise _Stop(error) from error
+    return _settle(bench, ready, results, held)
+
+
+def _settle(
+    bench: Bench,
+    ready: Sequence[tuple[outbox.Row, int, list[gh.Change]]],
+    results: Sequence[CraftkitError | None],
+    held: set[tuple[str, str | None]],
+) -> int:
+    delivered, at, stop = 0, 0, None
+    for row, _, parts in ready:
+        errors = [e for e in results[at : at + len(parts)] if e is not None]
+        at += len(parts)
+        if (row.spec_id, row.task_id) in held or errors:
+            held.add((row.spec_id, row.task_id))
+            error = errors[0] if errors else CraftkitError("what came before it failed")
+            _put_back(bench, [row], error)
+            if isinstance(error, gh.RateLimited | gh.BadCredentials | gh.Forbidden):
+                stop = error
+            continue
+        with bench.store.write() as tx:
+            outbox.mark(tx, [row.id], "delivered", bench.now())
+            agreed = {"close": 1, "reopen": 0}.get(row.action)
+            if agreed is not None and row.task_id is not None:
+                tx.execute(
+                    "update tasks set agreed = ? where spec_id = ? and task_id = ?",
+                    (agreed, row.spec_id, row.task_id),
+                )
+            if row.action == "retitle":
+                tx.execute(
+                    "update issues set title = ? where repo = ? and number = ?",
+                    (row.payload["title"], bench.settings.repo, row.issue),
+                )
+        delivered += 1
+    if stop is not None:
+        raise _Stop(stop)
+    return delivered
+
+
+# The row itself is at fault: sending it again cannot help.
+_HOPELESS = (gh.IssueGone, gh.Invalid, gh.NotFound)
+
+
+def _put_back(bench: Bench, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
+    """Record why rows were not delivered, and when they may be tried again."""
+    now = bench.clock()
+    with bench.store.write() as tx:
+        for row in rows:
+            if isinstance(error, _HOPELESS):
+                state, attempt, later = "dead", True, 0.0
+            elif isinstance(error, gh.UnknownOutcome):
+                attempt, later = True, now + min(600.0, 2.0**row.attempts)
+                state = "dead" if row.attempts + 1 >= TRIES else "queued"
+            else:  # a limit, a credential or the network is not the row's fault
+                state, attempt, later = "queued", False, 0.0
+            if isinstance(error, gh.RateLimited):
+                later = error.until
+            outbox.mark(
+                tx,
+                [row.id],
+                state,
+                bench.now(),
+                error=error.message,
+                attempt=attempt,
+                not_before=later,
+            )
+
+
+def _comment(bench: Bench, row: outbox.Row) -> bool:
+    """Say something once at most: a lost comment is better than the same one twice."""
+    if row.state == "queued" and row.issue is not None:
+        with bench.store.write() as tx:
+            outbox.mark(tx, [row.id], "sent", bench.now())
+        try:
+            change = gh.Change(row.issue, "", "comment", row.payload["text"])
+            error = bench.gateway.apply([change])[0]
+        except CraftkitError as raised:
+            error = raised
+        if isinstance(error, gh.RateLimited | gh.Unreachable | gh.BadCredentials | gh.NoToken):
+            _put_back(bench, [row], error)
+            raise _Stop(error)
+    with bench.store.write() as tx:
+        outbox.mark(tx, [row.id], "delivered", bench.now())
+    return True
+
+
+def create(bench: Bench, row: outbox.Row) -> bool:
+    """Make one issue, or find the one that a lost request made; whether it is there now."""
+    parent = None
+    if row.task_id is not None:
+        parent = _parent(bench, row)
+        if parent is None:
+            return False  # its parent is still to be made
+    try:
+        made = _find_lost(bench, row, parent) if row.state in ("sent", "unknown") else None
+        if made is None:
+            made = _create(bench, row, parent)
+    except gh.UnknownOutcome as error:
+        _lost(bench, row, error)
+        return False
+    except CraftkitError as error:
+        _put_back(bench, [row], error)
+        if isinstance(error, gh.Invalid):
+            return False
+        raise _Stop(error) from error
+    _made(bench, row, made)
+    return True
+
+
+def _parent(bench: Bench, row: outbox.Row) -> outbox.Known | None:
+    part = row.payload.get("part", "")
+    for known in outbox.issues_of(bench.store, bench.settings.repo, row.spec_id):
+        if known.task_id is None and known.part == part:
+            return known
+    return None
+
+
+def _as_issue(known: outbox.Known) -> gh.Issue:
+    return gh.Issue(
+        known.number,
+        known.id,
+        known.node_id,
+        known.title,
+        gh.OPEN,
+        None,
+        (),
+        "",
+        "",
+        True,
+        None,
+        "",
+    )
+
+
+def _create(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue:
+    high = highest(bench)
+    with bench.store.write() as tx:
+        outbox.mark(tx, [row.id], "sent", bench.now(), high_water=high)
+    title, body = row.payload["title"], row.payload["body"]
+    if parent is None:
+        return bench.gateway.create_parent(title, body, row.payload.get("labels", []))
+    return bench.gateway.create_child(_as_issue(parent), title, body)
+
+
+def highest(bench: Bench) -> int:
+    """The highest issue number known to be in use; asked of GitHub once per repository."""
+    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
+    known = box.get("highest")
+    if known is None:
+        known = str(bench.gateway.repository().highest)
+        box.put("highest", known)
+    return int(known)
+
+
+def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue | None:
+    """The issue that a creation without an answer made, by its marker; linked to its parent."""
+    wanted = markers.Marker(row.spec_id, row.task_id)
+    inside: list[gh.Issue] = []
+    if parent is not None:
+        tree = bench.gateway.trees([parent.number]).get(parent.number)
+        if isinstance(tree, gh.Tree):
+            inside = [i for i in tree.children if markers.find(i.body) == wanted]
+    found = inside or [
+        i
+        for i in bench.gateway.find_above(row.high_water or 0)
+        if i.trusted and markers.find(i.body) == wanted
+    ]
+    if not found:
+        return None
+    made = min(found)
+    if parent is not None and made not in inside:
+        bench.gateway.adopt(_as_issue(parent), made)
+    return made
+
+
+def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> None:
+    with bench.store.write() as tx:
+        outbox.mark(
+            tx,
+            [row.id],
+            "dead" if row.attempts + 1 >= TRIES else "unknown",
+            bench.now(),
+            error=error.message,
+            attempt=True,
+            not_before=bench.clock() + bench.settings.grace,
+        )
+
+
+def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
+    """Number, base and `delivered` in one commit."""
+    known = outbox.Known(
+        made.number,
+        row.spec_id,
+        row.task_id,
+        row.payload.get("part", ""),
+        made.id,
+        made.node_id,
+        row.payload["title"],
+    )
+    with bench.store.write() as tx:
+        outbox.remember_issue(tx, bench.settings.repo, known)
+        outbox.mark(tx, [row.id], "delivered", bench.now())
+        tx.execute("update outbox set issue = ? where id = ?", (made.number, row.id))
+        if row.task_id is not None:
+            tx.execute(
+                "update tasks set issue = ?, agreed = ? where spec_id = ? and task_id = ?",
+                (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
+            )
+    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
+    if made.number > int(box.get("highest", "0") or 0):
+        box.put("highest", str(made.number))
