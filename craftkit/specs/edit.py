@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..errors import SpecNeedsAttention, UsageProblem
 from ..model import Spec, Task
@@ -65,6 +65,21 @@ def link(spec: Spec, task: Task, number: int) -> str:
             f"{spec.path}:{task.line}",
         )
     return f"{spec.text[: task.link_at]} (#{number}){spec.text[task.link_at :]}"
+
+
+def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) -> str:
+    """The text with a link on every task without one whose id is in `numbers`.
+
+    `parent` becomes the spec's own issue where the file can hold one and names none.
+    """
+    _editable(spec)
+    text = spec.text
+    for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
+        if task.issue is None and task.id in numbers:
+            text = f"{text[: task.link_at]} (#{numbers[task.id]}){text[task.link_at :]}"
+    if parent is None or spec.issue is not None:
+        return text
+    return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=parent)
 
 
 def _mark(spec: Spec, task: Task, mark: str) -> str:

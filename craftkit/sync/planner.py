@@ -240,6 +240,9 @@ def _links(view: View) -> tuple[dict[str, int], list[Action]]:
         if number is None:
             continue
         links[line.id] = number
+        own = view.issues.get(number)
+        if own is not None and own.marker is not None:
+            marked = by_marker.get(own.marker, marked)  # a line without a key had another id once
         for other in marked:
             double = view.issues[other]
             if other != number and other not in taken and not double.closed:

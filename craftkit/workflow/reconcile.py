@@ -1,0 +1,326 @@
+"""Reconcile: drain, list, plan, apply.  What the planner decides is carried out here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from craftkit.errors import CraftkitError
+from craftkit.github import gateway as gh
+from craftkit.model import Spec, Task
+from craftkit.redact import clean
+from craftkit.specs import edit
+from craftkit.store import journal, outbox
+from craftkit.sync import drain, markers, planner
+from craftkit.workflow import catalog, editing, hub, linking, tasks
+from craftkit.workflow.context import Context
+
+
+class SpecReport(NamedTuple):
+    """One spec: what was found, and whether it was carried out."""
+
+    spec: Spec
+    plan: planner.Plan
+    applied: bool
+
+
+class Report(NamedTuple):
+    specs: tuple[SpecReport, ...]
+    sent: hub.Sent
+    requests: int
+    failed: CraftkitError | None = None  # why GitHub could not be asked
+
+    def drift(self) -> dict[str, int]:
+        """The figures by which spec and GitHub differ."""
+        found = dict.fromkeys(DRIFT, 0)
+        for report in self.specs:
+            plan = report.plan
+            for action in plan.actions:
+                if action.kind in KIND_OF:
+                    found[KIND_OF[action.kind]] += 1
+            found["missing"] += len(plan.missing)
+            found["orphan"] += len(plan.orphans)
+            found["attention"] += len(plan.attention) + bool(plan.stopped)
+        found["queued"], found["dead"] = self.sent.queued, self.sent.dead
+        return found
+
+
+KIND_OF = {
+    planner.CLOSE: "done_not_closed",
+    planner.TICK: "closed_not_ticked",
+    planner.UNTICK: "reopened_not_unticked",
+    planner.REOPEN: "reopened_not_sent",
+    planner.RETITLE: "title",
+    planner.CLOSE_DUPLICATE: "duplicate",
+    planner.LINK: "link_lost",
+}
+DRIFT = (*KIND_OF.values(), "missing", "orphan", "attention", "queued", "dead")
+BENIGN = ("orphan",)  # somebody else's sub-issues are no difference to settle
+
+
+def run(
+    context: Context,
+    specs: Sequence[Spec],
+    policy: planner.Policy,
+    *,
+    change: bool = True,
+    max_writes: int | None = None,
+    seconds: float = hub.SECONDS,
+) -> Report:
+    """Compare specs with GitHub; with `change`, settle what can be settled."""
+    try:
+        bench = hub.bench(context, seconds)
+        before = bench.gateway.requests
+        if change:
+            _drain(context, bench, max_writes)
+        reports = [
+            SpecReport(spec, planner.plan(view, policy), False)
+            for spec, view in _views(context, bench, specs)
+        ]
+        if change:
+            reports = [_apply(context, bench, report) for report in reports]
+            _drain(context, bench, max_writes)
+            for report in reports:
+                if any(a.kind == planner.CREATE for a in report.plan.actions):
+                    linking.write_links(context, report.spec.id, report.spec.path)
+            _remember_time(context, bench)
+        sent = hub.Sent(0, **outbox.counts(context.store))
+        return Report(tuple(reports), sent, bench.gateway.requests - before)
+    except CraftkitError as error:
+        counts = outbox.counts(context.store)
+        sent = hub.Sent(0, **counts, why=error.message, hint=error.hint, code=error.code)
+        return Report((), sent, 0, error)
+
+
+def _drain(context: Context, bench: drain.Bench, max_writes: int | None) -> None:
+    """Send what waits.  Raises what stopped it: nothing is compared on half-sent decisions."""
+    with hub.only_sender(context) as free:
+        if not free:
+            return
+        stopped = drain.drain(bench, max_writes).stopped
+    if stopped is not None:
+        raise stopped
+
+
+def _remember_time(context: Context, bench: drain.Bench) -> None:
+    outbox.Remembered(context.store, bench.settings.repo, context.now()).put("synced", context.now())
+
+
+def _views(
+    context: Context, bench: drain.Bench, specs: Sequence[Spec]
+) -> list[tuple[Spec, planner.View]]:
+    """Everything that is known of each spec, with as few requests as there can be."""
+    repo = bench.settings.repo
+    known = {spec.id: outbox.issues_of(context.store, repo, spec.id) for spec in specs}
+    parents: dict[str, set[int]] = {}
+    for spec in specs:
+        parents[spec.id] = {k.number for k in known[spec.id] if k.task_id is None}
+        if spec.issue is not None:
+            parents[spec.id].add(spec.issue)
+    wanted = sorted(set().union(*parents.values())) if parents else []
+    trees = bench.gateway.trees(wanted) if wanted else {}
+    children = {c.number: c for t in trees.values() if isinstance(t, gh.Tree) for c in t.children}
+    linked = {t.issue for spec in specs for t in spec.tasks if t.issue is not None}
+    linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
+    alone = sorted(linked - set(children))
+    others = bench.gateway.issues(alone) if alone else {}
+    return [
+        (spec, _view(context, spec, known[spec.id], [trees[p] for p in parents[spec.id] if p in trees], others))
+        for spec in specs
+    ]
+
+
+def _view(
+    context: Context,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    trees: Sequence[gh.Tree | gh.Gone],
+    others: dict[int, gh.Issue | gh.Gone],
+) -> planner.View:
+    titles = {k.number: k.title for k in known}
+    of_task = {k.task_id: k.number for k in known if k.task_id is not None}
+    base = {
+        row["task_id"]: planner.Base(
+            None if row["agreed"] is None else bool(row["agreed"]),
+            of_task.get(row["task_id"], row["issue"]),
+            titles.get(of_task.get(row["task_id"], 0)),
+            bool(row["dropped"]),
+        )
+        for row in context.store.rows(
+            "select task_id, agreed, issue, dropped from tasks where spec_id = ?", spec.id
+        )
+    }
+    mine = {t.issue for t in spec.tasks} | set(of_task.values())
+    seen = {
+        c.number: _seen(c, spec.id, True)
+        for tree in trees
+        if isinstance(tree, gh.Tree)
+        for c in tree.children
+    }
+    for number in mine - set(seen):
+        issue = others.get(number) if number is not None else None
+        if isinstance(issue, gh.Issue):
+            seen[issue.number] = _seen(issue, spec.id, False)
+    gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
+    return planner.View(
+        [planner.Line(t.id, t.ref, linking.title_of(t), t.checked, t.issue) for t in spec.tasks],
+        base,
+        seen,
+        gone,
+        outbox.pending(context.store, spec.id),
+        all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
+        spec.blocked_by is not None,
+    )
+
+
+def _seen(issue: gh.Issue, spec_id: str, child: bool) -> planner.Seen:
+    marker = markers.find(issue.body) if issue.trusted else None
+    mine = marker.task if marker is not None and marker.spec == spec_id else None
+    closed = issue.state == gh.CLOSED
+    return planner.Seen(
+        issue.number,
+        closed,
+        closed and issue.reason in (gh.COMPLETED, None),
+        issue.title,
+        mine,
+        child,
+    )
+
+
+def _apply(context: Context, bench: drain.Bench, report: SpecReport) -> SpecReport:
+    """Carry out what one plan says; GitHub's part goes through the outbox."""
+    spec, plan = report.spec, report.plan
+    if plan.stopped:
+        return report
+    by_id = {task.id: task for task in spec.tasks}
+    agreed: list[tuple[int, str, str]] = []
+    waiting = outbox.pending(context.store, spec.id)
+    for action in plan.actions:
+        task = by_id.get(action.task)
+        if action.kind in (planner.AGREE_DONE, planner.AGREE_OPEN):
+            agreed.append((int(action.kind == planner.AGREE_DONE), spec.id, action.task))
+        elif action.kind in LOCAL and task is not None:
+            tasks.decide(context, spec, task, LOCAL[action.kind], "github", reason=action.why)
+        elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
+            _queue(context, spec, action, task)
+    _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
+    _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
+    if any(a.kind == planner.CREATE for a in plan.actions):
+        _create(context, spec)
+    if agreed:
+        with context.store.write() as tx:
+            tx.executemany(
+                "update tasks set agreed = ? where spec_id = ? and task_id = ?", agreed
+            )
+    return report._replace(applied=True)
+
+
+LOCAL = {planner.TICK: "done", planner.UNTICK: "reopen", planner.UNDROP: "undrop"}
+STATES = (planner.CLOSE, planner.REOPEN)
+REMOTE = {
+    planner.CLOSE: "close",
+    planner.REOPEN: "reopen",
+    planner.RETITLE: "retitle",
+    planner.CLOSE_DUPLICATE: "duplicate",
+}
+
+
+def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | None) -> None:
+    payload = {}
+    if action.kind == planner.RETITLE and task is not None:
+        payload = {"title": linking.title_of(task)}
+    owner = None if action.kind == planner.CLOSE_DUPLICATE else action.task
+    with context.store.write() as tx:
+        outbox.queue(
+            tx, context.now(), spec.id, owner, action.issue, REMOTE[action.kind], payload=payload
+        )
+        journal.record(
+            tx,
+            context.now(),
+            f"merge.{action.kind}",
+            context.session,
+            spec.id,
+            action.task or None,
+            issue=action.issue,
+            why=action.why,
+        )
+
+
+def _links(context: Context, spec: Spec, found: Sequence[planner.Action]) -> None:
+    """Write a lost ` (#N)` back."""
+    numbers = {a.task: a.issue for a in found if a.issue is not None}
+    if not numbers:
+        return
+    with editing.one_writer(context, spec.path):
+        editing.rewrite(context, spec.path, lambda now: edit.link_all(now, numbers))
+
+
+def _adopt(
+    context: Context, spec: Spec, found: Sequence[planner.Action], bench: drain.Bench
+) -> None:
+    """Append a task line for each sub-issue without one; its title becomes the line's words."""
+    numbers = [a.issue for a in found if a.issue is not None]
+    if not numbers:
+        return
+    issues = bench.gateway.issues(numbers)
+    for number in numbers:
+        issue = issues.get(number)
+        if not isinstance(issue, gh.Issue):
+            continue
+        title = clean(issue.title, linking.TITLE_LIMIT)
+
+        def change(now: Spec, title: str = title, number: int = number) -> str:
+            if any(t.issue == number for t in now.tasks):
+                return now.text
+            sections = context.config["specs.task_sections"]
+            text, _ = edit.add_task(now, f"{title} (#{number})", task_sections=sections)
+            return text
+
+        with editing.one_writer(context, spec.path):
+            editing.rewrite(context, spec.path, change)
+
+
+def _create(context: Context, spec: Spec) -> None:
+    """Queue the issues of task lines without one."""
+    repo = hub.settings(context).repo
+    known = outbox.issues_of(context.store, repo, spec.id)
+    waiting = {
+        (row.task_id) for row in outbox.waiting(context.store)
+        if row.spec_id == spec.id and row.action == "create"
+    }
+    making = linking.plan(spec, known, context)
+    making = making._replace(
+        parents=() if None in waiting else making.parents,
+        children=tuple((t, p) for t, p in making.children if t.id not in waiting),
+    )
+    with context.store.write() as tx:
+        linking.record(context, spec, making)(tx, 0)
+
+
+def synced_at(context: Context) -> str | None:
+    """When this repository was last compared with GitHub."""
+    if not context.config["github.repo"]:
+        return None
+    repo = hub.settings(context).repo
+    return outbox.Remembered(context.store, repo, context.now()).get("synced")
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "specs": [
+            {
+                "id": r.spec.id,
+                "path": r.spec.path,
+                "applied": r.applied,
+                "stopped": r.plan.stopped,
+                "actions": [a._asdict() for a in r.plan.actions],
+                "attention": [a._asdict() for a in r.plan.attention],
+                "missing": list(r.plan.missing),
+                "orphans": list(r.plan.orphans),
+            }
+            for r in report.specs
+        ],
+        "drift": report.drift(),
+        "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},
+        "requests": report.requests,
+    }
