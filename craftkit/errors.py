@@ -28,7 +28,7 @@ class CraftkitError(Exception):
 
     def __init__(self, message: str, hint: str = "", target: str = "") -> None:
         super().__init__(message)
-        self.message = message
+        self.message = message if message.endswith((".", "?", "!")) else f"{message}."
         self.hint = hint
         self.target = target
 
@@ -144,6 +144,13 @@ class DatabaseNewer(UsageProblem):
     """A newer craftkit wrote this database."""
 
     code = "database_newer"
+
+
+class AlreadyRecorded(CraftkitError):
+    """Another craftkit took in the same spooled decision at the same time."""
+
+    code = "already_recorded"
+    kind = "conflict"
 
 
 class UnknownProcess(UsageProblem):

@@ -98,10 +98,13 @@ def remote(repo: Repo) -> tuple[str, str, str] | None:
 
 
 def is_tracked(repo: Repo, path: str) -> bool:
-    """Whether git tracks `path` (absolute or relative to the worktree); False without git."""
+    """Whether git tracks `path` (absolute or relative to the worktree); False without a repository.
+
+    True also where git cannot say: what may have come with a clone is not to be trusted.
+    """
     if repo.git_dir is None:
         return False
-    return _git(repo, "--literal-pathspecs", "ls-files", "--error-unmatch", "--", path) is not None
+    return _git(repo, "--literal-pathspecs", "ls-files", "--", path) != ""
 
 
 def _git_dir(level: str) -> str | None:

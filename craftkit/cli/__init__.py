@@ -14,6 +14,24 @@ if TYPE_CHECKING:
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code; never raises, save for debugging."""
+    from craftkit.cli import output
+    from craftkit.errors import CraftkitError
+
+    output.stand_in()
+    try:
+        code = _run(list(argv))
+        output.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except CraftkitError as error:  # the answer itself could not be printed
+        return output.fail("", False, error)
+    except SystemExit as error:  # typer met the broken pipe first
+        return int(error.code or 0)
+
+
+def _run(arguments: list[str]) -> int:
     import typer
     from typer._click.exceptions import ClickException, NoArgsIsHelpError
     from typer.main import get_command
@@ -22,9 +40,8 @@ def main(argv: Sequence[str]) -> int:
     from craftkit.cli.app import app
     from craftkit.errors import EXIT_INTERRUPTED, CraftkitError, UsageProblem
 
-    arguments = list(argv)
     as_json = "--json" in arguments
-    words = " ".join(a for a in arguments[:2] if not a.startswith("-"))
+    words = _words(app, arguments)
     try:
         tree = get_command(_prune(app, arguments))
         code = tree.main(args=arguments, prog_name="craftkit", standalone_mode=False)
@@ -34,23 +51,37 @@ def main(argv: Sequence[str]) -> int:
         return 2
     except ClickException as error:
         context = getattr(error, "ctx", None)
-        path = context.command_path if context else "craftkit"
-        problem = UsageProblem(_sentence(error.format_message()), f"see `{path} --help`")
+        path = context.command_path if context else f"craftkit {words}".strip()
+        hint = f"see `{path} --help`"
+        if getattr(error, "option_name", "") == "--json":
+            hint = "write it behind the command, as in `craftkit status --json`"
+        problem = UsageProblem(_sentence(error.format_message()), hint)
         return output.fail(words, as_json, problem)
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
         output.say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    except (BrokenPipeError, CraftkitError):
+        raise
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
             raise
         text = f"craftkit met an error of its own ({type(error).__name__}: {error})."
         hint = "run it again with CRAFTKIT_DEBUG=1 and report what it prints"
         return output.fail(words, as_json, CraftkitError(text, hint))
+
+
+def _words(app: typer.Typer, arguments: Sequence[str]) -> str:
+    """The command that is named, as in `task done`; as much of it as there is."""
+    words = [a for a in arguments if not a.startswith("-")]
+    noun, verb = [*words, "", ""][:2]
+    if any(_name(c) == noun for c in app.registered_commands):
+        return noun
+    group = next((g.typer_instance for g in app.registered_groups if g.name == noun), None)
+    if group is None:
+        return ""
+    return f"{noun} {verb}" if any(_name(c) == verb for c in group.registered_commands) else noun
 
 
 def _prune(app: typer.Typer, arguments: Sequence[str]) -> typer.Typer:

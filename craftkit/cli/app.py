@@ -52,8 +52,8 @@ def init(as_json: AsJson = False) -> int:
     def action() -> Reply:
         from craftkit.workflow import setup
 
-        data, lines = setup.init()
-        return Reply(data, lines)
+        data, lines, remarks = setup.init()
+        return Reply(data, lines, diagnostics=remarks)
 
     return emit("init", as_json, action)
 

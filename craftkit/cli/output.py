@@ -26,10 +26,15 @@ class Reply(NamedTuple):
 
 def paint(text: str, colour: str, stream: Any = None) -> str:
     """Colour for a terminal; never with NO_COLOR, never into a pipe."""
-    stream = stream or sys.stdout
-    if os.environ.get("NO_COLOR") or not stream.isatty() or os.environ.get("TERM") == "dumb":
+    if not _is_coloured(stream or sys.stdout):
         return text
     return f"\x1b[{COLOURS[colour]}m{text}\x1b[0m"
+
+
+def _is_coloured(stream: Any) -> bool:
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return bool(stream.isatty())
 
 
 def emit(command: str, as_json: bool, action: Callable[[], Reply]) -> int:
@@ -142,6 +147,7 @@ def _printable(line: str, stream: Any) -> str:
     if not line.isprintable():
         import re
 
-        line = re.sub(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b(?!\[[0-9;]*m)", "", line)
+        colours = r"(?!\[[0-9;]*m)" if _is_coloured(stream) else ""
+        line = re.sub(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b" + colours, "", line)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return line.encode(encoding, "replace").decode(encoding)

@@ -90,12 +90,11 @@ def check(
     """Print what craftkit understands of a file and what looks wrong; needs no set-up."""
 
     def action() -> Reply:
-        import os
-
         from craftkit import repo
         from craftkit.workflow import specs
+        from craftkit.workflow.context import here
 
-        found = repo.find(os.getcwd())
+        found = repo.find(here())
         read = specs.check(files, found.worktree if found else None, [])
         data = [
             {

@@ -67,7 +67,8 @@ def list_(
                 lines.append(paint(group or "", "bold"))
             lines.append(_line(row))
         done, total = data["progress"]["done"], data["progress"]["total"]  # type: ignore[index]
-        notes = [f"{done}/{total} done in {spec.path}"]
+        dropped = f", {len(rows) - total} dropped" if total < len(rows) else ""
+        notes = [f"{done}/{total} done{dropped} in {spec.path}"]
         return Reply(data, lines, notes, diagnostics=context.diagnostics)
 
     return emit("task list", as_json, action)
@@ -104,6 +105,8 @@ def _next_words(row: View | None, rows: list[View]) -> str:
     if row is not None:
         return f"next: {row.task.ref} {row.task.title}"
     left = choose.open_required(rows)
+    if not rows:
+        return "there are no tasks yet: craftkit task add …"
     if not left:
         return "every task is done"
     waiting = [r for r in left if r.waits_for]
@@ -258,13 +261,12 @@ def add(
     """Append a task line in the file's own style, with the next free key."""
 
     def action() -> Reply:
-        from craftkit.workflow import catalog, tasks
+        from craftkit.workflow import tasks
 
         context = _start(session)
-        spec, task = tasks.add(context, spec_name, title, group, depends_on or [])
-        row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
+        spec, row = tasks.add(context, spec_name, title, group, depends_on or [])
         data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
-        lines = [f"{task.ref} added at {spec.path}:{task.line}"]
+        lines = [f"{row.task.ref} added at {spec.path}:{row.task.line}"]
         return Reply(data, lines, diagnostics=context.diagnostics)
 
     return emit("task add", as_json, action)

@@ -23,6 +23,7 @@ _VALUE = (
     r"(?P<gap>[ \t]*)(?P<value>\"(?:[^\"\\\r\n]|\\[^\r\n])*\"|'(?:[^'\r\n]|'')*'|[^\r\n]*?)"
     r"(?P<tail>[ \t]+\#[^\r\n]*|[ \t]*)(?=\r?\Z)"
 )
+_BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CC_ORDER = ("issue", "pr", "branch", "updated")
 
 
@@ -95,11 +96,11 @@ def _editable(spec: Spec, task: Task | None = None, *, any_mark: bool = False) -
         return kind
     target = f"{spec.path}:{task.line}"
     if spec.text[task.mark_at : task.mark_at + 1] != task.mark:
-        raise SpecNeedsAttention("the task is not from this version of the file", "", target)
+        raise SpecNeedsAttention("The task is not from this version of the file", "", target)
     known = task.mark in " \t" or task.mark in kind.done or task.mark in kind.started
     if not known and not any_mark:
         raise SpecNeedsAttention(
-            f"the box of {task.ref} holds a mark that means nothing in this dialect",
+            f"The box of {task.ref} holds a mark that means nothing in this dialect",
             f"write `[ ]` or `[{kind.done_mark}]` in line {task.line}",
             target,
         )
@@ -172,7 +173,7 @@ def _set_yaml(text: str, name: str, value: str | int | None, cc: bool, path: str
     if m is None or m["value"][:1] in ("|", ">", "&", "*", "!") or goes_on:
         number = text.count("\n", 0, at) + 1
         raise SpecNeedsAttention(
-            f"the value of {name} is more than a simple word",
+            f"The value of {name} is more than a simple word",
             f"write it on one line (line {number})",
             f"{path}:{number}",
         )
@@ -200,9 +201,10 @@ def _yaml_value(value: str | int | None, quote: str) -> str:
 
 def _one_line(value: str, what: str) -> None:
     for c in value:
-        if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs"):
+        if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") or c in _BIDI:
             raise UsageProblem(
-                f"the {what} holds a line break or a control character", "write it on one line"
+                f"The {what} holds a line break, or a character that cannot be seen or written",
+                "write it on one line, in plain characters",
             )
 
 
@@ -222,7 +224,7 @@ def add_task(
     _one_line(title, "title")
     title = " ".join(title.split())
     if not title:
-        raise UsageProblem("a task needs a title", "say in a few words what is to be done")
+        raise UsageProblem("A task needs a title", "say in a few words what is to be done")
     known = {task.key for task in spec.tasks if task.key is not None}
     for key in depends_on:
         if key not in known:
@@ -357,7 +359,7 @@ def _into_group(
             return key, _below(text, heading.end, f"- [ ] {words}", _eol(text))
     names = list(dict.fromkeys(task.group for task in spec.tasks if task.group))
     hint = f"groups: {', '.join(names[:8])}" if names else "this spec has no groups"
-    raise UsageProblem(f"no heading of the task section reads {group!r}", hint, spec.path)
+    raise UsageProblem(f"No heading of the task section reads {group!r}", hint, spec.path)
 
 
 def _verify(spec: Spec, text: str, title: str, key: str, titles: Sequence[str]) -> None:
@@ -371,12 +373,12 @@ def _verify(spec: Spec, text: str, title: str, key: str, titles: Sequence[str]) 
         at = len(old)
     if new[:at] + new[at + 1 :] != old or len(new) != len(old) + 1:
         raise SpecNeedsAttention(
-            "a new task line would not be read as a task at the end of this list",
+            "A new task line would not be read as a task at the end of this list",
             "add the line by hand",
             spec.path,
         )
     if new[at][1] != title or (new[at][0] or "") != key or new[at][2] is not None:
         raise UsageProblem(
-            "the title would be read as something else (a key, a tag or a link)",
+            "The title would be read as something else (a key, a tag or a link)",
             "put it in other words",
         )

@@ -3,6 +3,11 @@
 Every path is walked component by component without following symlinks.  `replace` swaps two
 names atomically where the system can, and looks at what it displaced: an editor's save that
 came in between is put back.
+
+A temporary file is called `.craftkit-PID-RANDOM.part` until it is complete and on disk.  For a
+swap it then becomes `.craftkit-PID-RANDOM-OLD-NEW.tmp`, with digests of the text that should come
+out and of the one that goes in: whoever is killed at whatever moment, a file of that name with any
+other content holds somebody's save, and is set aside in place of deleted.
 """
 
 from __future__ import annotations
@@ -14,7 +19,7 @@ import os
 import re
 import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
@@ -35,7 +40,10 @@ _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a FIFO must not make us wait
 _DIR_FD = os.open in os.supports_dir_fd and bool(_NOFOLLOW)
-_TEMP = re.compile(r"\.craftkit-([0-9]{1,10})-[0-9a-f]{16}\.tmp\Z")
+_TEMP = re.compile(
+    r"\.craftkit-(?P<pid>[0-9]{1,10})-(?P<random>[0-9a-f]{16})"
+    r"(?:\.part|-(?P<old>[0-9a-f]{12})-(?P<new>[0-9a-f]{12})\.tmp)\Z"
+)
 _HINTS = {
     errno.ENOSPC: "free some space on the disk and run the command again",
     errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
@@ -60,7 +68,7 @@ def _split(rel: str) -> list[str]:
     parts = normal.split("/")
     bad = any(part in ("", ".", "..") or "\0" in part for part in parts)
     if bad or os.path.isabs(rel) or os.path.splitdrive(rel)[0]:
-        raise UnsafePath("the path leads out of the project", "give a path inside the project", rel)
+        raise UnsafePath("The path leads out of the project", "give a path inside the project", rel)
     return parts
 
 
@@ -165,8 +173,17 @@ def digest_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def replace(root: str, rel: str, expected: str, new: bytes) -> None:
-    """Put `new` in the place of the bytes whose sha256 is `expected`, or change nothing."""
+def _tell_nobody(path: str) -> None:
+    """For a caller that has nobody to tell; the file lies in sight all the same."""
+
+
+def replace(
+    root: str, rel: str, expected: str, new: bytes, report: Callable[[str], None] = _tell_nobody
+) -> None:
+    """Put `new` in the place of the bytes whose sha256 is `expected`, or change nothing.
+
+    `report` gets the path of a save that came in between and could not be put back.
+    """
     parts = _split(rel)
     name = parts[-1]
     try:
@@ -178,13 +195,13 @@ def replace(root: str, rel: str, expected: str, new: bytes) -> None:
                 raise _unsafe(rel, "has more than one hard link")
             if old == new:
                 return
-            temp = _write_temp(folder, new, info)
-            keep = False
+            temp = _write_temp(folder, new, info, f"-{expected[:12]}-{digest_of(new)[:12]}")
             try:
-                keep = _swap(folder, temp, name, rel, expected, new)
+                _swap(folder, temp, name, rel, expected, new)
             finally:
-                if not keep:
-                    _discard(folder, temp)
+                rescued = _clear(folder, temp)
+                if rescued is not None:
+                    report("/".join([*parts[:-1], rescued]))
             _sync_folder(folder)
     except OSError as error:
         raise _cannot_write(rel, error) from error
@@ -196,11 +213,12 @@ def _changed(rel: str) -> FileChanged:
     )
 
 
-def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int) -> str:
+def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int, digests: str = "") -> str:
     """A new file beside the target, complete and on disk; its name."""
-    name = f".craftkit-{os.getpid()}-{os.urandom(8).hex()}.tmp"
+    name = f".craftkit-{os.getpid()}-{os.urandom(8).hex()}"
+    part = f"{name}.part"
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _COMMON
-    fd = os.open(folder.at(name), flags, 0o600, dir_fd=folder.fd)
+    fd = os.open(folder.at(part), flags, 0o600, dir_fd=folder.fd)
     try:
         try:
             view = memoryview(data)
@@ -210,10 +228,13 @@ def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int) -> str
             os.fsync(fd)
         finally:
             os.close(fd)
+        if not digests:
+            return part
+        _rename(folder, part, f"{name}{digests}.tmp")
     except BaseException:
-        _discard(folder, name)
+        _discard(folder, part)
         raise
-    return name
+    return f"{name}{digests}.tmp"
 
 
 def _dress(fd: int, like: os.stat_result | int) -> None:
@@ -231,13 +252,51 @@ def _dress(fd: int, like: os.stat_result | int) -> None:
         os.fchmod(fd, mode)
 
 
+def _rename(folder: _Folder, one: str, other: str) -> None:
+    os.replace(folder.at(one), folder.at(other), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+
+
 def _discard(folder: _Folder, name: str) -> None:
     with contextlib.suppress(OSError):
         os.unlink(folder.at(name), dir_fd=folder.fd)
 
 
-def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: bytes) -> bool:
-    """Exchange the two names; True when `temp` must stay, for it holds somebody's save."""
+def _clear(folder: _Folder, temp: str) -> str | None:
+    """Remove a temporary file; one that holds somebody's save is kept, and its name returned."""
+    m = _TEMP.match(temp)
+    if m is None:
+        return None
+    try:
+        if m["old"] is not None:
+            data, info = _read_at(folder, temp, temp)
+            # A second name: it was put back by a process that was killed before it came here.
+            if digest_of(data)[:12] not in (m["old"], m["new"]) and info.st_nlink == 1:
+                return _set_aside(folder, temp, m["random"])
+    except FileNotFoundError:
+        return None
+    except (OSError, CraftkitError):  # what cannot be read may be anybody's
+        return _set_aside(folder, temp, m["random"])
+    _discard(folder, temp)
+    return None
+
+
+def _set_aside(folder: _Folder, temp: str, random: str) -> str:
+    """Give a save a name that is seen, and that no dialect takes for a spec."""
+    try:
+        name = f"craftkit-rescued-{random}.txt"
+        if name in os.listdir(folder.fd if folder.fd is not None else folder.path):
+            name = f"craftkit-rescued-{os.urandom(8).hex()}.txt"
+        _rename(folder, temp, name)
+    except OSError:
+        return temp
+    return name
+
+
+def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: bytes) -> None:
+    """Exchange the two names.  What then is called `temp`, if anything, is for `_clear` to judge.
+
+    Raises FileChanged where somebody saved in between.
+    """
     try:
         exchanged = exchange(folder.fd, temp, name)
     except FileNotFoundError as error:
@@ -246,38 +305,35 @@ def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: b
         current, _ = _read_at(folder, name, rel)
         if digest_of(current) != expected:
             raise _changed(rel)
-        os.replace(folder.at(temp), folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
-        return True  # the name is gone; there is nothing to discard
+        _rename(folder, temp, name)
+        return
     displaced = _displaced(folder, temp, rel)
     if displaced is not None and digest_of(displaced) == expected:
-        return False
+        _discard(folder, temp)
+        return
     # Somebody saved in between.  Put that save back; what comes out must be what went in last,
     # else there was yet another save, which is newer.
     put: bytes | None = new
     for _ in range(_ROUNDS):
         try:
             if not exchange(folder.fd, temp, name):
-                return True
+                break
         except FileNotFoundError as error:
             if displaced is not None:  # the target was removed: give it its last content back
                 _restore(folder, temp, name)
             raise _changed(rel) from error
         back = _displaced(folder, temp, rel)
         if back is not None and back == put:
-            raise _changed(rel)
+            _discard(folder, temp)  # ours, or a save that was followed by the one in place now
+            break
         put, displaced = displaced, back
-    return True
+    raise _changed(rel)
 
 
 def _restore(folder: _Folder, temp: str, name: str) -> None:
     with contextlib.suppress(OSError):
-        os.link(
-            folder.at(temp),
-            folder.at(name),
-            src_dir_fd=folder.fd,
-            dst_dir_fd=folder.fd,
-            follow_symlinks=False,
-        )
+        _place_new(folder, temp, name)
+        _discard(folder, temp)
 
 
 def _displaced(folder: _Folder, temp: str, rel: str) -> bytes | None:
@@ -317,18 +373,27 @@ def _place_new(folder: _Folder, temp: str, name: str) -> None:
         os.rename(folder.at(temp), folder.at(name))  # refuses an existing target there
         return
     try:
-        os.link(folder.at(temp), folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+        os.link(
+            folder.at(temp),
+            folder.at(name),
+            src_dir_fd=folder.fd,
+            dst_dir_fd=folder.fd,
+            follow_symlinks=False,
+        )
     except OSError as error:
         if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK):
             raise
         # No hard links here: reserve the name, then move the complete file over it.
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NOFOLLOW | _COMMON
         os.close(os.open(folder.at(name), flags, 0o600, dir_fd=folder.fd))
-        os.replace(folder.at(temp), folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
+        _rename(folder, temp, name)
 
 
-def sweep(root: str, rel_dir: str) -> int:
-    """Remove temporary files whose process is dead; how many."""
+def sweep(root: str, rel_dir: str, report: Callable[[str], None] = _tell_nobody) -> int:
+    """Clear away temporary files whose process is dead; how many.
+
+    `report` gets the path of each one that held somebody's save and is called otherwise now.
+    """
     parts = _split(rel_dir) if rel_dir not in ("", ".") else []
     count = 0
     try:
@@ -336,9 +401,11 @@ def sweep(root: str, rel_dir: str) -> int:
             names = os.listdir(folder.fd if folder.fd is not None else folder.path)
             for name in names:
                 m = _TEMP.match(name)
-                if m is not None and not _alive(int(m[1])):
-                    os.unlink(folder.at(name), dir_fd=folder.fd)
+                if m is not None and not _alive(int(m["pid"])):
+                    rescued = _clear(folder, name)
                     count += 1
+                    if rescued is not None:
+                        report("/".join([*parts, rescued]))
     except (OSError, UnsafePath):
         return count  # tidying up is never worth a failure
     return count

@@ -24,12 +24,9 @@ _PATHS = (
     ("spec-kit", r"(?:\A|/)specs/[^/]+/tasks\.md\Z"),
     ("craftkit", r"(?:\A|/)specs/[^/]+\.md\Z"),
 )
-_TASK_STYLES = (
-    ("spec-kit", r"^[ \t]*[-*+] \[[ xX]\] (?:\*\*)?\[?T[0-9]{3}"),
-    ("kiro", r"^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requirements:)"),
-    ("openspec", r"^[ \t]*[-*+] \[[ xX]\] [0-9]+\.[0-9]+"),
-    ("openspec", r"^##[ \t]+[0-9]+\."),
-)
+_T_BOX = r"(?m)^[ \t]*[-*+] \[[ xX]\] (?:\*\*)?\[?T[0-9]{3}"
+_NUMBER_BOX = r"(?m)^[ \t]*[-*+] \[[ xX-]\]\*? [0-9]+\.[0-9]+"
+_KIRO_BOX = r"(?m)^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requirements:)"
 
 
 def detect(path: str, text: str) -> str:
@@ -49,10 +46,13 @@ def detect(path: str, text: str) -> str:
 
 
 def _sniff_tasks(text: str) -> str:
-    for name, pattern in _TASK_STYLES:
-        if re.search(pattern, text, re.MULTILINE):
-            return name
-    return "spec-kit"
+    """By the keys that most boxes carry: words of a task may look like another dialect's key."""
+    keyed, numbered = len(re.findall(_T_BOX, text)), len(re.findall(_NUMBER_BOX, text))
+    if keyed and keyed >= numbered:
+        return "spec-kit"
+    if re.search(_KIRO_BOX, text):
+        return "kiro"
+    return "openspec" if numbered or re.search(r"(?m)^##[ \t]+[0-9]+[.)]", text) else "spec-kit"
 
 
 def parse(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
@@ -18,6 +18,31 @@ STATE_IGNORE = (
 )
 
 _FULL = "free some space and run the command again; nothing was changed"
+
+
+class Connection(sqlite3.Connection):
+    """Stores and looks up text that is not Unicode (bytes of a file that is not UTF-8) as `?`.
+
+    sqlite3 refuses such text, and no spec, name or session may stop a command for that.
+    """
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        try:
+            return super().execute(sql, parameters)
+        except UnicodeEncodeError:
+            return super().execute(sql, _storable(parameters))
+
+    def executemany(self, sql: str, rows: Iterable[Any], /) -> sqlite3.Cursor:
+        return super().executemany(sql, [_storable(row) for row in rows])
+
+
+def _storable(values: Any) -> Any:
+    if isinstance(values, dict):
+        return dict(zip(values, _storable(list(values.values())), strict=True))
+    return [
+        v.encode("utf-8", "replace").decode() if isinstance(v, str) and not v.isascii() else v
+        for v in values
+    ]
 
 
 class Store(NamedTuple):
@@ -47,6 +72,14 @@ class Store(NamedTuple):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+        except sqlite3.Error as error:
+            raise translate(error, self.path) from error
+
+    @contextmanager
+    def guard(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for readers of their own; what sqlite3 raises is translated."""
+        try:
+            yield self.connection
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
@@ -103,7 +136,9 @@ def open_store(state_dir: str) -> Store:
             "check the permissions of .craftkit, then run `craftkit doctor`",
         ) from error
     try:
-        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, factory=Connection
+        )
         _prepare(connection)
         _bring_up_to_date(connection, path)
     except sqlite3.Error as error:
@@ -117,17 +152,31 @@ def prepare_state_dir(state_dir: str) -> None:
         os.makedirs(state_dir, mode=0o700, exist_ok=True)
     ignore = os.path.join(state_dir, ".gitignore")
     if not os.path.exists(ignore):
-        descriptor = os.open(ignore, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        write_whole(ignore, STATE_IGNORE.encode(), 0o600)
+
+
+def write_whole(path: str, data: bytes, mode: int) -> None:
+    """A file with all of `data`, or none.  Raises OSError."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    try:
         try:
-            os.write(descriptor, STATE_IGNORE.encode())
+            while data:
+                data = data[os.write(descriptor, data) :]
+            os.fsync(descriptor)
         finally:
             os.close(descriptor)
+        os.replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(temporary)
+        raise
 
 
 def open_copy(state_dir: str) -> Store:
     """An in-memory stand-in for a database that cannot be written, filled from it if readable."""
     path = os.path.join(state_dir, DATABASE)
-    memory = sqlite3.connect(":memory:", isolation_level=None)
+    memory = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     memory.row_factory = sqlite3.Row
     for mode in ("mode=ro", "immutable=1"):
         try:
@@ -139,7 +188,10 @@ def open_copy(state_dir: str) -> Store:
             break
         except sqlite3.Error:
             continue
-    _bring_up_to_date(memory, path)
+    try:
+        _bring_up_to_date(memory, path)
+    except sqlite3.Error as error:
+        raise translate(error, path) from error
     return Store(memory, path, durable=False)
 
 

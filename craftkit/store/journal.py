@@ -7,6 +7,7 @@ import sqlite3
 from typing import Any
 
 from craftkit.model import Session
+from craftkit.store.db import Store
 
 
 def record(
@@ -73,10 +74,10 @@ def queue(
     )
 
 
-def outbox_counts(connection: sqlite3.Connection) -> dict[str, int]:
-    rows = connection.execute(
+def outbox_counts(store: Store) -> dict[str, int]:
+    rows = store.rows(
         "select state, count(*) from outbox where state <> 'delivered' group by state"
-    ).fetchall()
+    )
     counts = {state: number for state, number in rows}
     return {
         "queued": sum(counts.get(state, 0) for state in ("queued", "sent", "unknown")),

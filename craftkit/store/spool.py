@@ -12,6 +12,7 @@ import stat
 from typing import Any
 
 from craftkit.errors import CannotWrite
+from craftkit.store.db import write_whole
 
 LIMIT = 64 * 1024
 KINDS = ("start", "done")
@@ -37,17 +38,14 @@ def write(worktree: str, intent: dict[str, Any]) -> str:
     """Write one intent durably; return the path.  Raises CannotWrite."""
     folder = directory(worktree)
     path = os.path.join(folder, f"{intent['id']}.json")
-    data = json.dumps({name: intent[name] for name in FIELDS}, ensure_ascii=False).encode()
+    data = json.dumps({name: intent[name] for name in FIELDS}).encode()
     try:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        temporary = path + ".tmp"
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            os.write(descriptor, data)
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)
+        # What git tracks is not taken in, so a `git add --all` must not reach these files.
+        ignore = os.path.join(folder, ".gitignore")
+        if not os.path.exists(ignore):
+            write_whole(ignore, b"*\n", 0o600)
+        write_whole(path, data, 0o600)
         _sync(folder)
     except OSError as error:
         raise CannotWrite(
@@ -68,8 +66,12 @@ def waiting(worktree: str) -> list[str]:
 
 def read(path: str) -> dict[str, Any] | None:
     """The intent in a spool file, or None when it may not be trusted."""
+    folder = os.path.dirname(path)
+    if os.path.realpath(folder) != folder:
+        return None  # behind a symlink may lie files that git tracks
+    flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
     try:
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        descriptor = os.open(path, os.O_RDONLY | flags)
     except OSError:
         return None
     try:
@@ -79,7 +81,7 @@ def read(path: str) -> dict[str, Any] | None:
         if hasattr(os, "getuid") and facts.st_uid != os.getuid():
             return None
         data = json.loads(os.read(descriptor, LIMIT))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     finally:
         os.close(descriptor)

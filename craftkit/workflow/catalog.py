@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
-from craftkit.errors import AmbiguousSpec, CannotRead, SpecNeedsAttention, UnknownSpec
+from craftkit.errors import AmbiguousSpec, CannotRead, SpecNeedsAttention, UnknownSpec, UnsafePath
 from craftkit.model import Spec
 from craftkit.specs import files, parse
 from craftkit.workflow import choose
@@ -31,7 +32,7 @@ def load_all(context: Context) -> list[Spec]:
     for path in files.discover(context.worktree):
         try:
             found.append(load(context, path))
-        except CannotRead as error:
+        except (CannotRead, UnsafePath) as error:
             context.note("warning", error.code, error.message, error.hint, path)
     return found
 
@@ -52,17 +53,54 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
     if wanted:
         return Chosen(_named(context, wanted), "named on the command line")
     saved = context.store.row(
-        "select v.path, v.spec_id from workflow_state w join views v"
-        " on v.worktree = w.worktree and v.spec_id = w.spec_id"
-        " where w.worktree = ? and w.session = ?",
+        "select spec_id, task_key from workflow_state where worktree = ? and session = ?",
         context.worktree,
         context.session.id,
     )
-    if saved is not None and os.path.exists(os.path.join(context.worktree, saved["path"])):
-        spec = load(context, saved["path"])
-        if spec.id == saved["spec_id"] and phase_of(context, spec) != "completed":
-            return Chosen(spec, "this session is at work on it")
-    return _unnamed(context)
+    if saved is None:
+        return _unnamed(context)
+    spec = by_id(context, saved["spec_id"])
+    if spec is not None and phase_of(context, spec) != "completed":
+        return Chosen(spec, "this session is at work on it")
+    gone = spec is None and saved["task_key"] is not None
+    return _unnamed(context, saved["spec_id"] if gone else "")
+
+
+def by_id(context: Context, spec_id: str) -> Spec | None:
+    """The spec with this id: where it was seen last, else where it was moved to."""
+    seen = context.store.rows(
+        "select path from views where worktree = ? and spec_id = ? order by seen_at desc",
+        context.worktree,
+        spec_id,
+    )
+    for row in seen:
+        if os.path.lexists(os.path.join(context.worktree, row["path"])):
+            spec = load(context, row["path"])
+            if spec.id == spec_id:
+                return spec
+    return next((s for s in load_all(context) if s.id == spec_id), None)
+
+
+def follow(
+    context: Context, spec_id: str, path: str, act: Callable[[str], dict[str, Any]]
+) -> dict[str, Any]:
+    """`act` on the file of a recorded operation, or where its spec was moved to since.
+
+    Raises CannotRead where it is nowhere: its absence says nothing about what was decided.
+    """
+    try:
+        return act(path)
+    except (CannotRead, SpecNeedsAttention):
+        spec = by_id(context, spec_id)
+        if spec is not None and spec.path != path:
+            return act(spec.path)
+        if spec is not None:
+            raise
+    raise CannotRead(
+        f"The spec {spec_id} ({path}) is not in this worktree now.",
+        "nothing is lost: the first command that finds it again finishes this",
+        path,
+    )
 
 
 def _named(context: Context, wanted: str) -> Spec:
@@ -82,6 +120,8 @@ def _named(context: Context, wanted: str) -> Spec:
     if exact:
         listed = ", ".join(s.path for s in exact[:5])
         raise AmbiguousSpec(f"{wanted} could be any of {listed}.", "give the path")
+    if inside.endswith(".md") and os.path.lexists(os.path.join(context.worktree, inside)):
+        return load(context, inside)  # it says why a directory or a FIFO cannot be a spec
     import difflib
 
     near = difflib.get_close_matches(wanted, [s.id for s in specs], n=2)
@@ -89,8 +129,16 @@ def _named(context: Context, wanted: str) -> Spec:
     raise UnknownSpec(f"There is no spec {wanted} in this worktree.", hint)
 
 
-def _unnamed(context: Context) -> Chosen:
+def _unnamed(context: Context, gone: str = "") -> Chosen:
     specs = load_all(context)
+    if gone and not any(_is_on_branch(context, s) for s in specs):
+        # To go on with another spec could finish a task that only has the same key.
+        raise UnknownSpec(
+            f"The spec {gone} that this session is at work on is not in this worktree any more.",
+            f"bring it back, or go on with another: `craftkit session-resume --spec {specs[0].id}`"
+            if specs
+            else 'bring its file back, or begin anew: `craftkit spec new "What to build"`',
+        )
     if not specs:
         raise UnknownSpec(
             "There is no spec in this worktree.", 'make one: `craftkit spec new "What to build"`'
@@ -98,10 +146,9 @@ def _unnamed(context: Context) -> Chosen:
     if len(specs) == 1:
         return Chosen(specs[0], "it is the only one")
     unfinished = [s for s in specs if phase_of(context, s) != "completed" and _is_open(context, s)]
-    branch = context.session.branch
-    on_branch = [s for s in unfinished if branch and s.branch == branch]
+    on_branch = [s for s in unfinished if _is_on_branch(context, s)]
     if len(on_branch) == 1:
-        return Chosen(on_branch[0], f"its branch {branch} is checked out")
+        return Chosen(on_branch[0], f"its branch {context.session.branch} is checked out")
     left = _left_here(context)
     working = [s for s in unfinished if s.id in left]
     if len(working) == 1:
@@ -115,6 +162,10 @@ def _unnamed(context: Context) -> Chosen:
         f"{len(many)} specs are {state}, and none is active: {listed}.",
         f"name one: `--spec {many[0].id}`",
     )
+
+
+def _is_on_branch(context: Context, spec: Spec) -> bool:
+    return spec.branch is not None and spec.branch == context.session.branch
 
 
 def _is_open(context: Context, spec: Spec) -> bool:
@@ -190,6 +241,16 @@ def observe(context: Context, spec: Spec) -> None:
             " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
             " total = excluded.total, seen_at = excluded.seen_at",
             (context.worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
+        )
+
+
+def refuse_another(spec: Spec, spec_id: str) -> None:
+    """Raise SpecNeedsAttention when the file of a recorded operation holds another spec by now."""
+    if spec.id != spec_id:
+        raise SpecNeedsAttention(
+            f"{spec.path} held the spec {spec_id}, and now holds {spec.id}.",
+            "settle which of the two is meant",
+            spec.path,
         )
 
 

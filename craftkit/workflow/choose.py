@@ -58,6 +58,8 @@ def _near_hint(spec: Spec, wanted: str) -> str:
     import difflib
 
     near = difflib.get_close_matches(wanted, [t.ref for t in spec.tasks], n=3, cutoff=0.5)
+    if not spec.tasks:
+        return 'it has no tasks yet: `craftkit task add "What to do"`'
     if near:
         return f"did you mean {' or '.join(near)}? `craftkit task list` shows all"
     return "`craftkit task list` shows the keys"

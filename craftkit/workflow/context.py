@@ -189,7 +189,7 @@ def _checked(name: str, value: Any) -> Any:
             return value
         wanted = "a number of minutes"
     raise BadConfig(
-        f"The setting {name} has to be {wanted}.",
+        f"The setting {name} has to be {wanted}, not {str(value)[:40]!r}.",
         f"correct it in .craftkit/config.yaml or CRAFTKIT_{name.upper().replace('.', '_')}",
     )
 
@@ -221,7 +221,10 @@ def _parse(path: str, text: str) -> dict[str, Any]:
     if loaded in (None, ""):
         return {}
     if not isinstance(loaded, dict):
-        raise BadConfig(f"{path} is not a mapping.", "see `craftkit init --help` for its form")
+        raise BadConfig(
+            f"{path} is not a mapping.",
+            "write `key: value` lines below `section:` lines, or delete it",
+        )
     return loaded
 
 

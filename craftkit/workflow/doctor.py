@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 import stat
 import time
+from collections.abc import Iterator
 
-from craftkit.errors import CraftkitError, DatabaseUnusable
+from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
 from craftkit.specs import files
 from craftkit.store import db
 from craftkit.workflow import catalog, runner
@@ -44,12 +46,23 @@ def _modes(context: Context, fix: bool) -> Check:
         if os.name == "posix" and mode & 0o077:
             loose.append(path)
             if fix:
-                os.chmod(path, 0o600 if name else 0o700)
+                with _written(path):
+                    os.chmod(path, 0o600 if name else 0o700)
     if not loose:
         return _check("modes", "ok", "state is readable by you alone")
     if fix:
         return _check("modes", "ok", f"{len(loose)} modes tightened")
     return _check("modes", "warning", f"others can read {loose[0]}", "`craftkit doctor --fix`")
+
+
+@contextlib.contextmanager
+def _written(path: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be changed ({error.strerror}).", "check the permissions of .craftkit"
+        ) from error
 
 
 def _database(context: Context, fix: bool) -> Check:
@@ -71,9 +84,10 @@ def _database(context: Context, fix: bool) -> Check:
         return _check("database", "error", problem, "`craftkit doctor --fix` rebuilds it")
     path = os.path.join(context.state_dir, db.DATABASE)
     aside = f"{path}.damaged-{time.strftime('%Y%m%d%H%M%S')}"
-    for suffix in ("", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.replace(path + suffix, aside + suffix)
+    with _written(path):
+        for suffix in ("", "-wal", "-shm"):
+            if os.path.exists(path + suffix):
+                os.replace(path + suffix, aside + suffix)
     context._store = None
     for spec in catalog.load_all(context):
         catalog.observe(context, spec)

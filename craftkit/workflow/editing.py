@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator
 
@@ -20,6 +21,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple
 
     Raises SpecNeedsAttention, or FileChanged when the file never stays still.
     """
+    tell = functools.partial(_tell, context)
     for _ in range(TRIES):
         spec = catalog.load(context, path)
         catalog.refuse_if_blocked(spec)
@@ -27,7 +29,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple
         if text == spec.text:
             return spec, False
         try:
-            files.replace(context.worktree, path, spec.digest, edit.encode(text))
+            files.replace(context.worktree, path, spec.digest, edit.encode(text), tell)
             return spec, True
         except FileChanged:
             continue
@@ -51,8 +53,21 @@ def one_writer(context: Context, path: str) -> Iterator[None]:
         yield
         return
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        files.sweep(context.worktree, os.path.dirname(path))
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        files.sweep(context.worktree, os.path.dirname(path), functools.partial(_tell, context))
         yield
     finally:
         os.close(descriptor)
+
+
+def _tell(context: Context, rescued: str) -> None:
+    """Say where a save is that was displaced by a swap and could not be put back."""
+    context.note(
+        "warning",
+        "save_rescued",
+        "Somebody saved a spec at the very moment that craftkit edited it, and craftkit was stopped"
+        f" before it could put that save back.  Its text is in {rescued}.",
+        "compare it with the spec beside it, take over what is missing there, then delete it",
+        rescued,
+    )

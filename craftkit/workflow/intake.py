@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import os
 from typing import Any
 
 from craftkit import repo as git
+from craftkit.errors import AlreadyRecorded, CannotRead, TaskClaimed, UnsafePath
 from craftkit.store import spool
 from craftkit.workflow import catalog, tasks
 from craftkit.workflow.context import Context
 
 
 def take_in_spool(context: Context) -> int:
-    """Carry out each trustworthy spool file of this worktree once; how many."""
+    """Carry out each trustworthy spool file of this worktree once, oldest first; how many."""
     taken = 0
     if not context.store.durable:
         return 0
-    for path in spool.waiting(context.worktree):
-        intent = spool.read(path)
+    read = {path: spool.read(path) for path in spool.waiting(context.worktree)}
+    for path in sorted(read, key=lambda p: (read[p] or {}).get("created_at", "")):
+        intent = read[path]
+        if intent is None and not os.path.lexists(path):
+            continue  # another session has just taken it in
         if intent is None or git.is_tracked(context.repo, path) or not _take_in(context, intent):
             context.note(
                 "warning",
@@ -33,10 +39,24 @@ def take_in_spool(context: Context) -> int:
 def _take_in(context: Context, intent: dict[str, Any]) -> bool:
     if context.store.value("select 1 from intents where id = ?", intent["id"]):
         return True
-    spec = next((s for s in catalog.load_all(context) if s.id == intent["spec_id"]), None)
+    try:
+        spec = catalog.by_id(context, intent["spec_id"])
+    except (CannotRead, UnsafePath):
+        return False
     task = next((t for t in spec.tasks if t.id == intent["task_id"]), None) if spec else None
     if spec is None or task is None:
         return False
     catalog.observe(context, spec)
-    tasks.decide(context, spec, task, intent["kind"], "spool", intent_id=intent["id"])
+    author = copy.copy(context)
+    author.session = context.session._replace(id=intent["session"])
+    try:
+        if intent["kind"] == "done":
+            tasks.complete(author, spec, task, "spool", intent["id"])
+        else:
+            tasks.refuse_foreign_claim(author, spec, task, take_over=False)
+            tasks.decide(author, spec, task, "start", "spool", intent_id=intent["id"])
+    except TaskClaimed as error:  # somebody took the task since: the later decision stands
+        context.note("warning", error.code, error.message, error.hint)
+    except AlreadyRecorded:
+        return True  # another session takes in the same file at this moment
     return True

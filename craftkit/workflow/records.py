@@ -20,10 +20,11 @@ def history(context: Context, spec: str | None, limit: int) -> list[dict[str, An
     if spec:
         where = "where spec_id = :spec"
         values |= {"spec": catalog.choose_spec(context, spec).spec.id}  # type: ignore[dict-item]
-    database = Database(context.store.connection, execute_plugins=False)
-    rows = list(
-        database.query(f"select * from history {where} order by seq desc limit :limit", values)  # noqa: S608
-    )
+    with context.store.guard() as connection:
+        database = Database(connection, execute_plugins=False)
+        rows = list(
+            database.query(f"select * from history {where} order by seq desc limit :limit", values)  # noqa: S608
+        )
     return [row | {"data": json.loads(row["data"])} for row in reversed(rows)]
 
 

@@ -154,6 +154,16 @@ def _run_step(
     return result
 
 
+def note_unapplied(context: Context, path: str, error: CraftkitError) -> None:
+    """Say that a decision is on disk, and that the next command carries it out."""
+    context.note(
+        "warning",
+        "recorded_not_applied",
+        f"Recorded, but {path} is not changed yet: {error.message}",
+        error.hint,
+    )
+
+
 def _fail(
     context: Context, process_id: int, position: int, step: Step, error: BaseException
 ) -> None:
@@ -165,15 +175,17 @@ def _fail(
         "hint": error.hint if isinstance(error, CraftkitError) else "",
         "retryable": error.retryable if isinstance(error, CraftkitError) else False,
     }
-    reason = "interrupted by the user" if isinstance(error, KeyboardInterrupt) else facts["message"]
+    status, reason = "error", str(facts["message"])
+    if isinstance(error, KeyboardInterrupt):
+        status, reason = "interrupted", "interrupted by the user"
     try:
         with context.store.write() as tx:
             processes.fail_step(tx, process_id, position, facts, now)
-            processes.finish(tx, process_id, "interrupted", now, str(reason))
+            processes.finish(tx, process_id, status, now, reason)
     except CraftkitError:
         return  # The row still says "running" with a dead owner: the next command takes it up.
     finally:
-        log.write(context, "error", step.name, str(reason), {"process": process_id, **facts})
+        log.write(context, "error", step.name, reason, {"process": process_id, **facts})
 
 
 def unfinished(context: Context) -> list[sqlite3.Row]:

@@ -6,10 +6,11 @@ import os
 from typing import Any
 
 from craftkit import repo as git
-from craftkit.errors import CannotWrite
+from craftkit.errors import CannotWrite, UsageProblem
+from craftkit.model import Diagnostic
 from craftkit.store import db
 from craftkit.workflow import catalog
-from craftkit.workflow.context import STATE_DIR, build_context
+from craftkit.workflow.context import STATE_DIR, build_context, here
 
 CONFIG = """\
 # craftkit's configuration; every value can be overridden by CRAFTKIT_<SECTION>_<KEY>.
@@ -20,10 +21,18 @@ session:
 """
 
 
-def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str]]:
-    """Set up the repository around `cwd`, else the directory itself.  Raises CannotWrite."""
-    where = os.path.realpath(cwd or os.getcwd())
+def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagnostic]]:
+    """Set up the repository around `cwd`, else the directory itself; data, words and remarks.
+
+    Raises CannotWrite, or UsageProblem inside a bare repository.
+    """
+    where = os.path.realpath(cwd or here())
     found = git.find(where) or git.Repo(where, where, None, None)
+    if found.git_dir is None and _is_bare(where):
+        raise UsageProblem(
+            f"{where} is a bare git repository, which has no files to work on.",
+            "run `craftkit init` in a worktree or a clone of it",
+        )
     state = os.path.join(found.root, STATE_DIR)
     config = os.path.join(state, "config.yaml")
     remote = git.remote(found)
@@ -32,11 +41,7 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str]]:
     try:
         db.prepare_state_dir(state)
         if not existed:
-            descriptor = os.open(config, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            try:
-                os.write(descriptor, CONFIG.format(repo=repo or '""').encode())
-            finally:
-                os.close(descriptor)
+            db.write_whole(config, CONFIG.format(repo=repo or '""').encode(), 0o644)
     except OSError as error:
         raise CannotWrite(
             f"{state} cannot be written ({error.strerror}).", "check the directory's permissions"
@@ -63,4 +68,9 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str]]:
         if specs
         else 'next: craftkit spec new "What to build"'
     )
-    return data, lines
+    return data, lines, context.diagnostics
+
+
+def _is_bare(where: str) -> bool:
+    parts = [os.path.join(where, name) for name in ("HEAD", "objects", "refs")]
+    return all(os.path.exists(part) for part in parts)

@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import re
 import sqlite3
+import stat
 import unicodedata
 from typing import Any
 
-from craftkit.errors import CannotRead, IllegalPhase, UsageProblem
+from craftkit.errors import (
+    CannotRead,
+    CraftkitError,
+    DatabaseUnwritable,
+    IllegalPhase,
+    SpecNeedsAttention,
+    UsageProblem,
+)
 from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.specs import edit, files, parse
 from craftkit.store import journal
 from craftkit.workflow import catalog, choose, editing, runner, sessions
-from craftkit.workflow.context import Context
+from craftkit.workflow.context import Context, here
 
 TEMPLATE = """\
 ---
@@ -63,21 +71,32 @@ def slug_of(name: str, fallback: str) -> str:
     return slug if len(slug) >= 3 else f"spec-{fallback[:6]}"
 
 
+def _is_one_line(text: str) -> bool:
+    return bool(text.strip()) and not any(
+        unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in text
+    )
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
 def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spec:
     """Write `specs/<slug>.md`.  Raises UsageProblem where the name cannot be one or is taken."""
     title = " ".join(name.split())
-    if not title or any(unicodedata.category(c) == "Cc" for c in title):
+    if not _is_one_line(title):
         raise UsageProblem("A spec needs a name of one line.", 'craftkit spec new "What to build"')
+    if not all(map(_is_one_line, titles)):
+        raise UsageProblem("A task needs a title of one line.", 'write `--task "What to do"`')
     chosen = slug or slug_of(title, context.ids())
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", chosen):
         raise UsageProblem(f"{chosen} cannot be a file name.", "use letters, digits, `-`, `_`, `.`")
     path = f"specs/{chosen}.md"
-    quoted = '"' + title.replace("\\", "\\\\").replace('"', '\\"') + '"'
     branch = context.session.branch
     text = TEMPLATE.format(
         id=chosen,
-        name=quoted,
-        branch=f'"{branch}"' if branch else "null",
+        name=_quoted(title),
+        branch=_quoted(branch) if branch and _is_one_line(branch) else "null",
         now=context.now()[:19] + "Z",
         title=title,
         tasks="\n".join(f"- [ ] T{n:03d} {' '.join(t.split())}" for n, t in enumerate(titles, 1))
@@ -85,11 +104,14 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
     )
     files.create(context.worktree, path, text.encode())
     spec = catalog.load(context, path)
-    catalog.observe(context, spec)
-    with context.store.write() as tx:
-        journal.record(tx, context.now(), "spec.created", context.session, spec.id, path=path)
-        sessions.touch(context, tx)
-        sessions.save_state(context, tx, spec.id, None, "start")
+    try:
+        catalog.observe(context, spec)
+        with context.store.write() as tx:
+            journal.record(tx, context.now(), "spec.created", context.session, spec.id, path=path)
+            sessions.touch(context, tx)
+            sessions.save_state(context, tx, spec.id, None, "start")
+    except DatabaseUnwritable as error:  # the file is there, and a second run would be refused
+        context.note("warning", error.code, error.message, error.hint)
     return spec
 
 
@@ -97,10 +119,15 @@ def check(paths: list[str], worktree: str | None, sections: list[str]) -> list[S
     """Read files wherever they lie; needs no set-up.  Raises CannotRead."""
     found = []
     for path in paths:
-        top = os.path.abspath(path)
+        top = os.path.normpath(os.path.join(here(), path))
         try:
+            if stat.S_ISFIFO(os.stat(top).st_mode) and not top.startswith(("/dev/", "/proc/")):
+                raise CannotRead(f"{path} is a FIFO.", "give a regular file")  # it would block
             with open(top, "rb") as file:
-                data = file.read()
+                data = file.read(files.MAX_BYTES + 1)
+            if len(data) > files.MAX_BYTES:
+                size = files.MAX_BYTES >> 20
+                raise CannotRead(f"{path} is larger than {size} MB.", "split it into several specs")
         except OSError as error:
             raise CannotRead(
                 f"{path} cannot be read ({error.strerror}).", "check the path"
@@ -118,6 +145,9 @@ def phase(
         raise UsageProblem(f"There is no phase {target}.", f"one of {', '.join(PHASES)}")
     spec = catalog.choose_spec(context, wanted_spec).spec
     catalog.refuse_if_blocked(spec)
+    broken = next((d for d in spec.diagnostics if d.code == "invalid_front_matter"), None)
+    if broken is not None:  # the phase in it may not be what it says
+        raise SpecNeedsAttention(broken.message, broken.hint, broken.target)
     catalog.observe(context, spec)
     old = catalog.phase_of(context, spec)
     if old == target:
@@ -126,6 +156,8 @@ def phase(
         raise UsageProblem("--force needs a reason.", 'add `--reason "why"`')
     if not force:
         _gate(context, spec, old, target)
+    if spec.phase is not None:
+        edit.set_meta(spec, phase=target)  # raises now, not when the decision is on disk
     data = {"spec": spec.id, "path": spec.path, "from": old, "to": target}
 
     def record(tx: sqlite3.Connection, process_id: int) -> None:
@@ -134,7 +166,13 @@ def phase(
             tx, context.now(), "spec.phase", context.session, spec.id, reason=reason, **data
         )
 
-    runner.run(context, runner.start(context, "spec phase", data, record))
+    process_id = runner.start(context, "spec phase", data, record)
+    try:
+        runner.run(context, process_id)
+    except CraftkitError as error:
+        if not context.store.durable:
+            raise
+        runner.note_unapplied(context, spec.path, error)
     return catalog.load(context, spec.path), old, target
 
 
@@ -165,7 +203,12 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
 
 def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[runner.Step, ...]:
     return (
-        runner.Step("write_phase", do=lambda: _write_phase(context, data)),
+        runner.Step(
+            "write_phase",
+            do=lambda: catalog.follow(
+                context, data["spec"], data["path"], lambda path: _write_phase(context, data, path)
+            ),
+        ),
         runner.Step("settle", save=lambda tx, _: _settle(context, tx, data)),
     )
 
@@ -173,14 +216,15 @@ def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[run
 runner.KINDS["spec phase"] = _build
 
 
-def _write_phase(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+def _write_phase(context: Context, data: dict[str, Any], path: str) -> dict[str, Any]:
     def change(spec: Spec) -> str:
+        catalog.refuse_another(spec, data["spec"])
         if spec.phase is None or spec.phase == data["to"]:
             return spec.text
         return edit.set_meta(spec, phase=data["to"], updated=context.now()[:19] + "Z")
 
-    with editing.one_writer(context, data["path"]):
-        _, written = editing.rewrite(context, data["path"], change)
+    with editing.one_writer(context, path):
+        _, written = editing.rewrite(context, path, change)
     return {"changed": int(written)}
 
 

@@ -7,8 +7,10 @@ import sqlite3
 from typing import Any, NamedTuple
 
 from craftkit.errors import (
+    AlreadyRecorded,
     AnotherTaskInProgress,
     CraftkitError,
+    DatabaseUnwritable,
     FileChanged,
     NoTaskInProgress,
     TaskClaimed,
@@ -135,7 +137,11 @@ def start(
         raise UsageProblem(
             f"{task.ref} is done already.", f"`craftkit task reopen {task.ref}` opens it again"
         )
-    _refuse_foreign_claim(context, spec, task, take_over)
+    if row.state == DROPPED:
+        raise UsageProblem(
+            f"{task.ref} is dropped.", f"`craftkit task reopen {task.ref}` takes it up again"
+        )
+    refuse_foreign_claim(context, spec, task, take_over)
     if row.state == IN_PROGRESS and row.holder == context.session.id:
         return _outcome(context, spec, task, changed=False, applied=True)
     busy = context.store.rows(
@@ -158,7 +164,7 @@ def start(
     return decide(context, spec, task, "start", "command", set_aside=[t.id for t in others])
 
 
-def _refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
+def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
     claim = context.store.row(
         "select * from claims where spec_id = ? and task_id = ?", spec.id, task.id
     )
@@ -180,8 +186,10 @@ def finish(context: Context, wanted_spec: str | None, word: str | None) -> Outco
     return complete(context, spec, task, "command")
 
 
-def complete(context: Context, spec: Spec, task: Task, source: str) -> Outcome:
-    """The one path of every completion, from a command or from a box ticked by hand."""
+def complete(
+    context: Context, spec: Spec, task: Task, source: str, intent_id: str | None = None
+) -> Outcome:
+    """The one path of every completion: from a command, a box ticked by hand, or the spool."""
     base = context.store.value(
         "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
@@ -192,7 +200,7 @@ def complete(context: Context, spec: Spec, task: Task, source: str) -> Outcome:
         return _outcome(context, spec, task, changed=False, applied=True)
     rows = catalog.task_views(context, spec)
     also = [t.id for t in choose.parents_finished_by(rows, task)]
-    return decide(context, spec, task, "done", source, also=also)
+    return decide(context, spec, task, "done", source, intent_id=intent_id, also=also)
 
 
 def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
@@ -226,7 +234,7 @@ def add(
     title: str,
     group: str | None,
     depends_on: list[str],
-) -> tuple[Spec, Task]:
+) -> tuple[Spec, choose.View]:
     """Append a task line in the file's own style; return the task as it now reads."""
     spec = catalog.choose_spec(context, wanted_spec).spec
     key = ""
@@ -249,12 +257,18 @@ def add(
     if not added:
         raise FileChanged(f"The new line of {spec.path} is gone again.", "see who edits the file")
     task = added[-1]
-    catalog.observe(context, spec)
-    with context.store.write() as tx:
-        journal.record(
-            tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
-        )
-    return spec, task
+    rows = choose.views(spec)
+    try:
+        catalog.observe(context, spec)
+        with context.store.write() as tx:
+            journal.record(
+                tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
+            )
+        rows = catalog.task_views(context, spec)
+    except DatabaseUnwritable as error:
+        # The line is in the file, which owns it: were this an error, it would be added twice.
+        context.note("warning", error.code, error.message, error.hint)
+    return spec, next(row for row in rows if row.task.id == task.id)
 
 
 def decide(
@@ -280,7 +294,7 @@ def decide(
     }
     if not context.store.durable:
         if kind not in spool.KINDS:
-            raise UsageProblem(
+            raise DatabaseUnwritable(
                 f"The database cannot be written here, and `task {kind}` needs it.",
                 "run it where .craftkit is writable",
             )
@@ -292,17 +306,12 @@ def decide(
     try:
         runner.run(context, process_id)
     except CraftkitError as error:
-        # The decision is on disk; the next command carries it out.
         applied = False
-        context.note(
-            "warning",
-            "recorded_not_applied",
-            f"Recorded, but {spec.path} is not changed yet: {error.message}",
-            error.hint,
-        )
+        runner.note_unapplied(context, spec.path, error)
     if applied:
         spec = catalog.load(context, spec.path)
-        catalog.observe(context, spec)
+        with contextlib.suppress(DatabaseUnwritable):  # it is done; the next command observes
+            catalog.observe(context, spec)
     return _outcome(context, spec, task, changed=True, applied=applied)
 
 
@@ -349,7 +358,8 @@ def _record(
     """The transaction after which the decision cannot be lost."""
     now, action = context.now(), data["action"]
     for task_id in data["tasks"]:
-        journal.add_intent(tx, _intent(context, data, task_id, process_id))
+        if not journal.add_intent(tx, _intent(context, data, task_id, process_id)):
+            raise AlreadyRecorded(f"The decision {data['intent']} is recorded already.")
         journal.record(
             tx,
             now,
@@ -408,7 +418,13 @@ def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[run
     settle = runner.Step("settle", save=lambda tx, _: _settle(context, tx, data))
     if action not in names:
         return (settle,)
-    return (runner.Step(names[action], do=lambda: _edit(context, data)), settle)
+    tick = runner.Step(
+        names[action],
+        do=lambda: catalog.follow(
+            context, data["spec"], data["path"], lambda path: _edit(context, data, path)
+        ),
+    )
+    return (tick, settle)
 
 
 for _kind in EVENTS:
@@ -423,17 +439,18 @@ def _change(action: str, spec: Spec, task: Task) -> str:
     return spec.text if task.checked or task.started else edit.start_mark(spec, task)
 
 
-def _edit(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+def _edit(context: Context, data: dict[str, Any], path: str) -> dict[str, Any]:
     """Flip the boxes.  Repeatable: what is flipped already is left alone."""
     changed, missing = 0, []
-    with editing.one_writer(context, data["path"]):
+    with editing.one_writer(context, path):
         for task_id in data["tasks"]:
 
             def change(spec: Spec, task_id: str = task_id) -> str:
+                catalog.refuse_another(spec, data["spec"])
                 task = next((t for t in spec.tasks if t.id == task_id), None)
                 return spec.text if task is None else _change(data["action"], spec, task)
 
-            spec, written = editing.rewrite(context, data["path"], change)
+            spec, written = editing.rewrite(context, path, change)
             changed += written
             if all(task.id != task_id for task in spec.tasks):
                 missing.append(task_id)
@@ -441,8 +458,7 @@ def _edit(context: Context, data: dict[str, Any]) -> dict[str, Any]:
         context.note(
             "warning",
             "line_gone",
-            f"{data['path']} has no line for {', '.join(missing)} any more; it is recorded all the"
-            " same.",
+            f"{path} has no line for {', '.join(missing)} any more; it is recorded all the same.",
             "`craftkit history` shows it",
         )
     return {"changed": changed, "missing": missing}

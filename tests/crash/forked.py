@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import io
 import json
 import os
@@ -15,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+READ, DECISION = "read: ", "COMMIT of the decision"
+THOROUGH = os.environ.get("CRAFTKIT_THOROUGH") == "1"  # every point; takes minutes
+FRONT = "---\nid: demo\nname: Demo\nphase: requirements\nupdated: 2020-01-01T00:00:00Z\n---\n"
 
 
 def prepare(repo: Path, tasks: int) -> None:
@@ -25,8 +29,7 @@ def prepare(repo: Path, tasks: int) -> None:
     subprocess.run(git, check=True, env=env)
     (repo / "specs").mkdir()
     lines = "".join(f"- [ ] T{n:03d} Task {n}\n" for n in range(1, tasks + 1))
-    front = "---\nid: demo\nname: Demo\nphase: requirements\nupdated: 2020-01-01T00:00:00Z\n---\n"
-    (repo / "specs/demo.md").write_text(f"{front}\n## Tasks\n\n{lines}")
+    (repo / "specs/demo.md").write_text(f"{FRONT}\n## Tasks\n\n{lines}")
     assert run(repo, "init")[0] == 0
 
 
@@ -34,9 +37,12 @@ def in_child(repo: Path, work: Callable[[], int], session: str = "s1") -> tuple[
     """Fork, do `work` inside `repo`; exit code (negative for a signal) and all that it printed."""
     import craftkit.cli.app
 
-    # Loaded before the fork, so that it is quick.  Not what single commands load on their own:
-    # recovery has to find that by itself.
+    # Loaded and warmed up before the fork, so that it is quick.  Not what single commands load on
+    # their own: recovery has to find that by itself.
     import craftkit.workflow.session  # noqa: F401
+    from craftkit.specs import parse
+
+    parse(FRONT.encode() + b"\n## Tasks\n\n- [ ] T001 Warm\n", "specs/warm.md")
 
     said = repo.parent / "said.txt"
     pid = os.fork()
@@ -74,10 +80,9 @@ def run(repo: Path, *args: str, session: str = "s1") -> tuple[int, str]:
 
 
 class Killer:
-    """Counts the calls that change something, and kills this process at one of them.
+    """Counts the calls that touch the repository, and kills this process at one of them.
 
-    A kill before a call that only reads is the same as one after the call before it, so those
-    are not counted.
+    In the trace the names of calls that change nothing begin with READ.
     """
 
     def __init__(self, repo: Path, stop: int = 0, side: str = "") -> None:
@@ -85,107 +90,140 @@ class Killer:
         self.trace: list[str] = []
         self.ours: set[int] = set()
         self.known_processes = 0
+        self.editor: Callable[[], None] | None = None  # saves once, just before the first exchange
 
     def at(self, name: str, call: Callable[[], Any]) -> Any:
         self.trace.append(name)
         hit = len(self.trace) == self.stop
         if hit and self.side == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        result = call()
-        if hit and self.side == "after":
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        try:
+            return call()
+        finally:
+            if hit:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-    def inside(self, path: Any, *folders: int | None) -> bool:
-        if any(fd is not None for fd in folders):
+    def touches(self, target: Any, more: dict[str, Any]) -> bool:
+        """Whether a call is about the repository: by descriptor, or by path."""
+        if any(more.get(name) in self.ours for name in ("dir_fd", "src_dir_fd")):
             return True
-        name = os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else ""
-        return os.path.abspath(name).startswith(self.root + os.sep) or name == self.root
+        if isinstance(target, int):
+            return target in self.ours
+        if not isinstance(target, str | bytes | os.PathLike):
+            return False
+        path = os.path.normpath(os.path.join(os.getcwd(), os.fsdecode(target)))
+        return path == self.root or path.startswith(self.root + os.sep)
 
     def install(self) -> None:
-        self._wrap_descriptors()
-        for name in ("replace", "rename", "link"):
-            self._wrap_two(name)
-        unlink = os.unlink
+        import fcntl
 
-        def new_unlink(path: Any, *, dir_fd: int | None = None) -> None:
-            if not self.inside(path, dir_fd):
-                return unlink(path, dir_fd=dir_fd)
-            self.at(f"unlink {_short(path)}", lambda: unlink(path, dir_fd=dir_fd))
-
-        os.unlink = new_unlink  # type: ignore[assignment]
+        for name in ("stat", "lstat", "fstat", "listdir", "scandir", "readlink", "access", "read"):
+            self._wrap(os, name, READ)
+        self._wrap(fcntl, "flock", READ)
+        for name in ("mkdir", "rmdir", "unlink", "remove", "chmod", "fchmod", "fchown", "utime"):
+            self._wrap(os, name)
+        for name in ("replace", "rename", "link", "write", "fsync", "truncate", "ftruncate"):
+            self._wrap(os, name)
+        self._wrap_open_and_close()
         self._wrap_exchange()
         self._wrap_sqlite()
 
-    def _wrap_descriptors(self) -> None:
-        real_open, write, fsync = os.open, os.write, os.fsync
+    def _wrap(self, module: Any, name: str, kind: str = "") -> None:
+        real = getattr(module, name)
+
+        def new(*args: Any, **more: Any) -> Any:
+            if not self.touches(args[0] if args else ".", more):
+                return real(*args, **more)
+            label = f"{kind}{name} {_short(args[0] if args else '.')}"
+            return self.at(label, lambda: real(*args, **more))
+
+        setattr(module, name, new)
+
+    def _wrap_open_and_close(self) -> None:
+        real_open, real_close, real_file = os.open, os.close, builtins.open
 
         def new_open(path: Any, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-            if not self.inside(path, dir_fd):
-                return real_open(path, flags, mode, dir_fd=dir_fd)
-
             def call() -> int:
                 return real_open(path, flags, mode, dir_fd=dir_fd)
 
-            fd: int = self.at(f"open {_short(path)}", call) if flags & WRITES else call()
+            if not self.touches(path, {"dir_fd": dir_fd}):
+                return call()
+            fd: int = self.at(f"{'' if flags & WRITES else READ}open {_short(path)}", call)
             self.ours.add(fd)
             return fd
 
-        def new_write(fd: int, data: Any) -> int:
+        def new_close(fd: int) -> None:
             if fd not in self.ours:
-                return write(fd, data)
-            return int(self.at("write", lambda: write(fd, data)))
+                return real_close(fd)
+            self.ours.discard(fd)
+            self.at(f"{READ}close", lambda: real_close(fd))
 
-        def new_fsync(fd: int) -> None:
-            self.at("fsync", lambda: fsync(fd))
+        def new_file(path: Any, mode: str = "r", *args: Any, **more: Any) -> Any:
+            if isinstance(path, int) or not self.touches(path, {}):
+                return real_file(path, mode, *args, **more)
+            kind = READ if mode in ("r", "rb") else ""
+            return self.at(
+                f"{kind}open {_short(path)}", lambda: real_file(path, mode, *args, **more)
+            )
 
-        os.open, os.write, os.fsync = new_open, new_write, new_fsync  # type: ignore[assignment]
-
-    def _wrap_two(self, name: str) -> None:
-        real = getattr(os, name)
-
-        def new(src: Any, dst: Any, **more: Any) -> Any:
-            if not self.inside(src, more.get("src_dir_fd")):
-                return real(src, dst, **more)
-            return self.at(f"{name} {_short(dst)}", lambda: real(src, dst, **more))
-
-        setattr(os, name, new)
+        os.open, os.close = new_open, new_close  # type: ignore[assignment]
+        builtins.open = new_file  # type: ignore[assignment]
 
     def _wrap_exchange(self) -> None:
         from craftkit.specs import files
 
         real = files.exchange
-        files.exchange = lambda fd, one, other: self.at(  # type: ignore[assignment]
-            f"exchange {_short(other)}", lambda: real(fd, one, other)
-        )
+
+        def new(fd: int | None, one: str, other: str) -> bool:
+            editor, self.editor = self.editor, None
+            if editor is not None:
+                editor()
+            swapped: bool = self.at(f"exchange {_short(other)}", lambda: real(fd, one, other))
+            return swapped
+
+        files.exchange = new
 
     def _wrap_sqlite(self) -> None:
-        killer, connect = self, sqlite3.connect
+        connect = sqlite3.connect
 
-        class Counting(sqlite3.Connection):
-            def execute(self, sql: str, *rest: Any) -> sqlite3.Cursor:  # type: ignore[override]
-                if sql.strip().upper() != "COMMIT":
-                    return super().execute(sql, *rest)
-                count = super().execute("select count(*) from processes").fetchone()[0]
-                decided = count > killer.known_processes
-                name = "COMMIT of the decision" if decided else "COMMIT"
-                killer.known_processes = count
-                real = super().execute
-                cursor: sqlite3.Cursor = killer.at(name, lambda: real(sql, *rest))
-                return cursor
+        def new(*args: Any, **more: Any) -> sqlite3.Connection:
+            base = more.pop("factory", sqlite3.Connection)
+            factory = type("Counting", (base,), {"execute": self._counted(base.execute)})
+            name = f"{READ}connect"
+            connection: sqlite3.Connection = self.at(
+                name, lambda: connect(*args, **more, factory=factory)
+            )
+            return connection
 
-        sqlite3.connect = lambda *a, **k: connect(  # type: ignore[assignment]
-            *a, **{**k, "factory": Counting}
-        )
+        sqlite3.connect = new
+
+    def _counted(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def execute(connection: sqlite3.Connection, sql: str, *rest: Any) -> Any:
+            word = sql.strip().partition(" ")[0].upper()
+            if word not in ("BEGIN", "COMMIT", "PRAGMA", "ROLLBACK"):
+                return real(connection, sql, *rest)
+            name = f"{READ}{sql}"
+            if word == "COMMIT":
+                count = real(connection, "select count(*) from processes").fetchone()[0]
+                name = DECISION if count > self.known_processes else "COMMIT"
+                self.known_processes = count
+            return self.at(name, lambda: real(connection, sql, *rest))
+
+        return execute
 
 
 def _short(path: Any) -> str:
-    name = os.path.basename(os.fsdecode(path))
-    return "(temporary)" if name.endswith(".tmp") else name
+    name = str(path) if isinstance(path, int) else os.path.basename(os.fsdecode(path))
+    return "(temporary)" if name.startswith(".craftkit-") else name
 
 
 def run_killed(
-    repo: Path, args: tuple[str, ...], stop: int, side: str, known: int
+    repo: Path,
+    args: tuple[str, ...],
+    stop: int,
+    side: str,
+    known: int,
+    editor: Callable[[], None] | None = None,
 ) -> tuple[int, list[str], str]:
     """Run a command that dies at call `stop`; 0 counts only.  Exit code, trace, words."""
     from craftkit.cli import main
@@ -194,7 +232,7 @@ def run_killed(
 
     def work() -> int:
         killer = Killer(repo, stop, side)
-        killer.known_processes = known
+        killer.known_processes, killer.editor = known, editor
         killer.install()
         code = main(args)
         trace.write_text(json.dumps(killer.trace))

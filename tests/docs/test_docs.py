@@ -37,6 +37,11 @@ def test_the_page_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatc
     assert "\x1b" not in page
 
 
+def test_every_command_is_shown_at_work() -> None:
+    watched_elsewhere = {"craftkit demo"}  # its output is in the README
+    assert set(COMMANDS) - set(generate.examples()) == watched_elsewhere
+
+
 @pytest.mark.parametrize("path", sorted(COMMANDS))
 def test_every_command_is_documented(path: str) -> None:
     command = COMMANDS[path]

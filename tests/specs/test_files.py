@@ -12,6 +12,7 @@ import pytest
 from craftkit.errors import CannotRead, CannotWrite, FileChanged, UnsafePath, UsageProblem
 from craftkit.specs import _exchange, files
 
+DEAD = 4194999  # above the highest process number that Linux gives
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX links and modes")
 
 
@@ -30,7 +31,16 @@ def put(root: Path, rel: str, data: bytes = b"old") -> str:
 
 
 def left_over(root: Path) -> list[str]:
-    return [p.name for p in root.rglob(".craftkit-*")]
+    return [p.name for p in root.rglob("*craftkit-*")]
+
+
+def rescued_in(root: Path) -> list[bytes]:
+    return [p.read_bytes() for p in sorted(root.rglob("craftkit-rescued-*.txt"))]
+
+
+def temp_name(old: bytes, new: bytes, pid: int = DEAD, number: int = 0) -> str:
+    digests = f"{files.digest_of(old)[:12]}-{files.digest_of(new)[:12]}"
+    return f".craftkit-{pid}-{number:016x}-{digests}.tmp"
 
 
 @posix
@@ -168,12 +178,121 @@ def test_i7_a_racing_editor_never_loses_a_save(tmp_path: Path) -> None:
         assert left_over(tmp_path) == []
 
 
-def test_sweep_spares_the_living(tmp_path: Path) -> None:
-    put(tmp_path, f"specs/.craftkit-{os.getpid()}-{'0' * 16}.tmp")
-    put(tmp_path, f"specs/.craftkit-4194999-{'0' * 16}.tmp")
-    put(tmp_path, "specs/.craftkit-4194999-x.tmp")
-    assert files.sweep(str(tmp_path), "specs") == (0 if os.name == "nt" else 1)
+@posix
+@pytest.mark.parametrize(
+    "failure",
+    [OSError(5, "Input/output error"), KeyboardInterrupt(), None],
+    ids=["refused", "interrupted", "no longer supported"],
+)
+def test_a_save_that_cannot_be_put_back_is_in_sight(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException | None
+) -> None:
+    if not files._DIR_FD or _exchange._function() is None:
+        pytest.skip("no atomic exchange here")
+    real, told, calls = _exchange.exchange, [], 0
+    digest = put(tmp_path, "specs/a.md")
+
+    def racing(fd: int | None, one: str, other: str) -> bool:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            (tmp_path / "editor").write_bytes(b"save")
+            os.replace(tmp_path / "editor", tmp_path / "specs/a.md")
+            return real(fd, one, other)
+        if failure is not None:
+            raise failure
+        return False
+
+    monkeypatch.setattr(files, "exchange", racing)
+    with pytest.raises((FileChanged, CannotWrite, KeyboardInterrupt)):
+        files.replace(str(tmp_path), "specs/a.md", digest, b"new", told.append)
+    assert (tmp_path / "specs/a.md").read_bytes() == b"new"
+    assert rescued_in(tmp_path) == [b"save"] and len(left_over(tmp_path)) == 1
+    assert [(tmp_path / path).read_bytes() for path in told] == [b"save"]
+    assert files.discover(str(tmp_path)) == ["specs/a.md"]
+
+
+@posix
+@pytest.mark.parametrize("links", [True, False])
+def test_a_target_that_is_removed_gets_the_last_save_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not files._DIR_FD or _exchange._function() is None:
+        pytest.skip("no atomic exchange here")
+    real, told = _exchange.exchange, []
+    digest = put(tmp_path, "a.md")
+
+    def racing(fd: int | None, one: str, other: str) -> bool:
+        if (tmp_path / "a.md").read_bytes() == b"new":
+            os.unlink(tmp_path / "a.md")
+        else:
+            (tmp_path / "editor").write_bytes(b"save")
+            os.replace(tmp_path / "editor", tmp_path / "a.md")
+        return real(fd, one, other)
+
+    def no_links(*args: object, **more: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(files, "exchange", racing)
+    if not links:
+        monkeypatch.setattr(os, "link", no_links)
+    with pytest.raises(FileChanged):
+        files.replace(str(tmp_path), "a.md", digest, b"new", told.append)
+    assert (tmp_path / "a.md").read_bytes() == b"save"
+    assert (tmp_path / "a.md").stat().st_nlink == 1
+    assert left_over(tmp_path) == told == []
+
+
+@posix
+def test_sweep_clears_what_the_dead_left(tmp_path: Path) -> None:
+    put(tmp_path, f"specs/.craftkit-{DEAD}-{'0' * 16}.part", b"hal")
+    put(tmp_path, f"specs/{temp_name(b'old', b'new', number=1)}", b"old")
+    put(tmp_path, f"specs/{temp_name(b'old', b'new', number=2)}", b"new")
+    told: list[str] = []
+    assert files.sweep(str(tmp_path), "specs", told.append) == 3
+    assert left_over(tmp_path) == told == []
+
+
+def test_sweep_spares_the_living_and_the_unknown(tmp_path: Path) -> None:
+    names = [
+        f".craftkit-{os.getpid()}-{'0' * 16}.part",
+        temp_name(b"old", b"new", os.getpid()),
+        f".craftkit-{DEAD}-x.tmp",
+        f".craftkit-{DEAD}-{'0' * 16}.tmp",
+        f".craftkit-{DEAD}-{'0' * 16}.part.md",
+    ]
+    for name in names:
+        put(tmp_path, f"specs/{name}", b"save")
+    assert files.sweep(str(tmp_path), "specs") == 0
+    assert sorted(left_over(tmp_path)) == sorted(names)
     assert files.sweep(str(tmp_path), "absent") == 0
+
+
+@posix
+def test_sweep_keeps_a_save(tmp_path: Path) -> None:
+    """What is neither the old nor the new text gets a name in sight, and overwrites nothing."""
+    put(tmp_path, f"specs/craftkit-rescued-{1:016x}.txt", b"another one's")
+    put(tmp_path, f"specs/{temp_name(b'old', b'new', number=1)}", b"save 1")
+    put(tmp_path, f"specs/{temp_name(b'old', b'new', number=2)}", b"save 2")
+    (tmp_path / f"specs/{temp_name(b'old', b'new', number=3)}").symlink_to(tmp_path / "nowhere")
+    told: list[str] = []
+    assert files.sweep(str(tmp_path), "specs", told.append) == 3
+    assert len(told) == 3 and all(os.path.lexists(tmp_path / path) for path in told)
+    assert (tmp_path / f"specs/craftkit-rescued-{1:016x}.txt").read_bytes() == b"another one's"
+    kept = {p.read_bytes() for p in (tmp_path / "specs").iterdir() if p.is_file()}
+    assert kept == {b"another one's", b"save 1", b"save 2"}
+    assert [p for p in left_over(tmp_path) if p.startswith(".")] == []
+    assert files.discover(str(tmp_path)) == []
+    assert files.sweep(str(tmp_path), "specs", told.append) == 0 and len(told) == 3
+
+
+@posix
+def test_sweep_leaves_a_restored_save_alone(tmp_path: Path) -> None:
+    """Killed between the link that put a save back and the end: the save has its name again."""
+    put(tmp_path, "specs/a.md", b"save")
+    os.link(tmp_path / "specs/a.md", tmp_path / "specs" / temp_name(b"old", b"new"))
+    assert files.sweep(str(tmp_path), "specs") == 1
+    assert left_over(tmp_path) == [] and (tmp_path / "specs/a.md").stat().st_nlink == 1
 
 
 def test_discover(tmp_path: Path) -> None:

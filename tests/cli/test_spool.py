@@ -1,0 +1,419 @@
+"""Decisions made where the database cannot be written: none is lost, none is taken in twice."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+Ck = Callable[..., tuple[int, Any, str]]
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+NOBODY = 65534
+IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+class Sandbox(NamedTuple):
+    """A main worktree that an agent cannot write to, and a linked one that it works in."""
+
+    main: Path
+    side: Path
+
+    @property
+    def spool(self) -> Path:
+        return self.side / ".craftkit" / "spool"
+
+    def lock(self) -> None:
+        for path in (self.main / ".craftkit").iterdir():
+            path.chmod(0o444)
+        (self.main / ".craftkit").chmod(0o555)
+
+    def unlock(self) -> None:
+        (self.main / ".craftkit").chmod(0o755)
+        for path in (self.main / ".craftkit").iterdir():
+            path.chmod(0o755 if path.is_dir() else 0o644)
+
+    def ask(self, sql: str) -> list[tuple[Any, ...]]:
+        connection = sqlite3.connect(self.main / ".craftkit" / "craftkit.db")
+        try:
+            return connection.execute(sql).fetchall()
+        finally:
+            connection.close()
+
+    def box(self, key: str) -> str:
+        text = (self.side / "specs/demo.md").read_text(encoding="utf-8")
+        return text[text.index(f"] {key} ") - 1]
+
+
+def git(where: Path, *args: str) -> None:
+    env = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    who = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+    subprocess.run(["git", *who, "-C", str(where), *args], check=True, env=env, capture_output=True)
+
+
+def begin_child(where: Path, args: tuple[str, ...], session: str) -> tuple[int, int]:
+    """Fork a user who is not root, in `where`; process id and the end where its words come out."""
+    source, target = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(target)
+        return pid, source
+    code = 99
+    try:
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+        os.chdir(where)
+        if IS_ROOT:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+        os.environ["CRAFTKIT_SESSION"] = session
+        code = run_here(args)
+    finally:
+        os._exit(code)
+
+
+def run_here(args: tuple[str, ...]) -> int:
+    import sys
+
+    from craftkit.cli import main
+
+    with open(1, "w", encoding="utf-8", closefd=False) as stream:
+        sys.stdout = sys.stderr = stream
+        return main(args)
+
+
+def finish_child(child: tuple[int, int]) -> tuple[int, str]:
+    pid, source = child
+    with open(source, encoding="utf-8") as stream:
+        said = stream.read()
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said
+
+
+def agent(where: Path, *args: str, session: str = "agent") -> Any:
+    """What a command answers to that user; it must exit 0."""
+    code, said = finish_child(begin_child(where, (*args, "--json"), session))
+    assert code == 0, said
+    return json.loads(said)
+
+
+@pytest.fixture
+def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    import craftkit.store.schema
+    import craftkit.workflow.session
+    import craftkit.workflow.setup
+    import craftkit.workflow.specs  # noqa: F401 - the other user may not be able to read them
+    from craftkit.cli import main
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        main(("--version",))  # loads what typer loads late
+    for name in list(os.environ):
+        if name.startswith(("CRAFTKIT_", "GIT_")) or name.endswith("SESSION_ID"):
+            monkeypatch.delenv(name)
+    # pytest's own directories are closed to other users.
+    top = Path(tempfile.mkdtemp(prefix="craftkit-sandbox-")).resolve()
+    top.chmod(0o755)
+    made = Sandbox(top / "main", top / "side")
+    (made.main / "specs").mkdir(parents=True)
+    lines = "".join(f"- [ ] T{n:03d} Task {n}\n" for n in range(1, 5))
+    front = "---\nid: demo\nname: Demo\nphase: implementation\n---\n"
+    (made.main / "specs/demo.md").write_text(f"{front}\n## Tasks\n\n{lines}", encoding="utf-8")
+    git(made.main, "init", "-q", "-b", "main")
+    git(made.main, "add", "specs")
+    git(made.main, "commit", "-qm", "spec")
+    git(made.main, "worktree", "add", "-q", str(made.side), "-b", "side")
+    if IS_ROOT:
+        for folder, folders, names in os.walk(top):
+            for name in (".", *folders, *names):
+                os.chown(os.path.join(folder, name), NOBODY, NOBODY)
+    try:
+        agent(made.main, "init")
+        agent(made.side, "session-resume", session="other")
+        yield made
+    finally:
+        if (made.main / ".craftkit").exists():
+            made.unlock()
+        shutil.rmtree(top)
+
+
+def codes(answer: Any) -> list[str]:
+    return [d["code"] for d in answer["diagnostics"]]
+
+
+def test_decisions_go_to_the_spool_and_come_back_once(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    before = sandbox.ask("select count(*) from history")
+    started = agent(sandbox.side, "task", "start", "T001")
+    assert started["data"]["task"]["state"] == "in_progress"
+    done = agent(sandbox.side, "task", "done", "T001")
+    assert done["data"]["changed"] and done["data"]["next"]["key"] == "T002"
+    assert codes(started) == codes(done) == ["database_unwritable"]
+    assert "hint" in done["diagnostics"][0]
+    assert sandbox.box("T001") == "x" and sandbox.ask("select count(*) from history") == before
+    files = list(sandbox.spool.glob("*.json"))
+    assert len(files) == 2 and not list(sandbox.spool.glob("*.tmp"))
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in files)
+    assert not (sandbox.main / ".craftkit" / "spool").exists()
+    sandbox.unlock()
+    resumed = agent(sandbox.side, "session-resume", session="later")
+    assert [r["code"] for r in resumed["data"]["repaired"]] == ["spool_taken_in"]
+    assert resumed["data"]["progress"] == {"done": 1, "total": 4}
+    assert resumed["data"]["current"] is None
+    assert not list(sandbox.spool.glob("*.json"))
+    assert agent(sandbox.side, "session-resume", session="later")["data"]["repaired"] == []
+    decided = "select event, task_id, session from history where task_id is not null order by seq"
+    assert sandbox.ask(decided) == [
+        ("task.started", "T001", "agent"),
+        ("task.done", "T001", "agent"),
+    ]
+    assert sandbox.ask("select kind, source, state from intents order by kind") == [
+        ("done", "spool", "applied"),
+        ("start", "spool", "applied"),
+    ]
+    assert sandbox.ask("select base_done from tasks where task_id = 'T001'") == [(1,)]
+    assert sandbox.ask("select * from claims") == []
+
+
+def test_the_oldest_decision_comes_first(sandbox: Sandbox) -> None:
+    """Whatever the names of the files say."""
+    sandbox.lock()
+    agent(sandbox.side, "task", "start", "T001")
+    agent(sandbox.side, "task", "done", "T001")
+    for path in sandbox.spool.glob("*.json"):
+        intent = json.loads(path.read_text())
+        intent["id"] = {"start": "f" * 16, "done": "0" * 16}[intent["kind"]]
+        path.write_text(json.dumps(intent))
+        path.rename(sandbox.spool / f"{intent['id']}.json")
+    sandbox.unlock()
+    agent(sandbox.side, "status")
+    assert sandbox.ask("select kind from intents order by rowid") == [("start",), ("done",)]
+    assert sandbox.ask("select * from claims") == []
+
+
+def test_done_twice_in_the_sandbox_is_one_completion(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    agent(sandbox.side, "task", "done", "T002")
+    agent(sandbox.side, "task", "done", "T002")
+    sandbox.unlock()
+    agent(sandbox.side, "status")
+    assert sandbox.ask("select count(*) from history where event = 'task.done'") == [(1,)]
+    assert not list(sandbox.spool.glob("*.json"))
+
+
+def test_a_box_ticked_by_hand_in_the_sandbox_is_recorded(sandbox: Sandbox) -> None:
+    path = sandbox.side / "specs/demo.md"
+    sandbox.lock()
+    path.write_text(path.read_text(encoding="utf-8").replace("[ ] T003", "[x] T003"))
+    answer = agent(sandbox.side, "session-resume")
+    assert [r["code"] for r in answer["data"]["repaired"]] == ["box_ticked"]
+    sandbox.unlock()
+    agent(sandbox.side, "status")
+    assert sandbox.ask("select task_id, source from intents") == [("T003", "spool")]
+
+
+def test_a_spec_that_cannot_be_written_either(sandbox: Sandbox) -> None:
+    """The decision is all there is: the box follows when the file can be written."""
+    sandbox.lock()
+    (sandbox.side / "specs").chmod(0o555)
+    try:
+        answer = agent(sandbox.side, "task", "done", "T004")
+    finally:
+        (sandbox.side / "specs").chmod(0o755)
+    assert "recorded_not_applied" in codes(answer) and answer["data"]["applied"] is False
+    assert sandbox.box("T004") == " "
+    sandbox.unlock()
+    agent(sandbox.side, "status")
+    assert sandbox.box("T004") == "x"
+
+
+def test_neither_database_nor_spool(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    before = (sandbox.side / "specs/demo.md").read_bytes()
+    (sandbox.side / ".craftkit").mkdir(exist_ok=True)
+    (sandbox.side / ".craftkit").chmod(0o555)
+    if IS_ROOT:
+        os.chown(sandbox.side / ".craftkit", 0, 0)
+    child = begin_child(sandbox.side, ("task", "done", "T001", "--json"), "agent")
+    code, said = finish_child(child)
+    (sandbox.side / ".craftkit").chmod(0o755)
+    answer = json.loads(said)
+    assert code == 1 and codes(answer) == ["cannot_write"] and answer["diagnostics"][0]["hint"]
+    assert (sandbox.side / "specs/demo.md").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("task", "drop", "T001"), ("task", "reopen", "T001")],
+    ids=" ".join,
+)
+def test_what_cannot_be_spooled_is_refused(sandbox: Sandbox, command: tuple[str, ...]) -> None:
+    sandbox.lock()
+    if command[1] == "reopen":
+        agent(sandbox.side, "task", "done", "T001")
+    before = (sandbox.side / "specs/demo.md").read_bytes()
+    code, said = finish_child(begin_child(sandbox.side, (*command, "--json"), "agent"))
+    answer = json.loads(said)
+    assert code == 1 and codes(answer) == ["database_unwritable"], said
+    assert (sandbox.side / "specs/demo.md").read_bytes() == before
+
+
+def test_reading_needs_no_database(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    for command in (("task", "list"), ("task", "next"), ("status",), ("spec", "list")):
+        assert codes(agent(sandbox.side, *command)) == ["database_unwritable"]
+    assert not sandbox.spool.exists()
+
+
+def test_many_sessions_take_in_one_file(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    for key in ("T001", "T002", "T003"):
+        agent(sandbox.side, "task", "done", key)
+    sandbox.unlock()
+    children = [
+        begin_child(sandbox.side, ("status", "--json"), f"reader-{number}") for number in range(5)
+    ]
+    answers = [finish_child(child) for child in children]
+    assert [code for code, _ in answers] == [0] * 5, answers
+    assert [codes(json.loads(said)) for _, said in answers] == [[]] * 5
+    done = "select task_id, count(*) from history where event = 'task.done' group by 1 order by 1"
+    assert sandbox.ask(done) == [("T001", 1), ("T002", 1), ("T003", 1)]
+    assert not list(sandbox.spool.glob("*.json"))
+
+
+def test_a_task_that_somebody_took_meanwhile_stays_theirs(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    agent(sandbox.side, "task", "start", "T001")
+    sandbox.unlock()
+    agent(sandbox.main, "task", "start", "T001", session="faster")
+    answer = agent(sandbox.side, "status", session="later")
+    assert codes(answer) == ["task_claimed"]
+    assert sandbox.ask("select session from claims") == [("faster",)]
+    assert codes(agent(sandbox.side, "status", session="later")) == []
+
+
+def test_git_does_not_see_the_spool(sandbox: Sandbox) -> None:
+    """Else `git add --all` would track a decision, and it would be refused."""
+    sandbox.lock()
+    agent(sandbox.side, "task", "done", "T001")
+    listed = subprocess.run(
+        ["git", "-c", "safe.directory=*", "status", "--porcelain", "-uall"],
+        cwd=sandbox.side,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert listed.stdout.split() == ["M", "specs/demo.md"], listed
+
+
+# --- files that were not written by craftkit
+
+GOOD = {
+    "id": "0123456789abcdef",
+    "kind": "done",
+    "spec_id": "login",
+    "task_id": "T002",
+    "source": "command",
+    "payload": "{}",
+    "worktree": "/anywhere",
+    "path": "specs/login.md",
+    "session": "s9",
+    "created_at": "2026-01-01T00:00:00.000Z",
+}
+HOSTILE: dict[str, str] = {
+    "unknown kind": json.dumps(GOOD | {"kind": "reopen"}),
+    "unknown task": json.dumps(GOOD | {"task_id": "T999"}),
+    "unknown spec": json.dumps(GOOD | {"spec_id": "other"}),
+    "field too many": json.dumps(GOOD | {"actor": "root"}),
+    "field missing": json.dumps({k: v for k, v in GOOD.items() if k != "session"}),
+    "wrong type": json.dumps(GOOD | {"session": 5}),
+    "a list": json.dumps([GOOD]),
+    "no JSON": "{",
+    "no text": "\udcff\udcfe",
+    "deeply nested": "[" * 60_000,
+    "too large": json.dumps(GOOD) + " " * 70_000,
+    "empty": "",
+}
+
+
+def spool_file(repo: Path, text: str, name: str = "0123456789abcdef") -> Path:
+    folder = repo / ".craftkit" / "spool"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.json"
+    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    return path
+
+
+def refused(ck: Ck, spec: Path, *paths: Path) -> None:
+    """Two commands refuse each file with one note, do nothing else and leave it there."""
+    before = spec.read_bytes()
+    for _ in range(2):
+        code, answer, err = ck("task", "list", "--json")
+        assert code == 0 and codes(answer) == ["spool_refused"] * len(paths) and err == ""
+        for path in paths:
+            (note,) = (d for d in answer["diagnostics"] if f"{path} " in d["message"])
+            assert note["hint"]
+        assert {t["state"] for t in answer["data"]["tasks"]} == {"todo"}
+    assert all(map(os.path.lexists, paths)) and spec.read_bytes() == before
+
+
+def test_a_good_file_is_taken_in(repo: Path, spec: Path, ck: Ck) -> None:
+    path = spool_file(repo, json.dumps(GOOD))
+    code, answer, _ = ck("task", "list", "--json")
+    assert code == 0 and codes(answer) == []
+    assert [t["state"] for t in answer["data"]["tasks"]] == ["todo", "done", "todo"]
+    assert b"[x] T002" in spec.read_bytes() and not path.exists()
+    path.write_text(json.dumps(GOOD))  # the same once more, as after a crash before the deletion
+    assert ck("task", "reopen", "T002")[0] == 0
+    assert not path.exists() and b"[ ] T002" in spec.read_bytes()
+
+
+def test_malformed_files_are_refused(repo: Path, spec: Path, ck: Ck) -> None:
+    refused(ck, spec, *(spool_file(repo, text, name) for name, text in HOSTILE.items()))
+
+
+def test_a_tracked_file_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
+    path = spool_file(repo, json.dumps(GOOD))
+    git(repo, "add", "--force", str(path))
+    refused(ck, spec, path)
+
+
+def test_a_symlink_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
+    path = spool_file(repo, json.dumps(GOOD))
+    path.rename(repo / "elsewhere.json")
+    path.symlink_to(repo / "elsewhere.json")
+    refused(ck, spec, path)
+
+
+def test_a_directory_behind_a_symlink_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
+    """What git tracks under another name must not come in through it."""
+    path = spool_file(repo, json.dumps(GOOD))
+    path.parent.rename(repo / "tracked")
+    git(repo, "add", "--force", "tracked")
+    (repo / ".craftkit" / "spool").symlink_to(repo / "tracked")
+    refused(ck, spec, path)
+
+
+def test_a_fifo_is_refused_at_once(repo: Path, spec: Path, ck: Ck) -> None:
+    path = spool_file(repo, "")
+    path.unlink()
+    os.mkfifo(path)
+    refused(ck, spec, path)
+
+
+@pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
+def test_another_users_file_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
+    path = spool_file(repo, json.dumps(GOOD))
+    os.chown(path, 1234, 1234)
+    refused(ck, spec, path)
