@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli import process, spec, task
-from craftkit.cli.options import AsJson, SessionId, SpecName, context_for
+from craftkit.cli import outbox, process, spec, task
+from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
 from craftkit.cli.output import Reply, emit, paint
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.add_typer(task.app, name="task")
 app.add_typer(spec.app, name="spec")
 app.add_typer(process.app, name="process")
+app.add_typer(outbox.app, name="outbox")
 
 
 def _version(wanted: bool) -> None:
@@ -114,7 +115,7 @@ def session_resume(
     max_tokens: Annotated[
         int | None, typer.Option("--max-tokens", min=20, help="Limit of the brief, in tokens.")
     ] = None,
-    offline: Annotated[bool, typer.Option("--offline", help="Use no network.")] = False,
+    offline: Offline = False,
     session: SessionId = None,
     as_json: AsJson = False,
 ) -> int:
@@ -123,13 +124,55 @@ def session_resume(
     def action() -> Reply:
         from craftkit.workflow import session as sessions
 
-        context = context_for(session)
+        context = context_for(session, offline=offline)
         stand = sessions.resume(context, spec_name)
         limit = max_tokens or (sessions.SHORT_TOKENS if brief else sessions.BRIEF_TOKENS)
         text = sessions.brief(stand, limit)
         return Reply(stand.data() | {"brief": text}, [text], diagnostics=context.diagnostics)
 
     return emit("session-resume", as_json, action)
+
+
+@app.command(epilog="Example: craftkit reconcile --dry-run")
+def reconcile(
+    spec_name: SpecName = None,
+    every: Annotated[bool, typer.Option("--all", help="Every spec of this worktree.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Change nothing; exit with 3 where something differs.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Change nothing; show each action with its evidence.")
+    ] = False,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make issues for task lines without one.")
+    ] = False,
+    adopt: Annotated[
+        bool, typer.Option("--adopt", help="Append task lines for sub-issues without one.")
+    ] = False,
+    max_writes: Annotated[
+        int | None, typer.Option("--max-writes", min=0, help="Send at most so many writes.")
+    ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Go on where much would be unticked.")
+    ] = False,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Bring spec and GitHub in step: send what waits, compare, settle what can be settled."""
+
+    def action() -> Reply:
+        from craftkit.sync.planner import Policy
+        from craftkit.workflow import reconcile as sync
+
+        context = context_for(session)
+        look = check or dry_run
+        policy = Policy(create=create, adopt=adopt, yes=yes)
+        report = sync.command(context, spec_name, every, policy, change=not look, max_writes=max_writes)
+        lines, notes = sync.lines(report, evidence=dry_run)
+        code = sync.exit_code(report, check)
+        return Reply(sync.as_dict(report), lines, notes, code, context.diagnostics)
+
+    return emit("reconcile", as_json, action)
 
 
 @app.command("session-end", epilog="Example: craftkit session-end --reason 'out of context'")

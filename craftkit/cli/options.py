@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from craftkit.workflow.context import Context
 
 
-def context_for(session: str | None) -> Context:
+def context_for(session: str | None, *, offline: bool = False) -> Context:
     from craftkit.workflow.context import open_context
 
-    return open_context(session=session)
+    context = open_context(session=session)
+    context.offline = offline
+    return context
 
 
 def _quiet_views(spec: str | None) -> list[str]:
@@ -55,6 +57,12 @@ SpecName = Annotated[
 SessionId = Annotated[
     str | None,
     typer.Option("--session", metavar="ID", help="Who is at work; by default $CRAFTKIT_SESSION."),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Use no network; what is to be sent waits.")
+]
+RequireSync = Annotated[
+    bool, typer.Option("--require-sync", help="Exit with 7 where GitHub has not got it.")
 ]
 Key = Annotated[
     str,

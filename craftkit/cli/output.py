@@ -151,3 +151,25 @@ def _printable(line: str, stream: Any) -> str:
         line = re.sub(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b" + colours, "", line)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return line.encode(encoding, "replace").decode(encoding)
+
+
+@contextlib.contextmanager
+def progress_bar(what: str, silent: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Shows how far long work is, with an estimate; only on a terminal, and not with `--json`."""
+    if silent or not sys.stderr.isatty():
+        yield None
+        return
+    import time
+
+    began = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        left = (time.monotonic() - began) / done * (total - done) if done else 0.0
+        bar = "#" * (24 * done // max(total, 1))
+        words = f"\r[{bar:<24}] {done}/{total} {what}, about {left:.0f} s left "
+        print(words, end="", file=sys.stderr, flush=True)
+
+    try:
+        yield show
+    finally:
+        print(file=sys.stderr)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
 
 from craftkit.cli.options import AsJson, SpecName, context_for
-from craftkit.cli.output import Reply, emit
+from craftkit.cli.output import Reply, emit, progress_bar
 from craftkit.model import PHASES
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and inspect specs.")
@@ -144,3 +145,67 @@ def phase(
         return Reply(data, [words], diagnostics=context.diagnostics)
 
     return emit("spec phase", as_json, action)
+
+
+@app.command(epilog="Example: craftkit spec link --dry-run")
+def link(
+    spec_name: SpecName = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Make a parent issue for a spec and a Sub Issue for each task that has none."""
+
+    def action() -> Reply:
+        from craftkit.workflow import linking, session
+
+        context = context_for(None)
+        session.repair(context)
+        found = linking.prospect(context, spec_name, ask=not dry_run)
+        data = linking.as_dict(found)
+        if dry_run:
+            return Reply(data, linking.preview(found), diagnostics=context.diagnostics)
+        if found.is_empty():
+            linking.link(context, found)
+            words = f"{found.spec.id} is linked already; nothing to make"
+            return Reply(data, [words], diagnostics=context.diagnostics)
+        _agree(linking.question(context, found), yes or as_json)
+        with progress_bar("issues", as_json) as progress:
+            linking.link(context, found, progress)
+        data = linking.linked(context, found.spec)
+        lines = [f"#{t['issue']:<6} {t['key']} {t['title']}" for t in data["tasks"] if t["issue"]]
+        return Reply(data, lines, diagnostics=context.diagnostics)
+
+    return emit("spec link", as_json, action)
+
+
+def _agree(question: str, yes: bool) -> None:
+    """Ask before the first write.  Raises UsageProblem without a terminal or an agreement."""
+    from craftkit.cli.output import say
+    from craftkit.errors import UsageProblem
+
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageProblem(f"{question} Nothing was sent.", "run it again with `--yes`")
+    say(question)
+    if not typer.confirm("Go on?", err=True):
+        raise UsageProblem("Nothing was sent.", "")
+
+
+@app.command(epilog="Example: craftkit spec unlink --spec password-reset")
+def unlink(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Forget the issues of a spec, here and in its file; GitHub is not touched."""
+
+    def action() -> Reply:
+        from craftkit.workflow import linking, session
+
+        context = context_for(None)
+        session.repair(context)
+        data = linking.unlink(context, spec_name)
+        words = f"{data['path']}: {data['forgotten']} links forgotten; the issues stay on GitHub"
+        return Reply(data, [words], diagnostics=context.diagnostics)
+
+    return emit("spec unlink", as_json, action)

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Key, MaybeKey, SessionId, SpecName, context_for
+from craftkit.cli.options import (
+    AsJson,
+    Key,
+    MaybeKey,
+    Offline,
+    RequireSync,
+    SessionId,
+    SpecName,
+    context_for,
+)
 from craftkit.cli.output import Reply, emit, paint
 
 if TYPE_CHECKING:
@@ -31,10 +40,10 @@ def _line(row: View) -> str:
     return paint(text, colour) if colour else text
 
 
-def _start(session: str | None) -> Context:
+def _start(session: str | None, *, offline: bool = False) -> Context:
     from craftkit.workflow.session import repair
 
-    context = context_for(session)
+    context = context_for(session, offline=offline)
     repair(context)
     return context
 
@@ -138,7 +147,7 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
     return emit("task show", as_json, action)
 
 
-def _answer(context: Context, outcome: Outcome, words: str) -> Reply:
+def _answer(context: Context, outcome: Outcome, words: str, require_sync: bool) -> Reply:
     from craftkit.workflow import choose, tasks
 
     row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
@@ -151,7 +160,8 @@ def _answer(context: Context, outcome: Outcome, words: str) -> Reply:
         "next": tasks.task_json(outcome.spec, outcome.next) if outcome.next else None,
         "progress": choose.progress(outcome.rows),
     }
-    return Reply(data, [words], diagnostics=context.diagnostics)
+    code = 7 if require_sync and not outcome.delivered else 0
+    return Reply(data, [words], exit_code=code, diagnostics=context.diagnostics)
 
 
 @app.command(epilog="Example: craftkit task start T012")
@@ -165,6 +175,8 @@ def start(
         bool, typer.Option("--switch", help="Set this session's other task aside.")
     ] = False,
     session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
     as_json: AsJson = False,
 ) -> int:
     """Put a task in progress and remember who works on it."""
@@ -173,7 +185,7 @@ def start(
         from craftkit.errors import AnotherTaskInProgress
         from craftkit.workflow import tasks
 
-        context = _start(session)
+        context = _start(session, offline=offline)
         try:
             outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=switch)
         except AnotherTaskInProgress as error:
@@ -183,7 +195,7 @@ def start(
                 raise
             outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=True)
         verb = "started" if outcome.changed else "is in progress already:"
-        return _answer(context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}")
+        return _answer(context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}", require_sync)
 
     return emit("task start", as_json, action)
 
@@ -193,6 +205,8 @@ def done(
     key: MaybeKey = None,
     spec_name: SpecName = None,
     session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
     as_json: AsJson = False,
 ) -> int:
     """Complete a task: record it, tick its box, print the next one."""
@@ -200,10 +214,10 @@ def done(
     def action() -> Reply:
         from craftkit.workflow import tasks
 
-        context = _start(session)
+        context = _start(session, offline=offline)
         outcome = tasks.finish(context, spec_name, key)
         verb = "done" if outcome.changed else "is done already"
-        reply = _answer(context, outcome, f"{outcome.task.ref} {verb}")
+        reply = _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
         return reply._replace(lines=[*reply.lines, _next_words(outcome.next, outcome.rows)])
 
     return emit("task done", as_json, action)
@@ -211,17 +225,22 @@ def done(
 
 @app.command(epilog="Example: craftkit task reopen T012")
 def reopen(
-    key: Key, spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False
+    key: Key,
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
+    as_json: AsJson = False,
 ) -> int:
     """Open a finished or dropped task again: its box is unticked."""
 
     def action() -> Reply:
         from craftkit.workflow import tasks
 
-        context = _start(session)
+        context = _start(session, offline=offline)
         outcome = tasks.reopen(context, spec_name, key)
         verb = "is open again" if outcome.changed else "is open already"
-        return _answer(context, outcome, f"{outcome.task.ref} {verb}")
+        return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
 
     return emit("task reopen", as_json, action)
 
@@ -232,6 +251,8 @@ def drop(
     reason: Annotated[str, typer.Option(help="Why it is dropped.")] = "",
     spec_name: SpecName = None,
     session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
     as_json: AsJson = False,
 ) -> int:
     """Drop a task that will not be done; its box stays open."""
@@ -239,10 +260,10 @@ def drop(
     def action() -> Reply:
         from craftkit.workflow import tasks
 
-        context = _start(session)
+        context = _start(session, offline=offline)
         outcome = tasks.drop(context, spec_name, key, reason)
         verb = "dropped" if outcome.changed else "is dropped already"
-        return _answer(context, outcome, f"{outcome.task.ref} {verb}")
+        return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
 
     return emit("task drop", as_json, action)
 

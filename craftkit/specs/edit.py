@@ -83,6 +83,19 @@ def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) 
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=parent)
 
 
+def unlink_all(spec: Spec) -> str:
+    """The text without the links of its tasks, and without the spec's own issue."""
+    _editable(spec)
+    text = spec.text
+    for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
+        if task.issue is not None:
+            end = text.index(")", task.link_at) + 1
+            text = text[: task.link_at] + text[end:]
+    if spec.issue is None:
+        return text
+    return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=None)
+
+
 def _mark(spec: Spec, task: Task, mark: str) -> str:
     return spec.text[: task.mark_at] + mark + spec.text[task.mark_at + 1 :]
 

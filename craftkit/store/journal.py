@@ -1,4 +1,4 @@
-"""History, intents and the outbox: what was decided, and what is still to be sent."""
+"""History and intents: what happened, and what was decided."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import sqlite3
 from typing import Any
 
 from craftkit.model import Session
-from craftkit.store.db import Store
 
 
 def record(
@@ -55,31 +54,3 @@ def settle_intent(tx: sqlite3.Connection, intent_id: str, state: str, now: str) 
         "update intents set state = ?, settled_at = ? where id = ? and state = 'recorded'",
         (state, now, intent_id),
     )
-
-
-def queue(
-    tx: sqlite3.Connection,
-    now: str,
-    intent_id: str,
-    spec_id: str,
-    task_id: str,
-    issue: int,
-    action: str,
-) -> None:
-    """Queue the GitHub write that an intent asks for."""
-    tx.execute(
-        "insert into outbox (intent_id, spec_id, task_id, issue, action, state, created_at,"
-        " updated_at) values (?, ?, ?, ?, ?, 'queued', ?, ?)",
-        (intent_id, spec_id, task_id, issue, action, now, now),
-    )
-
-
-def outbox_counts(store: Store) -> dict[str, int]:
-    rows = store.rows(
-        "select state, count(*) from outbox where state <> 'delivered' group by state"
-    )
-    counts = {state: number for state, number in rows}
-    return {
-        "queued": sum(counts.get(state, 0) for state in ("queued", "sent", "unknown")),
-        "dead": counts.get("dead", 0),
-    }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any, NamedTuple
 
 from craftkit.store.db import Store
@@ -142,27 +142,35 @@ def forget_issue(tx: sqlite3.Connection, repo: str, number: int) -> None:
     tx.execute("delete from issues where repo = ? and number = ?", (repo, number))
 
 
-class Remembered:
-    """A small mapping of text in the database: what was learnt of one server or repository."""
+class Remembered(MutableMapping[str, str]):
+    """A mapping of text in the database: what was learnt of one server or repository."""
 
     def __init__(self, store: Store, place: str, now: str) -> None:
         self.store, self.place, self.now = store, place, now
 
-    def get(self, name: str, default: str | None = None) -> str | None:
+    def __getitem__(self, name: str) -> str:
         value = self.store.value(
             "select value from remembered where place = ? and name = ?", self.place, name
         )
-        return default if value is None else str(value)
+        if value is None:
+            raise KeyError(name)
+        return str(value)
 
-    def put(self, name: str, value: str | None) -> None:
+    def __setitem__(self, name: str, value: str) -> None:
         with self.store.write() as tx:
-            if value is None:
-                tx.execute(
-                    "delete from remembered where place = ? and name = ?", (self.place, name)
-                )
-                return
             tx.execute(
                 "insert into remembered values (?, ?, ?, ?) on conflict (place, name) do update"
                 " set value = excluded.value, at = excluded.at",
                 (self.place, name, value, self.now),
             )
+
+    def __delitem__(self, name: str) -> None:
+        with self.store.write() as tx:
+            tx.execute("delete from remembered where place = ? and name = ?", (self.place, name))
+
+    def __iter__(self) -> Iterator[str]:
+        rows = self.store.rows("select name from remembered where place = ?", self.place)
+        return iter([str(row[0]) for row in rows])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)

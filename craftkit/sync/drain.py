@@ -325,8 +325,7 @@ def highest(bench: Bench) -> int:
     box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
     known = box.get("highest")
     if known is None:
-        known = str(bench.gateway.repository().highest)
-        box.put("highest", known)
+        known = box["highest"] = str(bench.gateway.repository().highest)
     return int(known)
 
 
@@ -385,5 +384,5 @@ def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
                 (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
             )
     box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
-    if made.number > int(box.get("highest", "0") or 0):
-        box.put("highest", str(made.number))
+    if made.number > int(box.get("highest", "0")):
+        box["highest"] = str(made.number)

@@ -244,6 +244,14 @@ def observe(context: Context, spec: Spec) -> None:
         )
 
 
+def dropped(context: Context, spec: Spec) -> set[str]:
+    """Ids of the tasks that were given up."""
+    rows = context.store.rows(
+        "select task_id from tasks where spec_id = ? and dropped = 1", spec.id
+    )
+    return {row["task_id"] for row in rows}
+
+
 def refuse_another(spec: Spec, spec_id: str) -> None:
     """Raise SpecNeedsAttention when the file of a recorded operation holds another spec by now."""
     if spec.id != spec_id:

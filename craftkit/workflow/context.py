@@ -18,6 +18,11 @@ from craftkit.store import db
 STATE_DIR = ".craftkit"
 DEFAULTS: dict[str, Any] = {
     "github.repo": "",
+    "github.api_url": "",
+    "github.project": "",
+    "github.in_progress_label": "status: in-progress",
+    "github.phase_label": "phase: ",
+    "github.comments": "false",
     "specs.task_sections": [],
     "session.live_minutes": "60",
 }
@@ -37,7 +42,8 @@ def random_id() -> str:
 class Context:
     """Everything a use-case needs; built once per command, injected everywhere.
 
-    `clock` gives seconds since 1970, `ids` a new id at each call.
+    `clock` gives seconds since 1970, `ids` a new id at each call; `connect` makes the gateway to
+    GitHub, that of `hub.connect` by default.  `offline` keeps a command from using it.
     """
 
     def __init__(
@@ -47,12 +53,18 @@ class Context:
         session: Session,
         clock: Callable[[], float] = time.time,
         ids: Callable[[], str] = random_id,
+        env: Mapping[str, str] | None = None,
+        connect: Callable[[Context, float], Any] | None = None,
     ) -> None:
         self.repo = repo
         self.config = config
         self.session = session
         self.clock = clock
         self.ids = ids
+        self.env = os.environ if env is None else env
+        self.connect = connect
+        self.offline = False
+        self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
         self._store: db.Store | None = None
 
@@ -117,7 +129,8 @@ def open_context(
 
 
 def build_context(found: git.Repo, env: Mapping[str, str], session: str | None = None) -> Context:
-    return Context(found, read_config(found.root, env), identify(found, env, session))
+    config = read_config(found.root, env)
+    return Context(found, config, identify(found, env, session), env=env)
 
 
 def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) -> Session:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -19,9 +20,9 @@ SECONDS = 20.0  # how long a command waits for GitHub before it leaves the rest 
 class Sent(NamedTuple):
     """What one delivery did, and what waits still."""
 
-    delivered: int
     queued: int
     dead: int
+    delivered: int = 0
     why: str = ""  # why something waits
     hint: str = ""
     code: str = ""
@@ -42,7 +43,7 @@ def settings(context: Context) -> drain.Settings:
         in_progress_label=str(config["github.in_progress_label"]),
         phase_label=str(config["github.phase_label"]),
         project=bool(config["github.project"]),
-        grace=context.grace,
+        grace=float(context.env.get("CRAFTKIT_UNKNOWN_GRACE", drain.GRACE)),
     )
 
 
@@ -52,7 +53,7 @@ def bench(
     progress: Callable[[int, int], None] | None = None,
 ) -> drain.Bench:
     """What a drain works with.  Raises NoToken, BadConfig and what the client raises."""
-    gateway = context.connect(context, seconds)
+    gateway = (context.connect or connect)(context, seconds)
     return drain.Bench(context.store, gateway, settings(context), context.clock, progress)
 
 
@@ -66,19 +67,33 @@ def send(
     store = context.store
     before = outbox.counts(store)
     if not before["queued"] or context.offline or not is_configured(context):
-        return Sent(0, **before)
+        return _sent(before)
     with only_sender(context) as free:
         if not free:
-            return Sent(0, **before, why="another craftkit is sending now", code="busy")
+            return _sent(before)._replace(why="another craftkit is sending now", code="busy")
         try:
-            done = drain.drain(bench(context, seconds, progress), max_writes)
+            ready = bench(context, seconds, progress)
+            done = drain.drain(ready, max_writes)
+            keep_limits(context, ready.gateway)
         except CraftkitError as error:
-            return Sent(0, **outbox.counts(store), why=error.message, hint=error.hint, code=error.code)
+            return stopped(outbox.counts(store), error)
     after = outbox.counts(store)
-    if done.stopped is None:
-        return Sent(done.delivered, **after)
-    stop = done.stopped
-    return Sent(done.delivered, **after, why=stop.message, hint=stop.hint, code=stop.code)
+    sent = _sent(after) if done.stopped is None else stopped(after, done.stopped)
+    return sent._replace(delivered=done.delivered)
+
+
+def waiting(context: Context) -> Sent:
+    """What waits in the outbox."""
+    return _sent(outbox.counts(context.store))
+
+
+def _sent(counts: dict[str, int]) -> Sent:
+    return Sent(counts["queued"], counts["dead"])
+
+
+def stopped(counts: dict[str, int], error: CraftkitError) -> Sent:
+    """What waits, and the error that keeps it waiting."""
+    return _sent(counts)._replace(why=error.message, hint=error.hint, code=error.code)
 
 
 @contextlib.contextmanager
@@ -103,27 +118,56 @@ def only_sender(context: Context) -> Iterator[bool]:
 
 
 def connect(context: Context, seconds: float) -> Any:
-    """The gateway that the environment, the configuration and the git remote describe."""
+    """The gateway that the environment, the configuration and the git remote describe.
+
+    Raises NoToken and BadConfig before anything heavy is loaded.
+    """
     from craftkit.github import address, tokens
 
     remote = git.remote(context.repo)
     server = address.find_server(context.env, context.config, remote)
     owner, name = address.find_repository(context.env, context.config, remote, server)
     token = tokens.find_token(server, context.env)
-    from craftkit.github import client  # loads PyGithub: only where there is a token
+    project = address.find_project(str(context.config["github.project"]), owner)
+    from craftkit.github.client import Client  # loads PyGithub: only where there is a token
+    from craftkit.github.gateway import Capabilities
+    from craftkit.github.pacing import Limits
 
-    return client.connect(context, server, owner, name, token, seconds)
+    box = outbox.Remembered(
+        context.store, f"{server.api_url} {owner}/{name}".lower(), context.now()
+    )
+    known = box.get("capabilities")
+    client = Client(
+        server,
+        (owner, name),
+        token,
+        limits=Limits(*json.loads(box.get("limits", "[]"))),
+        capabilities=Capabilities(*json.loads(known)) if known else None,
+        remembered=box,
+        project=project,
+        clock=context.clock,
+    )
+    client.pacer.deadline = context.clock() + seconds
+    if not address.is_loopback(server):  # a server on this machine has no limits to respect
+        client.pacer.queued = outbox.counts(context.store)["queued"]
+    if known is None:
+        box["capabilities"] = json.dumps(client.capabilities())
+    return client
+
+
+def keep_limits(context: Context, gateway: Any) -> None:
+    """Remember until when GitHub wants to be left alone: the next process keeps to it too."""
+    pacer = getattr(gateway, "pacer", None)
+    if pacer is None or pacer.limits.until <= context.clock():
+        return
+    about = gateway.access
+    place = f"{about.caller.server.api_url} {about.place.owner}/{about.place.name}".lower()
+    outbox.Remembered(context.store, place, context.now())["limits"] = json.dumps(pacer.limits)
 
 
 def say(context: Context, sent: Sent) -> None:
-    """Tell what waits and why; loud where something is dead."""
-    if sent.dead:
-        context.note(
-            "error",
-            "outbox_dead",
-            f"{sent.dead} GitHub write(s) were given up.",
-            "`craftkit outbox list` shows why; then `craftkit outbox retry` or `drop`",
-        )
+    """Tell what waits, and why."""
     if sent.queued:
-        why = f": {sent.why}" if sent.why else ""
-        context.note("info", "queued", f"{sent.queued} GitHub write(s) are queued{why}", sent.hint)
+        why = f": {sent.why}" if sent.why else "."
+        plural = "write waits" if sent.queued == 1 else "writes wait"
+        context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", sent.hint)

@@ -13,16 +13,18 @@ from typing import Any, NamedTuple
 
 from craftkit import repo as git
 from craftkit.errors import SpecNeedsAttention, UsageProblem
+from craftkit.github import gateway as gh
 from craftkit.model import Spec, Task
 from craftkit.redact import clean
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
-from craftkit.sync import drain, markers
-from craftkit.workflow import catalog, editing, hub, sessions
+from craftkit.sync import drain, markers, planner
+from craftkit.workflow import catalog, editing, hub, runner, sessions
 from craftkit.workflow.context import Context
 
 PER_PARENT = 100  # GitHub's limit of sub-issues, closed ones included
 TITLE_LIMIT = 256  # characters of an issue title
+SECONDS = 3600.0  # linking a long spec takes a second for each task
 
 
 class Part(NamedTuple):
@@ -52,7 +54,7 @@ def plan(spec: Spec, known: Sequence[outbox.Known], context: Context) -> ToMake:
     parents = tuple(
         _parent(context, spec, part, len(parts))
         for part in parts
-        if part.name not in have and not (spec.issue is not None and part is parts[0])
+        if part.name not in have and (spec.issue is None or part is not parts[0])
     )
     children = tuple(
         (task, _child(context, spec, task, part))
@@ -129,7 +131,9 @@ def _where(context: Context, spec: Spec, line: int | None = None) -> str:
     return f"Spec: [{place}](https://{host}/{owner}/{name}/blob/{quote(branch)}/{path}{anchor})"
 
 
-def record(context: Context, spec: Spec, making: ToMake) -> Callable[[sqlite3.Connection, int], None]:
+def record(
+    context: Context, spec: Spec, making: ToMake
+) -> Callable[[sqlite3.Connection, int], None]:
     """The transaction after which the linking cannot be lost."""
 
     def save(tx: sqlite3.Connection, process_id: int) -> None:
@@ -182,12 +186,14 @@ def _rename(tx: sqlite3.Connection, spec_id: str, old: str, new: str) -> None:
     tx.execute("update workflow_state set task_id = ? where spec_id = ? and task_id = ?", names)
 
 
-def preflight(context: Context, bench: drain.Bench, spec: Spec) -> Any:
+def preflight(context: Context, bench: drain.Bench) -> gh.Repository:
     """Look before the first write.  Raises where this repository should not be written to."""
-    seen = bench.gateway.repository()
+    seen: gh.Repository = bench.gateway.repository()
     name = str(context.config["github.repo"])
     if seen.archived:
-        raise SpecNeedsAttention(f"{name} is archived on GitHub.", "unarchive it, or set github.repo")
+        raise SpecNeedsAttention(
+            f"{name} is archived on GitHub.", "unarchive it, or set github.repo"
+        )
     if not seen.has_issues:
         raise SpecNeedsAttention(
             f"Issues are switched off in {name}.", "switch them on in the repository's settings"
@@ -198,6 +204,210 @@ def preflight(context: Context, bench: drain.Bench, spec: Spec) -> Any:
             f"{name} is not the repository of the git remote ({remote[1]}/{remote[2]}).",
             "correct github.repo in .craftkit/config.yaml, or the remote",
         )
-    box = outbox.Remembered(context.store, hub.settings(context).repo, context.now())
-    box.put("highest", str(seen.highest))
+    box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+    box["highest"] = str(seen.highest)
     return seen
+
+
+class Prospect(NamedTuple):
+    """What `spec link` is about to do, for a person to agree to."""
+
+    spec: Spec
+    making: ToMake
+    repository: gh.Repository | None  # None where it was not asked
+
+    def is_empty(self) -> bool:
+        return not (self.making.parents or self.making.children or self.making.adopted)
+
+
+def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> Prospect:
+    """Read the spec and the repository; sends nothing.  Raises UsageProblem, NoToken …"""
+    if not context.config["github.repo"]:
+        raise UsageProblem(
+            "No GitHub repository is configured.",
+            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
+        )
+    spec = catalog.choose_spec(context, wanted_spec).spec
+    catalog.refuse_if_blocked(spec)
+    catalog.observe(context, spec)
+    repository = preflight(context, hub.bench(context, SECONDS)) if ask else None
+    known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
+    return Prospect(spec, _without_queued(context, spec, plan(spec, known, context)), repository)
+
+
+def _without_queued(context: Context, spec: Spec, making: ToMake) -> ToMake:
+    """Leave out what an interrupted linking has queued already."""
+    queued = [
+        r for r in outbox.waiting(context.store) if r.spec_id == spec.id and r.action == "create"
+    ]
+    parts = {r.payload.get("part", "") for r in queued if r.task_id is None}
+    tasks = {r.task_id for r in queued if r.task_id is not None}
+    return making._replace(
+        parents=tuple(p for p in making.parents if p["part"] not in parts),
+        children=tuple((t, p) for t, p in making.children if t.id not in tasks),
+    )
+
+
+def link(
+    context: Context, found: Prospect, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Make the issues as a recorded process; what could not be sent stays queued."""
+    spec, making = found.spec, found.making
+    data = {
+        "spec": spec.id,
+        "path": spec.path,
+        "adopted": {t.id: t.issue for t in making.adopted},
+        "blocks": [list(pair) for pair in making.blocks],
+    }
+    process_id = runner.start(context, "spec link", data, record(context, spec, making))
+    context.progress = progress
+    return runner.run(context, process_id)
+
+
+def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[runner.Step, ...]:
+    def write(path: str) -> dict[str, Any]:
+        return {"written": write_links(context, data["spec"], path)}
+
+    def follow() -> dict[str, Any]:
+        return catalog.follow(context, data["spec"], data["path"], write)
+
+    return (
+        runner.Step("adopt_links", do=lambda: _adopt(context, data)),
+        runner.Step("make_issues", do=lambda: _make(context)),
+        runner.Step("write_links", do=follow),
+        runner.Step("block", do=lambda: _block(context, data)),
+        runner.Step("verify", do=lambda: _verify(context, data)),
+    )
+
+
+runner.KINDS["spec link"] = _build
+
+
+def _make(context: Context) -> dict[str, Any]:
+    sent = hub.send(context, SECONDS, progress=context.progress)
+    hub.say(context, sent)
+    return sent.as_dict()
+
+
+def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """Remember the issues that task lines name already, and the parent that the spec names."""
+    repo = hub.settings(context).repo
+    spec = catalog.by_id(context, data["spec"])
+    if spec is None:
+        return {"skipped": True}
+    named: dict[str | None, int | None] = {**data["adopted"], None: spec.issue}
+    wanted = [n for n in named.values() if n is not None]
+    if not wanted:
+        return {"skipped": True}
+    seen = hub.bench(context, SECONDS).gateway.issues(wanted)
+    found = [(task_id, seen.get(n)) for task_id, n in named.items() if n is not None]
+    issues = [(task_id, issue) for task_id, issue in found if isinstance(issue, gh.Issue)]
+    with context.store.write() as tx:
+        for task_id, issue in issues:
+            facts = (issue.number, spec.id, task_id, "", issue.id, issue.node_id, issue.title)
+            outbox.remember_issue(tx, repo, outbox.Known(*facts))
+    return {"adopted": len(issues)}
+
+
+def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """Queue the dependencies as "blocked by", where the server has them."""
+    if not data["blocks"]:
+        return {"skipped": True}
+    bench = hub.bench(context, SECONDS)
+    if not bench.gateway.capabilities().dependencies:
+        return {"skipped": True, "why": "this server has no issue dependencies"}
+    known = outbox.issues_of(context.store, bench.settings.repo, data["spec"])
+    numbers = {k.task_id: k.number for k in known}
+    pairs = [(a, numbers[a], numbers[b]) for a, b in data["blocks"] if {a, b} <= set(numbers)]
+    now = context.now()
+    with context.store.write() as tx:
+        for task_id, number, before in pairs:
+            outbox.queue(tx, now, data["spec"], task_id, number, "block", payload={"by": before})
+    return {"blocked": len(pairs), **hub.send(context, SECONDS).as_dict()}
+
+
+def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """List what is there now, and settle what the listing shows (a second issue, a done task)."""
+    from craftkit.workflow import reconcile
+
+    spec = catalog.by_id(context, data["spec"])
+    if spec is None or context.offline:
+        return {"skipped": True}
+    report = reconcile.run(context, [spec], planner.Policy(), seconds=SECONDS)
+    if report.failed is not None:
+        return {"verified": False, "why": report.failed.message}
+    return {"verified": True, "drift": report.drift()}
+
+
+def unlink(context: Context, wanted_spec: str | None) -> dict[str, Any]:
+    """Forget the issues of a spec, here and in its file; GitHub is not touched."""
+    spec = catalog.choose_spec(context, wanted_spec).spec
+    catalog.refuse_if_blocked(spec)
+    repo = hub.settings(context).repo
+    known = outbox.issues_of(context.store, repo, spec.id)
+    with editing.one_writer(context, spec.path):
+        before, _ = editing.rewrite(context, spec.path, edit.unlink_all)
+    with context.store.write() as tx:
+        for item in known:
+            outbox.forget_issue(tx, repo, item.number)
+        tx.execute("delete from outbox where spec_id = ? and state <> 'delivered'", (spec.id,))
+        tx.execute("update tasks set issue = null, agreed = null where spec_id = ?", (spec.id,))
+        journal.record(tx, context.now(), "spec.unlinked", context.session, spec.id)
+    count = sum(1 for t in before.tasks if t.issue is not None)
+    return {"spec": spec.id, "path": spec.path, "forgotten": count}
+
+
+def question(context: Context, found: Prospect) -> str:
+    """What a person agrees to: where, how many, and as whom."""
+    making, repository = found.making, found.repository
+    where = repository.full_name if repository else str(context.config["github.repo"])
+    who = f" as {clean(repository.login, 60)}" if repository and repository.login else ""
+    kind = "private" if repository and repository.private else "public"
+    count = len(making.parents) + len(making.children)
+    kept = f" {len(making.adopted)} existing links stay." if making.adopted else ""
+    return (
+        f"{count} issues will be made in the {kind} repository {clean(where, 140)}{who}:"
+        f" {len(making.parents)} parent and {len(making.children)} Sub Issues.{kept}"
+    )
+
+
+def preview(found: Prospect) -> list[str]:
+    """What would be sent, request by request."""
+    making = found.making
+    lines = []
+    for payload in making.parents:
+        lines += [f"issue      {payload['title']}", f"  labels   {', '.join(payload['labels'])}"]
+        lines += [f"  | {line}" for line in payload["body"].splitlines()]
+    for _, payload in making.children:
+        lines.append(f"sub-issue  {payload['title']}")
+        lines += [f"  | {line}" for line in payload["body"].splitlines()]
+    lines += [f"adopt      #{task.issue} {title_of(task)}" for task in making.adopted]
+    lines += [f"block      {a} waits for {b}" for a, b in making.blocks]
+    return lines or ["nothing: every task has its issue"]
+
+
+def as_dict(found: Prospect) -> dict[str, Any]:
+    making = found.making
+    return {
+        "spec": found.spec.id,
+        "repository": found.repository._asdict() if found.repository else None,
+        "parents": list(making.parents),
+        "children": [{"task": t.ref, **payload} for t, payload in making.children],
+        "adopted": [{"task": t.ref, "issue": t.issue} for t in making.adopted],
+        "blocks": [list(pair) for pair in making.blocks],
+    }
+
+
+def linked(context: Context, spec: Spec) -> dict[str, Any]:
+    """How a spec is linked now."""
+    now = catalog.by_id(context, spec.id) or spec
+    known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
+    waiting = hub.waiting(context)
+    return {
+        "spec": now.id,
+        "parents": [k.number for k in known if k.task_id is None],
+        "tasks": [{"key": t.ref, "title": t.title, "issue": t.issue} for t in now.tasks],
+        "delivered": not (waiting.queued or waiting.dead),
+        "queued": waiting.queued,
+        "dead": waiting.dead,
+    }

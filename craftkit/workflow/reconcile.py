@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from craftkit.errors import CraftkitError
+from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError, UsageProblem
 from craftkit.github import gateway as gh
 from craftkit.model import Spec, Task
 from craftkit.redact import clean
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
 from craftkit.sync import drain, markers, planner
-from craftkit.workflow import catalog, editing, hub, linking, tasks
+from craftkit.workflow import catalog, editing, hub, linking, session, tasks
 from craftkit.workflow.context import Context
 
 
@@ -84,12 +84,10 @@ def run(
                 if any(a.kind == planner.CREATE for a in report.plan.actions):
                     linking.write_links(context, report.spec.id, report.spec.path)
             _remember_time(context, bench)
-        sent = hub.Sent(0, **outbox.counts(context.store))
-        return Report(tuple(reports), sent, bench.gateway.requests - before)
+        hub.keep_limits(context, bench.gateway)
+        return Report(tuple(reports), hub.waiting(context), bench.gateway.requests - before)
     except CraftkitError as error:
-        counts = outbox.counts(context.store)
-        sent = hub.Sent(0, **counts, why=error.message, hint=error.hint, code=error.code)
-        return Report((), sent, 0, error)
+        return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
 
 
 def _drain(context: Context, bench: drain.Bench, max_writes: int | None) -> None:
@@ -103,7 +101,7 @@ def _drain(context: Context, bench: drain.Bench, max_writes: int | None) -> None
 
 
 def _remember_time(context: Context, bench: drain.Bench) -> None:
-    outbox.Remembered(context.store, bench.settings.repo, context.now()).put("synced", context.now())
+    outbox.Remembered(context.store, bench.settings.repo, context.now())["synced"] = context.now()
 
 
 def _views(
@@ -125,7 +123,16 @@ def _views(
     alone = sorted(linked - set(children))
     others = bench.gateway.issues(alone) if alone else {}
     return [
-        (spec, _view(context, spec, known[spec.id], [trees[p] for p in parents[spec.id] if p in trees], others))
+        (
+            spec,
+            _view(
+                context,
+                spec,
+                known[spec.id],
+                [trees[p] for p in parents[spec.id] if p in trees],
+                others,
+            ),
+        )
         for spec in specs
     ]
 
@@ -207,15 +214,17 @@ def _apply(context: Context, bench: drain.Bench, report: SpecReport) -> SpecRepo
     _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
     if any(a.kind == planner.CREATE for a in plan.actions):
         _create(context, spec)
-    if agreed:
+    undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
+    if agreed or undropped:
         with context.store.write() as tx:
+            tx.executemany("update tasks set agreed = ? where spec_id = ? and task_id = ?", agreed)
             tx.executemany(
-                "update tasks set agreed = ? where spec_id = ? and task_id = ?", agreed
+                "update tasks set dropped = 0 where spec_id = ? and task_id = ?", undropped
             )
     return report._replace(applied=True)
 
 
-LOCAL = {planner.TICK: "done", planner.UNTICK: "reopen", planner.UNDROP: "undrop"}
+LOCAL = {planner.TICK: "done", planner.UNTICK: "reopen"}
 STATES = (planner.CLOSE, planner.REOPEN)
 REMOTE = {
     planner.CLOSE: "close",
@@ -285,7 +294,8 @@ def _create(context: Context, spec: Spec) -> None:
     repo = hub.settings(context).repo
     known = outbox.issues_of(context.store, repo, spec.id)
     waiting = {
-        (row.task_id) for row in outbox.waiting(context.store)
+        (row.task_id)
+        for row in outbox.waiting(context.store)
         if row.spec_id == spec.id and row.action == "create"
     }
     making = linking.plan(spec, known, context)
@@ -324,3 +334,80 @@ def as_dict(report: Report) -> dict[str, Any]:
         "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},
         "requests": report.requests,
     }
+
+
+def command(
+    context: Context,
+    wanted_spec: str | None,
+    every: bool,
+    policy: planner.Policy,
+    *,
+    change: bool,
+    max_writes: int | None,
+) -> Report:
+    """`craftkit reconcile`: the local half first, then GitHub's.  Raises what GitHub answered."""
+    if not context.config["github.repo"]:
+        raise UsageProblem(
+            "No GitHub repository is configured.",
+            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
+        )
+    if change:
+        session.repair(context)
+    specs = catalog.load_all(context) if every else [catalog.choose_spec(context, wanted_spec).spec]
+    if change:
+        specs = [session.settle_boxes(context, spec) for spec in specs]
+    report = run(context, specs, policy, change=change, max_writes=max_writes)
+    if report.failed is not None:
+        raise report.failed
+    return report
+
+
+VERBS = {
+    planner.TICK: "ticked",
+    planner.UNTICK: "unticked",
+    planner.CLOSE: "closed",
+    planner.REOPEN: "re-opened",
+    planner.CREATE: "made",
+    planner.LINK: "linked",
+    planner.RETITLE: "renamed",
+    planner.ADOPT: "adopted",
+    planner.UNDROP: "taken up again",
+    planner.CLOSE_DUPLICATE: "closed as duplicate",
+}
+
+
+def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
+    """What was done (or would be), and remarks."""
+    out: list[str] = []
+    notes: list[str] = []
+    for item in report.specs:
+        name = item.spec.id
+        for action in item.plan.actions:
+            if action.kind in VERBS:
+                verb = VERBS[action.kind] if item.applied else action.kind.replace("_", " ")
+                number = f" #{action.issue}" if action.issue else ""
+                why = f"  ({action.why})" if evidence or not item.applied else ""
+                out.append(f"{name}: {verb} {action.ref}{number}{why}")
+        for doubt in item.plan.attention:
+            out.append(f"{name}: attention: {doubt.message}: {' or '.join(doubt.commands)}")
+        if item.plan.stopped:
+            out.append(f"{name}: stopped: {item.plan.stopped}; `--yes` goes on")
+        if item.plan.missing:
+            refs = ", ".join(item.plan.missing[:5])
+            notes.append(f"{name}: {len(item.plan.missing)} tasks have no issue ({refs}): `--create`")
+        if item.plan.orphans:
+            numbers = ", ".join(f"#{n}" for n in item.plan.orphans[:5])
+            notes.append(f"{name}: sub-issues without a task line ({numbers}): `--adopt`")
+    if not out:
+        notes.append("nothing to settle")
+    return out, notes
+
+
+def exit_code(report: Report, check: bool) -> int:
+    """3 for drift with --check, 5 where a person is needed, 1 where writes were given up."""
+    drift = report.drift()
+    if check:
+        return EXIT_DRIFT if any(n for name, n in drift.items() if name not in BENIGN) else 0
+    if any(item.plan.stopped or item.plan.attention for item in report.specs):
+        return EXIT_ATTENTION
+    return 1 if drift["dead"] else 0

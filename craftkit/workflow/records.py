@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from craftkit.errors import UnknownProcess, UsageProblem
+from craftkit.store import journal, outbox
 from craftkit.workflow import catalog, runner
 from craftkit.workflow.context import Context
 
@@ -108,3 +109,53 @@ def process_resume(context: Context, process_id: int) -> dict[str, Any]:
             raise UsageProblem(f"Process {process_id} is running now.", "wait for it")
         runner.resume(context, row)
     return process_show(context, process_id)
+
+
+def outbox_list(context: Context) -> list[dict[str, Any]]:
+    """What GitHub has not got, oldest first."""
+    return [
+        {
+            "id": row.id,
+            "state": row.state,
+            "action": row.action,
+            "spec": row.spec_id,
+            "task": row.task_id,
+            "issue": row.issue,
+            "attempts": row.attempts,
+            "error": row.error,
+            "created_at": row.created_at,
+        }
+        for row in outbox.waiting(context.store)
+    ]
+
+
+def outbox_retry(context: Context, number: int | None) -> int:
+    """Queue dead rows again, or one row whatever its state; how many.  Raises UsageProblem."""
+    ids = _chosen(context, number)
+    with context.store.write() as tx:
+        tx.executemany(
+            "update outbox set attempts = 0,"
+            " state = case when action = 'create' then 'unknown' else 'queued' end,"
+            " not_before = 0, updated_at = ? where id = ?",
+            [(context.now(), i) for i in ids],
+        )
+    return len(ids)
+
+
+def outbox_drop(context: Context, number: int | None) -> int:
+    """Forget dead rows, or one row whatever its state; how many.  Raises UsageProblem."""
+    ids = _chosen(context, number)
+    with context.store.write() as tx:
+        for i in ids:
+            journal.record(tx, context.now(), "outbox.dropped", context.session, id=i)
+        tx.executemany("delete from outbox where id = ?", [(i,) for i in ids])
+    return len(ids)
+
+
+def _chosen(context: Context, number: int | None) -> list[int]:
+    rows = outbox.waiting(context.store)
+    if number is None:
+        return [row.id for row in rows if row.state == "dead"]
+    if all(row.id != number for row in rows):
+        raise UsageProblem(f"No write {number} waits.", "`craftkit outbox list`")
+    return [number]

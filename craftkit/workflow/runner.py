@@ -29,8 +29,13 @@ class Step(NamedTuple):
 
 Builder = Callable[[Context, int, dict[str, Any]], tuple[Step, ...]]
 KINDS: dict[str, Builder] = {}
-# Who registers a kind, by its first word: a recovery may meet a kind that nothing has loaded yet.
-HOMES = {"task": "craftkit.workflow.tasks", "spec": "craftkit.workflow.specs"}
+# Who registers a kind, by the kind or its first word: a recovery may meet a kind that nothing
+# has loaded yet.
+HOMES = {
+    "task": "craftkit.workflow.tasks",
+    "spec phase": "craftkit.workflow.specs",
+    "spec link": "craftkit.workflow.linking",
+}
 
 
 def owner() -> str:
@@ -69,7 +74,7 @@ def is_alive(name: str) -> bool:
 
 
 def _builder(kind: str) -> Builder:
-    home = HOMES.get(kind.split(" ")[0])
+    home = HOMES.get(kind) or HOMES.get(kind.split(" ")[0])
     if kind not in KINDS and home is not None:
         import_module(home)
     if kind not in KINDS:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 from craftkit.model import DONE, DROPPED, Spec
 from craftkit.redact import clean
-from craftkit.store import journal
+from craftkit.store import journal, outbox
 from craftkit.workflow import catalog, choose, intake, runner, sessions, tasks
 from craftkit.workflow.context import Context
 
@@ -70,6 +70,14 @@ def repair(context: Context) -> list[dict[str, str]]:
         return notes
     for row in runner.recover(context):
         notes.append({"code": "process_resumed", "message": f"finished process {row['id']}"})
+    dead = outbox.counts(context.store)["dead"]
+    if dead:
+        context.note(
+            "error",
+            "outbox_dead",
+            f"{dead} GitHub {'write was' if dead == 1 else 'writes were'} given up.",
+            "`craftkit outbox list` shows why; then `craftkit outbox retry` or `outbox drop`",
+        )
     taken = intake.take_in_spool(context)
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
@@ -87,6 +95,9 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
         return without_spec(context, error, repaired)
     spec = chosen.spec
     if spec.blocked_by is None:
+        repaired += settle_here(context, spec)
+        repaired += refresh(context, spec)
+        spec = catalog.load(context, spec.path)
         first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
         catalog.observe(context, spec)
         if not first_sight:
@@ -170,7 +181,7 @@ def standing(
         repaired=repaired or [],
         attention=attention(context, spec, rows),
         others=[],
-        outbox=journal.outbox_counts(context.store),
+        outbox=outbox.counts(context.store),
         next_title=clean(following.task.title, 80) if following else "",
     )
 
@@ -259,7 +270,7 @@ def without_spec(
         repaired=repaired,
         attention=[],
         others=others,
-        outbox=journal.outbox_counts(context.store),
+        outbox=outbox.counts(context.store),
         next_title="",
     )
 

@@ -19,7 +19,7 @@ from craftkit.errors import (
 )
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.specs import edit
-from craftkit.store import journal, spool
+from craftkit.store import journal, outbox, spool
 from craftkit.workflow import catalog, choose, editing, runner, sessions
 from craftkit.workflow.context import Context
 
@@ -290,6 +290,7 @@ def decide(
         "action": kind,
         "intent": intent_id or context.ids(),
         "source": source,
+        "sends": source != "github" and bool(task.issue and context.config["github.repo"]),
         **extra,
     }
     if not context.store.durable:
@@ -370,9 +371,8 @@ def _record(
             source=data["source"],
             reason=data.get("reason", ""),
         )
-    if task.issue and context.config["github.repo"]:
-        verb = "close" if action == "done" else action
-        journal.queue(tx, now, data["intent"], data["spec"], task.id, task.issue, verb)
+    if data["source"] != "github":
+        _queue(context, tx, data, task)
     sessions.touch(context, tx)
     if action == "start":
         for other in data.get("set_aside", []):
@@ -388,6 +388,32 @@ def _record(
         _release(tx, data["spec"], task_id)
     if saved is None or saved[0] in (None, *data["tasks"]):
         sessions.save_state(context, tx, data["spec"], None, "start")
+
+
+def _queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any], task: Task) -> None:
+    """Queue what GitHub has to hear, for every task of the decision that has an issue."""
+    if not context.config["github.repo"]:
+        return
+    now, action = context.now(), data["action"]
+    verb = "close" if action == "done" else action
+    issues = {task.id: task.issue, **data.get("issues", {})}
+    for number, task_id in enumerate(data["tasks"]):
+        issue = issues.get(task_id)
+        if not issue:
+            continue
+        suffix = f"-{number}" if number else ""
+        intent = data["intent"] + suffix
+        outbox.queue(tx, now, data["spec"], task_id, issue, verb, intent_id=intent)
+        if action in ("start", "done") and context.config["github.comments"] == "true":
+            text = {"text": _comment(context, action)}
+            outbox.queue(tx, now, data["spec"], task_id, issue, "comment", payload=text)
+
+
+def _comment(context: Context, action: str) -> str:
+    session = context.session
+    where = f" on `{session.branch}`" if session.branch else ""
+    commit = f" at {session.head[:12]}" if session.head else ""
+    return f"{'Started' if action == 'start' else 'Done'}{where}{commit}."
 
 
 def _claim(context: Context, tx: sqlite3.Connection, spec_id: str, task_id: str, now: str) -> None:
@@ -415,17 +441,36 @@ def _release(tx: sqlite3.Connection, spec_id: str, task_id: str) -> None:
 def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[runner.Step, ...]:
     names = {"done": "tick_box", "start": "mark_box", "reopen": "untick_box"}
     action = data["action"]
-    settle = runner.Step("settle", save=lambda tx, _: _settle(context, tx, data))
-    if action not in names:
-        return (settle,)
-    tick = runner.Step(
-        names[action],
-        do=lambda: catalog.follow(
-            context, data["spec"], data["path"], lambda path: _edit(context, data, path)
-        ),
-    )
-    return (tick, settle)
+    steps = [runner.Step("settle", save=lambda tx, _: _settle(context, tx, data))]
+    if action in names:
+        tick = runner.Step(
+            names[action],
+            do=lambda: catalog.follow(
+                context, data["spec"], data["path"], lambda path: _edit(context, data, path)
+            ),
+        )
+        steps.insert(0, tick)
+    if data.get("sends"):
+        steps.append(runner.Step(SENDS[action], do=lambda: _send(context)))
+    return tuple(steps)
 
+
+def _send(context: Context) -> dict[str, Any]:
+    """Tell GitHub now, if it can be reached; else the outbox keeps it."""
+    from craftkit.workflow import hub
+
+    sent = hub.send(context)
+    hub.say(context, sent)
+    return sent.as_dict()
+
+
+# What a decision is to GitHub, as `process show` names it.
+SENDS = {
+    "start": "mark_issue",
+    "done": "close_issue",
+    "reopen": "reopen_issue",
+    "drop": "drop_issue",
+}
 
 for _kind in EVENTS:
     runner.KINDS[f"task {_kind}"] = _build
@@ -472,6 +517,11 @@ def _settle(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> N
             "update tasks set base_done = ?, dropped = ?, updated_at = ?"
             " where spec_id = ? and task_id = ?",
             [(*values, now, data["spec"], task_id) for task_id in data["tasks"]],
+        )
+    if data["source"] == "github":  # it is there already
+        tx.executemany(
+            "update tasks set agreed = ? where spec_id = ? and task_id = ?",
+            [(int(action == "done"), data["spec"], task_id) for task_id in data["tasks"]],
         )
     for number, _ in enumerate(data["tasks"]):
         suffix = f"-{number}" if number else ""

@@ -1,0 +1,72 @@
+"""`craftkit outbox …`"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from craftkit.cli.options import AsJson, context_for
+from craftkit.cli.output import Reply, emit
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="See and settle what waits for GitHub."
+)
+Number = Annotated[
+    int | None,
+    typer.Argument(
+        metavar="[ID]", help="One write, as `outbox list` names it; by default all dead."
+    ),
+]
+
+
+@app.command("list", epilog="Example: craftkit outbox list")
+def list_(as_json: AsJson = False) -> int:
+    """List the GitHub writes that are not delivered, in order, and why they wait."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        found = records.outbox_list(context)
+        lines = [
+            f"{r['id']:>5}  {r['state']:<8} {r['action']:<10} {r['task'] or r['spec']:<12}"
+            f" {'#' + str(r['issue']) if r['issue'] else '-':<8} {r['error'] or ''}".rstrip()
+            for r in found
+        ]
+        notes = [] if found else ["nothing waits"]
+        return Reply({"outbox": found}, lines, notes, diagnostics=context.diagnostics)
+
+    return emit("outbox list", as_json, action)
+
+
+@app.command(epilog="Example: craftkit outbox retry")
+def retry(number: Number = None, as_json: AsJson = False) -> int:
+    """Queue writes that were given up once more, and send."""
+
+    def action() -> Reply:
+        from craftkit.workflow import hub, records
+
+        context = context_for(None)
+        count = records.outbox_retry(context, number)
+        sent = hub.send(context)
+        hub.say(context, sent)
+        data = {"retried": count, **sent.as_dict()}
+        words = [f"{count} tried again, {sent.delivered} delivered"]
+        return Reply(data, words, diagnostics=context.diagnostics)
+
+    return emit("outbox retry", as_json, action)
+
+
+@app.command(epilog="Example: craftkit outbox drop 12")
+def drop(number: Number = None, as_json: AsJson = False) -> int:
+    """Forget writes that were given up; the next `reconcile` decides anew."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        count = records.outbox_drop(context, number)
+        return Reply({"dropped": count}, [f"{count} dropped"], diagnostics=context.diagnostics)
+
+    return emit("outbox drop", as_json, action)
