@@ -87,7 +87,9 @@ class Capabilities(NamedTuple):
 class Gateway(Protocol):
     """Everything that craftkit does on GitHub.  All methods raise the errors below."""
 
-    requests: int  # how many were sent
+    @property
+    def requests(self) -> int:
+        """How many were sent."""
 
     def capabilities(self) -> Capabilities: ...
 
@@ -179,3 +181,9 @@ class UnknownOutcome(GitHubError):
     """The request may have been carried out: timeout, reset, 5xx or an answer that is no answer."""
 
     code, kind, retryable = "unknown_outcome", "timeout", True
+
+
+class NoAnswer(GitHubError):
+    """A read that got no usable answer however often it was asked; nothing was changed."""
+
+    code, kind, retryable = "no_answer", "timeout", True
