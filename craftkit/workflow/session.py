@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
-from craftkit.model import DONE, DROPPED, Spec
+from craftkit.model import Spec
 from craftkit.redact import clean
 from craftkit.store import journal
 from craftkit.workflow import catalog, choose, intake, runner, sessions, tasks
@@ -69,7 +70,8 @@ def repair(context: Context) -> list[dict[str, str]]:
     if not context.store.durable:
         return notes
     for row in runner.recover(context):
-        notes.append({"code": "process_resumed", "message": f"finished process {row['id']}"})
+        what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
+        notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
     taken = intake.take_in_spool(context)
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
@@ -204,20 +206,15 @@ def _current_json(context: Context, spec: Spec, row: choose.View) -> dict[str, A
 def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dict[str, str]]:
     """Differences that only a person settles, each with its commands."""
     found = []
-    base = {
-        row["task_id"]
-        for row in context.store.rows(
-            "select task_id from tasks where spec_id = ? and base_done = 1", spec.id
-        )
-    }
     for row in rows:
-        if row.task.id in base and row.state not in (DONE, DROPPED):
+        if row.reopened:
             ref = row.task.ref
             found.append(
                 {
                     "code": "box_open_again",
                     "message": f"{ref} was done, but its box is open here",
-                    "hint": f"`craftkit task done {ref}` or `craftkit task reopen {ref}`",
+                    "hint": f"nothing to do if a merge brings it; else `craftkit task done {ref}`"
+                    f" or `craftkit task reopen {ref}`",
                 }
             )
     for note in spec.diagnostics:
@@ -231,12 +228,13 @@ def without_spec(
     context: Context, error: CraftkitError, repaired: list[dict[str, str]]
 ) -> Standing:
     others: list[dict[str, Any]] = []
-    for spec in catalog.load_all(context):
+    specs = catalog.load_all(context)
+    for spec in specs:
         rows = catalog.task_views(context, spec)
         phase = catalog.phase_of(context, spec)
-        if phase != "completed":
+        if phase != "completed" and choose.open_required(rows):
             others.append(
-                {"id": spec.id, "path": spec.path, "phase": phase}
+                {"id": catalog.name_of(spec, specs), "path": spec.path, "phase": phase}
                 | {"progress": choose.progress(rows)}
             )
     left = sum(o["progress"]["total"] - o["progress"]["done"] for o in others)
@@ -244,9 +242,10 @@ def without_spec(
         "done": sum(o["progress"]["done"] for o in others),
         "total": sum(o["progress"]["total"] for o in others),
     }
-    command = (
-        f"craftkit session-resume --spec {others[0]['id']}" if others else "craftkit spec list"
-    )
+    if others:
+        command = f"craftkit session-resume --spec {others[0]['id']}"
+    else:
+        command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
     return Standing(
         spec=None,
         phase="",
@@ -312,7 +311,8 @@ def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
         may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
     if stand.outbox.get("queued"):
         may.append(f"{stand.outbox['queued']} GitHub writes are queued.")
-    may.append(f"Chosen because {stand.why}. All tasks: `craftkit task list`")
+    why = "" if stand.why == catalog.NAMED else f"Chosen because {stand.why}. "
+    may.append(f"{why}All tasks: `craftkit task list`")
     return must, may
 
 
