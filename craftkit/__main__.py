@@ -7,9 +7,12 @@ import sys
 
 
 def run() -> None:
-    from craftkit.cli import main
+    try:
+        from craftkit.cli import main
 
-    code = main(sys.argv[1:])
+        code = main(sys.argv[1:])
+    except KeyboardInterrupt:  # while it was loading
+        code = 130
     try:
         sys.stdout.flush()
         sys.stderr.flush()

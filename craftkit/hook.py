@@ -32,24 +32,39 @@ def run() -> None:
 def answer(arguments: list[str]) -> str:
     """One JSON object for the agent, or nothing."""
     event = arguments[0] if arguments else ""
-    if event not in CONTEXT_EVENTS or not _inside(os.getcwd()):
+    if event not in CONTEXT_EVENTS:
+        events = "|".join(CONTEXT_EVENTS)
+        sys.stderr.write(f"usage: craftkit-hook {events}  (an agent's JSON on stdin)\n")
         return ""
     raw = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(1_000_000)
     if event == "post-edit" and ".md" not in raw:
         return ""
+    if not raw.strip() and not _inside(os.getcwd()):
+        return ""
     import json
 
+    payload = json.loads(raw) if raw.strip() else {}
+    where = _place(payload if isinstance(payload, dict) else {})
+    if not _inside(where):
+        return ""
     from craftkit.workflow import session
     from craftkit.workflow.context import open_context
 
-    payload = json.loads(raw) if raw.strip() else {}
-    context = open_context(session=payload.get("session_id") or None)
+    context = open_context(where, session=payload.get("session_id") or None)
     stand = session.resume(context, _edited_spec(context, payload))
     if event == "post-edit" and not stand.repaired:
         return ""
     text = session.brief(stand, 400 if event == "session-start" else 120)
     extra = {"hookEventName": CONTEXT_EVENTS[event], "additionalContext": text[:1900]}
     return json.dumps({"hookSpecificOutput": extra}, ensure_ascii=False)
+
+
+def _place(payload: dict[str, Any]) -> str:
+    """The directory that the event is about: that of the edited file, else the current one."""
+    tool = payload.get("tool_input")
+    path = tool.get("file_path") if isinstance(tool, dict) else None
+    folder = os.path.dirname(path) if isinstance(path, str) else ""
+    return folder if os.path.isabs(folder) and os.path.isdir(folder) else os.getcwd()
 
 
 def _edited_spec(context: Context, payload: Any) -> str | None:

@@ -60,23 +60,24 @@ def init(as_json: AsJson = False) -> int:
 
 
 @app.command(epilog="Example: craftkit status --json")
-def status(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False) -> int:
     """Show on one screen: spec, task, progress, what waits, what needs attention."""
 
     def action() -> Reply:
         from craftkit.errors import AmbiguousSpec, UnknownSpec
-        from craftkit.workflow import catalog, session
+        from craftkit.workflow import catalog
+        from craftkit.workflow import session as sessions
 
-        context = context_for(None)
-        repaired = session.repair(context)
+        context = context_for(session)
+        repaired = sessions.repair(context)
         try:
             chosen = catalog.choose_spec(context, spec_name)
             catalog.observe(context, chosen.spec)
-            stand = session.standing(context, chosen, repaired)
+            stand = sessions.standing(context, chosen, repaired)
         except (AmbiguousSpec, UnknownSpec) as error:
             if spec_name:
                 raise
-            stand = session.without_spec(context, error, repaired)
+            stand = sessions.without_spec(context, error, repaired)
         return Reply(stand.data(), _screen(stand), diagnostics=context.diagnostics)
 
     return emit("status", as_json, action)
@@ -167,7 +168,9 @@ def reconcile(
         context = context_for(session)
         look = check or dry_run
         policy = Policy(create=create, adopt=adopt, yes=yes)
-        report = sync.command(context, spec_name, every, policy, change=not look, max_writes=max_writes)
+        report = sync.command(
+            context, spec_name, every, policy, change=not look, max_writes=max_writes
+        )
         lines, notes = sync.lines(report, evidence=dry_run)
         code = sync.exit_code(report, check)
         return Reply(sync.as_dict(report), lines, notes, code, context.diagnostics)
@@ -210,7 +213,7 @@ def history(
         events = records.history(context, spec_name, limit)
         lines = [
             f"{e['at'][:19]}Z  {e['event']:<16} {e['task_id'] or e['spec_id'] or '':<12}"
-            f" {e['agent']}"
+            f" {e['session']} ({e['agent']})"
             for e in events
         ]
         return Reply({"events": events}, lines, diagnostics=context.diagnostics)

@@ -84,13 +84,13 @@ def list_(
 
 
 @app.command("next", epilog="Example: craftkit task next")
-def next_(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False) -> int:
     """Print the next ready task: dependencies first, then file order."""
 
     def action() -> Reply:
         from craftkit.workflow import catalog, choose, tasks
 
-        context = _start(None)
+        context = _start(session)
         spec = catalog.choose_spec(context, spec_name).spec
         catalog.observe(context, spec)
         rows = catalog.task_views(context, spec)
@@ -102,7 +102,10 @@ def next_(spec_name: SpecName = None, as_json: AsJson = False) -> int:
             "progress": choose.progress(rows),
             "remaining": len(choose.open_required(rows)),
         }
-        notes = [f"{now.task.ref} is still in progress here."] if now else []
+        notes = []
+        if now is not None:
+            by = "this session" if now.holder == context.session.id else f"session {now.holder}"
+            notes = [f"{now.task.ref} is still in progress ({by})."]
         return Reply(data, [_next_words(row, rows)], notes, diagnostics=context.diagnostics)
 
     return emit("task next", as_json, action)
@@ -125,7 +128,11 @@ def _next_words(row: View | None, rows: list[View]) -> str:
             f"none of the {len(left)} open tasks is ready:"
             f" {first.task.ref} waits for {', '.join(first.waits_for)}"
         )
-    return f"all {len(left)} open tasks are in progress"
+    doubtful = [r for r in left if r.reopened]
+    if doubtful:
+        ref = doubtful[0].task.ref
+        return f"none is ready: {ref} was done, but its box is open here; see `craftkit status`"
+    return f"nothing is ready: {len(left)} open, in progress already"
 
 
 @app.command(epilog="Example: craftkit task show T012")
@@ -195,7 +202,9 @@ def start(
                 raise
             outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=True)
         verb = "started" if outcome.changed else "is in progress already:"
-        return _answer(context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}", require_sync)
+        return _answer(
+            context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}", require_sync
+        )
 
     return emit("task start", as_json, action)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,8 +13,8 @@ LIMIT = 20  # of one code
 
 
 def check_tasks(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
-    """Duplicates, unknown dependencies and cycles."""
-    return [*_duplicates(tasks, path), *_dependencies(tasks, path)]
+    """Duplicates, unknown dependencies and cycles, and words that look like a dependency."""
+    return [*_duplicates(tasks, path), *_dependencies(tasks, path), *_near_misses(tasks, path)]
 
 
 # Code -> severity, message (of the value and of the line that had it first), hint.
@@ -56,6 +57,28 @@ def _identities(task: Task) -> Iterator[tuple[str, object]]:
         yield "duplicate_link", task.issue
     elif task.key is None:
         yield "duplicate_text", text_digest(task.title)
+
+
+# `(after T003)` and the like: meant as a dependency, read as a part of the title.
+_NEAR_MISS = (
+    r"(?i)[(\[](?:depends?(?:[ _-]on)?|after|requires?|needs|blocked by)\b[^)\]]{0,60}[)\]]"
+)
+
+
+def _near_misses(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
+    keys = {task.key for task in tasks if task.key is not None}
+    out: list[Diagnostic] = []
+    for task in tasks:
+        if "(" not in task.title and "[" not in task.title:
+            continue
+        for found in re.findall(_NEAR_MISS, task.title):
+            named = [word for word in re.split(r"[^\w.]+", found) if word in keys]
+            if named:
+                hint = f"write `(depends on {', '.join(named)})`"
+                words = f"`{found}` is read as words, not as a dependency"
+                at = f"{path}:{task.line}"
+                out.append(Diagnostic("warning", "dependency_words", words, hint, at))
+    return out
 
 
 def _dependencies(tasks: Sequence[Task], path: str) -> list[Diagnostic]:

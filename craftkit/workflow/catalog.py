@@ -12,6 +12,9 @@ from craftkit.specs import files, parse
 from craftkit.workflow import choose
 from craftkit.workflow.context import Context, cached_yaml
 
+# Why a spec was chosen, where somebody chose it.
+NAMED = "named on the command line"
+
 
 class Chosen(NamedTuple):
     """The spec that a command acts on, and why it is this one."""
@@ -51,7 +54,7 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
     Raises UnknownSpec or AmbiguousSpec.
     """
     if wanted:
-        return Chosen(_named(context, wanted), "named on the command line")
+        return Chosen(_named(context, wanted), NAMED)
     saved = context.store.row(
         "select spec_id, task_key from workflow_state where worktree = ? and session = ?",
         context.worktree,
@@ -119,7 +122,9 @@ def _named(context: Context, wanted: str) -> Spec:
         return exact[0]
     if exact:
         listed = ", ".join(s.path for s in exact[:5])
-        raise AmbiguousSpec(f"{wanted} could be any of {listed}.", "give the path")
+        raise AmbiguousSpec(
+            f"{wanted} could be any of {listed}.", f"give the path: {exact[0].path}"
+        )
     if inside.endswith(".md") and os.path.lexists(os.path.join(context.worktree, inside)):
         return load(context, inside)  # it says why a directory or a FIFO cannot be a spec
     import difflib
@@ -135,7 +140,8 @@ def _unnamed(context: Context, gone: str = "") -> Chosen:
         # To go on with another spec could finish a task that only has the same key.
         raise UnknownSpec(
             f"The spec {gone} that this session is at work on is not in this worktree any more.",
-            f"bring it back, or go on with another: `craftkit session-resume --spec {specs[0].id}`"
+            "bring it back, or go on with another:"
+            f" `craftkit session-resume --spec {name_of(specs[0], specs)}`"
             if specs
             else 'bring its file back, or begin anew: `craftkit spec new "What to build"`',
         )
@@ -156,12 +162,18 @@ def _unnamed(context: Context, gone: str = "") -> Chosen:
     if len(unfinished) == 1:
         return Chosen(unfinished[0], "it is the only unfinished one")
     many = unfinished or specs
-    listed = ", ".join(s.id for s in many[:5]) + (", …" if len(many) > 5 else "")
+    names = [name_of(s, specs) for s in many]
+    listed = ", ".join(names[:5]) + (", …" if len(many) > 5 else "")
     state = "unfinished" if unfinished else "finished"
     raise AmbiguousSpec(
         f"{len(many)} specs are {state}, and none is active: {listed}.",
-        f"name one: `--spec {many[0].id}`",
+        f"name one: `--spec {names[0]}`",
     )
+
+
+def name_of(spec: Spec, specs: list[Spec]) -> str:
+    """What names a spec among others: its id, or its path where the id is not its own."""
+    return spec.id if sum(other.id == spec.id for other in specs) == 1 else spec.path
 
 
 def _is_on_branch(context: Context, spec: Spec) -> bool:
@@ -187,11 +199,13 @@ def task_views(context: Context, spec: Spec) -> list[choose.View]:
         "select task_id from intents where spec_id = ? and kind = 'done' and state = 'recorded'",
         spec.id,
     )
+    done = store.rows("select task_id from tasks where spec_id = ? and base_done = 1", spec.id)
     return choose.views(
         spec,
         finished=[row[0] for row in pending],
         dropped=[row[0] for row in dropped],
         claims={row[0]: row[1] for row in claims},
+        recorded=[row[0] for row in done],
     )
 
 

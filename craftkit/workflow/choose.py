@@ -17,6 +17,7 @@ class View(NamedTuple):
     ready: bool
     waits_for: tuple[str, ...]
     holder: str | None  # session id of the claim
+    reopened: bool  # recorded as done, but its box is open here: a person settles it
 
 
 def resolve_task(spec: Spec, word: str) -> Task:
@@ -71,9 +72,14 @@ def views(
     finished: Iterable[str] = (),
     dropped: Iterable[str] = (),
     claims: Mapping[str, str] | None = None,
+    recorded: Iterable[str] = (),
 ) -> list[View]:
-    """Every task with its state: box, then drop, then claim or the file's own mark."""
+    """Every task with its state: box, then drop, then claim or the file's own mark.
+
+    `recorded` are the ids of tasks that were done once, whatever their boxes say here.
+    """
     finished, dropped, claims = set(finished), set(dropped), claims or {}
+    recorded = set(recorded)
     states = {
         task.id: DONE
         if task.checked or task.id in finished
@@ -98,8 +104,9 @@ def views(
         needs += parts.get(task.id, [])
         waits = tuple(t.ref for t in needs if states[t.id] not in (DONE, DROPPED))
         state = states[task.id]
-        ready = state == TODO and not waits
-        result.append(View(task, state, ready, waits, claims.get(task.id)))
+        reopened = task.id in recorded and state not in (DONE, DROPPED)
+        ready = state == TODO and not waits and not reopened
+        result.append(View(task, state, ready, waits, claims.get(task.id), reopened))
     return result
 
 

@@ -13,7 +13,7 @@ from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
 from craftkit.specs import files
 from craftkit.store import db
 from craftkit.workflow import catalog, runner
-from craftkit.workflow.context import Context, open_context
+from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
 
@@ -26,6 +26,7 @@ def examine(fix: bool) -> list[Check]:
     """Every check in order; raises NotSetUp or BadConfig where there is nothing to examine."""
     context = open_context()
     found = [_check("set-up", "ok", f"root {context.repo.root}")]
+    found.append(_configuration(context))
     found.append(_modes(context, fix))
     found.append(_database(context, fix))
     if found[-1]["status"] == "error":
@@ -113,4 +114,21 @@ def _specs(context: Context, fix: bool) -> Check:
     bad = [s.path for s in specs if any(d.severity == "error" for d in s.diagnostics)]
     if bad:
         return _check("specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {bad[0]}`")
+    first: dict[str, str] = {}
+    for spec in specs:
+        if first.setdefault(spec.id, spec.path) != spec.path:
+            words = f"{first[spec.id]} and {spec.path} have the same id"
+            return _check("specs", "warning", words, "give one of them another `id`")
+    doubtful = sum(row.reopened for s in specs for row in catalog.task_views(context, s))
+    if doubtful:
+        words = f"{doubtful} tasks were done, but their boxes are open here"
+        return _check("specs", "warning", words, "`craftkit status` shows how to settle them")
     return _check("specs", "ok", f"{len(specs)} read")
+
+
+def _configuration(context: Context) -> Check:
+    unknown = sorted(name for name in context.config if name not in DEFAULTS)
+    if unknown:
+        words = f"config.yaml sets {', '.join(unknown)}, which nothing reads"
+        return _check("config", "warning", words, f"known: {', '.join(sorted(DEFAULTS))}")
+    return _check("config", "ok", "every setting is known")

@@ -74,7 +74,7 @@ def send(
         try:
             ready = bench(context, seconds, progress)
             done = drain.drain(ready, max_writes)
-            keep_limits(context, ready.gateway)
+            keep(context, ready.gateway)
         except CraftkitError as error:
             return stopped(outbox.counts(store), error)
     after = outbox.counts(store)
@@ -134,7 +134,7 @@ def connect(context: Context, seconds: float) -> Any:
     from craftkit.github.pacing import Limits
 
     box = outbox.Remembered(
-        context.store, f"{server.api_url} {owner}/{name}".lower(), context.now()
+        context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
     )
     known = box.get("capabilities")
     client = Client(
@@ -148,21 +148,22 @@ def connect(context: Context, seconds: float) -> Any:
         clock=context.clock,
     )
     client.pacer.deadline = context.clock() + seconds
-    if not address.is_loopback(server):  # a server on this machine has no limits to respect
-        client.pacer.queued = outbox.counts(context.store)["queued"]
-    if known is None:
-        box["capabilities"] = json.dumps(client.capabilities())
+    client.pacer.queued = outbox.counts(context.store)["queued"]
     return client
 
 
-def keep_limits(context: Context, gateway: Any) -> None:
-    """Remember until when GitHub wants to be left alone: the next process keeps to it too."""
-    pacer = getattr(gateway, "pacer", None)
-    if pacer is None or pacer.limits.until <= context.clock():
-        return
-    about = gateway.access
-    place = f"{about.caller.server.api_url} {about.place.owner}/{about.place.name}".lower()
-    outbox.Remembered(context.store, place, context.now())["limits"] = json.dumps(pacer.limits)
+def keep(context: Context, client: Any) -> None:
+    """Remember what was learnt: what the server can do, and until when it wants to be left alone."""
+    place = f"{client.access.caller.server.api_url} {context.config['github.repo']}".lower()
+    box = outbox.Remembered(context.store, place, context.now())
+    known = client.known_capabilities
+    text = json.dumps(known) if known is not None else None
+    if text is None:
+        box.pop("capabilities", None)
+    elif box.get("capabilities") != text:
+        box["capabilities"] = text
+    if client.pacer.limits.until > context.clock():
+        box["limits"] = json.dumps(client.pacer.limits)
 
 
 def say(context: Context, sent: Sent) -> None:

@@ -84,7 +84,7 @@ def run(
                 if any(a.kind == planner.CREATE for a in report.plan.actions):
                     linking.write_links(context, report.spec.id, report.spec.path)
             _remember_time(context, bench)
-        hub.keep_limits(context, bench.gateway)
+        hub.keep(context, bench.gateway)
         return Report(tuple(reports), hub.waiting(context), bench.gateway.requests - before)
     except CraftkitError as error:
         return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
@@ -355,7 +355,10 @@ def command(
         session.repair(context)
     specs = catalog.load_all(context) if every else [catalog.choose_spec(context, wanted_spec).spec]
     if change:
-        specs = [session.settle_boxes(context, spec) for spec in specs]
+        for spec in specs:
+            if spec.blocked_by is None:
+                session.settle_boxes(context, spec)
+        specs = [catalog.load(context, spec.path) for spec in specs]
     report = run(context, specs, policy, change=change, max_writes=max_writes)
     if report.failed is not None:
         raise report.failed
@@ -394,7 +397,9 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
             out.append(f"{name}: stopped: {item.plan.stopped}; `--yes` goes on")
         if item.plan.missing:
             refs = ", ".join(item.plan.missing[:5])
-            notes.append(f"{name}: {len(item.plan.missing)} tasks have no issue ({refs}): `--create`")
+            notes.append(
+                f"{name}: {len(item.plan.missing)} tasks have no issue ({refs}): `--create`"
+            )
         if item.plan.orphans:
             numbers = ", ".join(f"#{n}" for n in item.plan.orphans[:5])
             notes.append(f"{name}: sub-issues without a task line ({numbers}): `--adopt`")
@@ -411,3 +416,17 @@ def exit_code(report: Report, check: bool) -> int:
     if any(item.plan.stopped or item.plan.attention for item in report.specs):
         return EXIT_ATTENTION
     return 1 if drift["dead"] else 0
+
+
+def as_notes(report: Report) -> list[dict[str, str]]:
+    """What was repaired, for the brief: numbers and keys only, no text that came from GitHub."""
+    notes = []
+    for item in report.specs:
+        for action in item.plan.actions:
+            if item.applied and action.kind in VERBS:
+                number = f" (#{action.issue})" if action.issue else ""
+                message = f"{action.ref}{number} {VERBS[action.kind]}"
+                notes.append({"code": f"merge_{action.kind}", "message": message})
+        for doubt in item.plan.attention:
+            notes.append({"code": doubt.code, "message": doubt.message})
+    return notes

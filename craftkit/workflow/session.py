@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
-from craftkit.model import DONE, DROPPED, Spec
+from craftkit.model import Spec
 from craftkit.redact import clean
 from craftkit.store import journal, outbox
 from craftkit.workflow import catalog, choose, intake, runner, sessions, tasks
 from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
+NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
 
 class Standing(NamedTuple):
@@ -69,7 +71,8 @@ def repair(context: Context) -> list[dict[str, str]]:
     if not context.store.durable:
         return notes
     for row in runner.recover(context):
-        notes.append({"code": "process_resumed", "message": f"finished process {row['id']}"})
+        what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
+        notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
     dead = outbox.counts(context.store)["dead"]
     if dead:
         context.note(
@@ -95,14 +98,9 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
         return without_spec(context, error, repaired)
     spec = chosen.spec
     if spec.blocked_by is None:
-        repaired += settle_here(context, spec)
-        repaired += refresh(context, spec)
+        repaired += settle_boxes(context, spec)
+        repaired += _refresh(context, catalog.load(context, spec.path))
         spec = catalog.load(context, spec.path)
-        first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
-        catalog.observe(context, spec)
-        if not first_sight:
-            repaired += _complete_ticked(context, spec)
-            spec = catalog.load(context, spec.path)
         repaired += _clear_stale(context, spec)
     with context.store.write() as tx:
         sessions.touch(context, tx)
@@ -112,6 +110,32 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
         )
         journal.record(tx, context.now(), "session.resumed", context.session, spec.id)
     return standing(context, catalog.Chosen(spec, chosen.why), repaired)
+
+
+def settle_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """The local half of the merge: what the boxes say is recorded.  At first sight it is the base."""
+    first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
+    catalog.observe(context, spec)
+    return [] if first_sight else _complete_ticked(context, spec)
+
+
+def _refresh(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """GitHub's half, within NETWORK_SECONDS; where that fails, what is known answers."""
+    if context.offline or not context.config["github.repo"] or not context.store.durable:
+        return []
+    if spec.issue is None and all(task.issue is None for task in spec.tasks):
+        return []
+    from craftkit.sync.planner import Policy
+    from craftkit.workflow import reconcile
+
+    report = reconcile.run(context, [spec], Policy(), seconds=NETWORK_SECONDS)
+    if report.failed is not None:
+        since = reconcile.synced_at(context)
+        known = f"; this is as of {since[:16]}Z" if since else ""
+        message = report.failed.message.rstrip(".")
+        context.note("warning", report.failed.code, f"{message}{known}.", report.failed.hint)
+        return []
+    return reconcile.as_notes(report)
 
 
 def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
@@ -215,20 +239,15 @@ def _current_json(context: Context, spec: Spec, row: choose.View) -> dict[str, A
 def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dict[str, str]]:
     """Differences that only a person settles, each with its commands."""
     found = []
-    base = {
-        row["task_id"]
-        for row in context.store.rows(
-            "select task_id from tasks where spec_id = ? and base_done = 1", spec.id
-        )
-    }
     for row in rows:
-        if row.task.id in base and row.state not in (DONE, DROPPED):
+        if row.reopened:
             ref = row.task.ref
             found.append(
                 {
                     "code": "box_open_again",
                     "message": f"{ref} was done, but its box is open here",
-                    "hint": f"`craftkit task done {ref}` or `craftkit task reopen {ref}`",
+                    "hint": f"nothing to do if a merge brings it; else `craftkit task done {ref}`"
+                    f" or `craftkit task reopen {ref}`",
                 }
             )
     for note in spec.diagnostics:
@@ -242,12 +261,13 @@ def without_spec(
     context: Context, error: CraftkitError, repaired: list[dict[str, str]]
 ) -> Standing:
     others: list[dict[str, Any]] = []
-    for spec in catalog.load_all(context):
+    specs = catalog.load_all(context)
+    for spec in specs:
         rows = catalog.task_views(context, spec)
         phase = catalog.phase_of(context, spec)
-        if phase != "completed":
+        if phase != "completed" and choose.open_required(rows):
             others.append(
-                {"id": spec.id, "path": spec.path, "phase": phase}
+                {"id": catalog.name_of(spec, specs), "path": spec.path, "phase": phase}
                 | {"progress": choose.progress(rows)}
             )
     left = sum(o["progress"]["total"] - o["progress"]["done"] for o in others)
@@ -255,9 +275,10 @@ def without_spec(
         "done": sum(o["progress"]["done"] for o in others),
         "total": sum(o["progress"]["total"] for o in others),
     }
-    command = (
-        f"craftkit session-resume --spec {others[0]['id']}" if others else "craftkit spec list"
-    )
+    if others:
+        command = f"craftkit session-resume --spec {others[0]['id']}"
+    else:
+        command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
     return Standing(
         spec=None,
         phase="",
@@ -323,7 +344,8 @@ def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
         may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
     if stand.outbox.get("queued"):
         may.append(f"{stand.outbox['queued']} GitHub writes are queued.")
-    may.append(f"Chosen because {stand.why}. All tasks: `craftkit task list`")
+    why = "" if stand.why == catalog.NAMED else f"Chosen because {stand.why}. "
+    may.append(f"{why}All tasks: `craftkit task list`")
     return must, may
 
 

@@ -68,7 +68,7 @@ def summary(context: Context, spec: Spec) -> dict[str, Any]:
 def slug_of(name: str, fallback: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:60].rstrip("-")
-    return slug if len(slug) >= 3 else f"spec-{fallback[:6]}"
+    return slug or f"spec-{fallback[:6]}"
 
 
 def _is_one_line(text: str) -> bool:

@@ -159,9 +159,41 @@ def start(
             f"finish it with `craftkit task done {others[0].ref}`, or set it aside with"
             f" `craftkit task start {task.ref} --switch`",
         )
+    if row.reopened:
+        context.note(
+            "warning",
+            "done_before",
+            f"{task.ref} was recorded as done before, but its box is open here.",
+            f"`craftkit task done {task.ref}` ticks it without doing it again",
+        )
     if row.waits_for:
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
     return decide(context, spec, task, "start", "command", set_aside=[t.id for t in others])
+
+
+def _held_by_another(context: Context, spec: Spec, task: Task) -> str | None:
+    """The live session that has this task in progress; its command is not refused, but told.
+
+    Who comes back under another session id must be able to finish what was begun.
+    """
+    claim = context.store.row(
+        "select session, agent, worktree, started_at from claims where spec_id = ? and task_id = ?",
+        spec.id,
+        task.id,
+    )
+    if claim is None or claim["session"] == context.session.id:
+        return None
+    session = str(claim["session"])
+    if not sessions.is_live(context, session, claim["worktree"]):
+        return None
+    context.note(
+        "warning",
+        "held_by_another",
+        f"{task.ref} was in progress in session {session} ({claim['agent']}) since"
+        f" {claim['started_at'][:16]}Z.",
+        "tell it, if it is not you",
+    )
+    return session
 
 
 def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
@@ -173,7 +205,7 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
     if sessions.is_live(context, claim["session"], claim["worktree"]):
         raise TaskClaimed(
             f"{task.ref} is held by session {claim['session']} ({claim['agent']}) in"
-            f" {claim['worktree']} since {claim['started_at']}.",
+            f" {claim['worktree']} since {claim['started_at'][:16]}Z.",
             f"take another (`craftkit task next`), or `craftkit task start {task.ref} --take-over`",
         )
 
@@ -200,7 +232,8 @@ def complete(
         return _outcome(context, spec, task, changed=False, applied=True)
     rows = catalog.task_views(context, spec)
     also = [t.id for t in choose.parents_finished_by(rows, task)]
-    return decide(context, spec, task, "done", source, intent_id=intent_id, also=also)
+    held = _held_by_another(context, spec, task)
+    return decide(context, spec, task, "done", source, intent_id=intent_id, also=also, held_by=held)
 
 
 def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
@@ -213,7 +246,8 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
     )
     if row.state not in (DONE, DROPPED) and not base:
         return _outcome(context, spec, task, changed=False, applied=True)
-    return decide(context, spec, task, "reopen", "command")
+    held = _held_by_another(context, spec, task)
+    return decide(context, spec, task, "reopen", "command", held_by=held)
 
 
 def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> Outcome:
@@ -225,7 +259,8 @@ def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> O
         raise UsageProblem(f"{task.ref} is done, so it cannot be dropped.", "re-open it first")
     if row.state == DROPPED:
         return _outcome(context, spec, task, changed=False, applied=True)
-    return decide(context, spec, task, "drop", "command", reason=reason)
+    held = _held_by_another(context, spec, task)
+    return decide(context, spec, task, "drop", "command", reason=reason, held_by=held)
 
 
 def add(
@@ -370,6 +405,7 @@ def _record(
             task_id,
             source=data["source"],
             reason=data.get("reason", ""),
+            held_by=data.get("held_by"),
         )
     if data["source"] != "github":
         _queue(context, tx, data, task)
