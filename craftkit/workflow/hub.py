@@ -153,7 +153,7 @@ def connect(context: Context, seconds: float) -> Any:
 
 
 def keep(context: Context, client: Any) -> None:
-    """Remember what was learnt: what the server can do, and until when it wants to be left alone."""
+    """Remember what the server can do, and until when it wants to be left alone."""
     place = f"{client.access.caller.server.api_url} {context.config['github.repo']}".lower()
     box = outbox.Remembered(context.store, place, context.now())
     known = client.known_capabilities

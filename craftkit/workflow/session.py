@@ -113,7 +113,7 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
 
 
 def settle_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
-    """The local half of the merge: what the boxes say is recorded.  At first sight it is the base."""
+    """The local half of the merge: record what the boxes say; at first sight it is the base."""
     first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
     catalog.observe(context, spec)
     return [] if first_sight else _complete_ticked(context, spec)
