@@ -36,6 +36,7 @@ def take_in_spool(context: Context) -> int:
     return taken
 
 
+@tasks.on_what_is_now
 def _take_in(context: Context, intent: dict[str, Any]) -> bool:
     if context.store.value("select 1 from intents where id = ?", intent["id"]):
         return True

@@ -149,7 +149,10 @@ def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
     notes = []
     for task in spec.tasks:
         if task.checked and task.id in open_before:
-            tasks.complete(context, spec, task, "box")
+            try:
+                tasks.complete(context, spec, task, "box")
+            except tasks.Overtaken:
+                continue  # another session is settling it at this moment
             notes.append({"code": "box_ticked", "message": f"{task.ref} was ticked: recorded done"})
     return notes
 

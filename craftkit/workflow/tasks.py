@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import sqlite3
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from craftkit.errors import (
     AlreadyRecorded,
@@ -22,6 +24,8 @@ from craftkit.specs import edit
 from craftkit.store import journal, outbox, spool
 from craftkit.workflow import catalog, choose, editing, runner, sessions
 from craftkit.workflow.context import Context
+
+TRIES = 20  # a task on which others decide faster than this is not ours to decide on
 
 
 class Outcome(NamedTuple):
@@ -124,6 +128,45 @@ def _only_spec_with(context: Context, word: str) -> Spec:
     )
 
 
+class Overtaken(CraftkitError):
+    """Another session decided on this task between our look at it and our decision."""
+
+    code = "overtaken"
+    kind = "conflict"
+    retryable = True
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def on_what_is_now(use_case: Callable[P, R]) -> Callable[P, R]:
+    """Look again and decide anew where another session was faster."""
+
+    @functools.wraps(use_case)
+    def run(*args: P.args, **named: P.kwargs) -> R:
+        for _ in range(TRIES):
+            try:
+                return use_case(*args, **named)
+            except Overtaken:
+                continue
+        return use_case(*args, **named)
+
+    return run
+
+
+def _decisions(connection: sqlite3.Connection, spec_id: str, task_id: str) -> int:
+    """How many decisions on a task there are; each command on it adds one."""
+    sql = "select count(*) from intents where spec_id = ? and task_id = ?"
+    return int(connection.execute(sql, (spec_id, task_id)).fetchone()[0])
+
+
+def _seen(context: Context, spec: Spec, task: Task) -> int:
+    with context.store.guard() as connection:
+        return _decisions(connection, spec.id, task.id)
+
+
+@on_what_is_now
 def start(
     context: Context, wanted_spec: str | None, word: str, *, take_over: bool, switch: bool
 ) -> Outcome:
@@ -131,6 +174,7 @@ def start(
     spec, task = find(context, wanted_spec, word)
     catalog.refuse_if_blocked(spec)
     catalog.observe(context, spec)
+    seen = _seen(context, spec, task)
     rows = catalog.task_views(context, spec)
     row = next(r for r in rows if r.task.id == task.id)
     if row.state == DONE:
@@ -168,7 +212,8 @@ def start(
         )
     if row.waits_for:
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
-    return decide(context, spec, task, "start", "command", set_aside=[t.id for t in others])
+    aside = [t.id for t in others]
+    return decide(context, spec, task, "start", "command", seen=seen, set_aside=aside)
 
 
 def _held_by_another(context: Context, spec: Spec, task: Task) -> str | None:
@@ -210,6 +255,7 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
         )
 
 
+@on_what_is_now
 def finish(context: Context, wanted_spec: str | None, word: str | None) -> Outcome:
     """Complete a task.  Once this returns, the task ends done whatever happens."""
     spec, task = find(context, wanted_spec, word)
@@ -221,7 +267,11 @@ def finish(context: Context, wanted_spec: str | None, word: str | None) -> Outco
 def complete(
     context: Context, spec: Spec, task: Task, source: str, intent_id: str | None = None
 ) -> Outcome:
-    """The one path of every completion: from a command, a box ticked by hand, or the spool."""
+    """The one path of every completion: from a command, a box ticked by hand, or the spool.
+
+    Raises Overtaken where another session decided on the task meanwhile: read it again.
+    """
+    seen = _seen(context, spec, task)
     base = context.store.value(
         "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
@@ -233,13 +283,16 @@ def complete(
     rows = catalog.task_views(context, spec)
     also = [t.id for t in choose.parents_finished_by(rows, task)]
     held = _held_by_another(context, spec, task)
-    return decide(context, spec, task, "done", source, intent_id=intent_id, also=also, held_by=held)
+    more = {"also": also, "held_by": held}
+    return decide(context, spec, task, "done", source, intent_id=intent_id, seen=seen, **more)
 
 
+@on_what_is_now
 def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
     spec, task = find(context, wanted_spec, word)
     catalog.refuse_if_blocked(spec)
     catalog.observe(context, spec)
+    seen = _seen(context, spec, task)
     row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
     base = context.store.value(
         "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
@@ -247,20 +300,22 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
     if row.state not in (DONE, DROPPED) and not base:
         return _outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
-    return decide(context, spec, task, "reopen", "command", held_by=held)
+    return decide(context, spec, task, "reopen", "command", seen=seen, held_by=held)
 
 
+@on_what_is_now
 def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> Outcome:
     spec, task = find(context, wanted_spec, word)
     catalog.refuse_if_blocked(spec)
     catalog.observe(context, spec)
+    seen = _seen(context, spec, task)
     row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
     if row.state == DONE:
         raise UsageProblem(f"{task.ref} is done, so it cannot be dropped.", "re-open it first")
     if row.state == DROPPED:
         return _outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
-    return decide(context, spec, task, "drop", "command", reason=reason, held_by=held)
+    return decide(context, spec, task, "drop", "command", seen=seen, reason=reason, held_by=held)
 
 
 def add(
@@ -314,9 +369,14 @@ def decide(
     source: str,
     *,
     intent_id: str | None = None,
+    seen: int | None = None,
     **extra: Any,
 ) -> Outcome:
-    """Record a decision in one transaction, then carry it out as a resumable process."""
+    """Record a decision in one transaction, then carry it out as a resumable process.
+
+    `seen` is how many decisions on the task the caller knew of.  Raises Overtaken where there are
+    more by now.
+    """
     data = {
         "spec": spec.id,
         "path": spec.path,
@@ -335,9 +395,13 @@ def decide(
                 "run it where .craftkit is writable",
             )
         spool.write(context.worktree, _intent(context, data, task.id, 0))
-    process_id = runner.start(
-        context, f"task {kind}", data, lambda tx, number: _record(context, tx, number, data, task)
-    )
+
+    def record(tx: sqlite3.Connection, number: int) -> None:
+        if seen is not None and _decisions(tx, spec.id, task.id) != seen:
+            raise Overtaken(f"Another session has just decided on {task.ref}.", "look again")
+        _record(context, tx, number, data, task)
+
+    process_id = runner.start(context, f"task {kind}", data, record)
     applied = True
     try:
         runner.run(context, process_id)
@@ -410,6 +474,17 @@ def _record(
     if data["source"] != "github":
         _queue(context, tx, data, task)
     sessions.touch(context, tx)
+    # Whoever else had one of them saved as current has nothing in progress now.
+    me = (context.worktree, context.session.id)
+    tx.executemany(
+        "update workflow_state set task_id = null, task_key = null, task_number = null,"
+        " task_title = null, next_action = 'start', version = version + 1, saved_at = ?"
+        " where spec_id = ? and task_id = ? and (worktree, session) <> (?, ?)",
+        [
+            (now, data["spec"], task_id, *me)
+            for task_id in (*data["tasks"], *data.get("set_aside", ()))
+        ],
+    )
     if action == "start":
         for other in data.get("set_aside", []):
             _release(tx, data["spec"], other)

@@ -36,7 +36,7 @@ def points(trace: list[str], side: str, reads: int) -> list[int]:
 def test_killed_at_every_call(tmp_path: Path, name: str, side: str) -> None:
     stage = stages.Stage(tmp_path, name)
     failures = []
-    for stop in points(stage.trace, side, reads=10 if side == "before" else 0):
+    for stop in points(stage.trace, side, reads=6 if side == "before" else 0):
         forked.reset(stage.repo, stage.template)
         wrong = stage.kill(stop, side) + stage.recover()
         where = f"{side} call {stop} of {len(stage.trace)} ({stage.trace[stop - 1]})"

@@ -16,6 +16,11 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+
 forked = pytest.importorskip("forked")
 stages = pytest.importorskip("stage")
 CHANGING = (
@@ -52,22 +57,40 @@ def strace(tmp_path: Path) -> Path:
     return log
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def stops(log: Path, seed: str) -> list[tuple[str, int]]:
+    """The calls that strace has seen, as name and number; some of them, or all."""
+    names = re.findall(r"(?m)^\d+ +(\w+)\(", log.read_text(errors="replace"))
+    assert "pwrite64" in names and "fdatasync" in names
+    every = [(name, names[:n].count(name) + 1) for n, name in enumerate(names)]
+    return every if forked.THOROUGH else random.Random(seed).sample(every, 6)
+
+
 @pytest.mark.parametrize("name", list(stages.COMMANDS))
 def test_i11_killed_at_system_calls(tmp_path: Path, strace: Path, name: str) -> None:
     stage = stages.Stage(tmp_path, name)
     forked.reset(stage.repo, stage.template)
     assert traced(stage.repo, strace, stage.args, None) == 0
-    names = re.findall(r"(?m)^\d+ +(\w+)\(", strace.read_text(errors="replace"))
-    assert "pwrite64" in names and "fdatasync" in names
-    stops = [(name, names[:n].count(name) + 1) for n, name in enumerate(names)]
-    if not forked.THOROUGH:
-        stops = random.Random(name).sample(stops, 6)
     failures = []
-    for stop in stops:
+    for stop in stops(strace, name):
         forked.reset(stage.repo, stage.template)
         code = traced(stage.repo, strace, stage.args, stop)
         wrong = [] if code == -9 else [f"exit {code} in place of a kill"]
         failures += [f"killed at {stop}: {w}" for w in wrong + stage.recover()]
     assert not failures, "\n".join(failures[:10])
+
+
+def test_i11_killed_while_the_database_is_made(tmp_path: Path, strace: Path) -> None:
+    repo, template = tmp_path.resolve() / "repo", tmp_path / "template"
+    forked.prepare(repo, 3)
+    shutil.rmtree(repo / ".craftkit")
+    shutil.copytree(repo, template, symlinks=True)
+    assert traced(repo, strace, ("init",), None) == 0
+    for stop in stops(strace, "init"):
+        forked.reset(repo, template)
+        assert traced(repo, strace, ("init",), stop) == -9, stop
+        for args in (("init",), ("task", "done", "T001"), ("status",)):
+            code, said = forked.run(repo, *args)
+            assert code == 0, (stop, args, said)
+        assert forked.ask(repo, "pragma integrity_check") == [("ok",)]
+        assert "- [x] T001" in (repo / stages.SPEC).read_text()
+        assert (repo / ".craftkit/config.yaml").read_text().endswith("live_minutes: 60\n")
