@@ -224,18 +224,24 @@ def history(
 @app.command(epilog="Example: craftkit doctor --fix")
 def doctor(
     fix: Annotated[bool, typer.Option("--fix", help="Repair what can be repaired.")] = False,
+    offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
-    """Prove the installation: state directory, database, specs, interrupted work."""
+    """Prove the installation: state, database, specs, interrupted work, GitHub and drift."""
 
     def action() -> Reply:
         from craftkit.workflow import doctor as checks
 
-        found = checks.examine(fix)
+        found, drift = checks.examine(fix, offline)
         marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
-        lines = [f"{marks[c['status']]}  {c['name']:<12} {c['message']}" for c in found]
+        lines = []
+        for check in found:
+            lines.append(f"{marks[check['status']]}  {check['name']:<12} {check['message']}")
+            if check["status"] != "ok" and check["hint"]:
+                lines.append(f"{'':<19}{paint('hint:', 'dim')} {check['hint']}")
         bad = any(c["status"] == "error" for c in found)
-        return Reply({"checks": found, "healthy": not bad}, lines, exit_code=1 if bad else 0)
+        data = {"checks": found, "healthy": not bad, "drift": drift}
+        return Reply(data, lines, exit_code=1 if bad else 0)
 
     return emit("doctor", as_json, action)
 
@@ -252,3 +258,40 @@ def demo(as_json: AsJson = False) -> int:
         return Reply(data, exit_code=0 if data["ok"] else 1)
 
     return emit("demo", as_json, action)
+
+
+@app.command(epilog="Example: craftkit sandbox --port 4100")
+def sandbox(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    seed: Annotated[
+        str | None, typer.Option(metavar="FILE", help="JSON or YAML: users, tokens, repositories.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Play GitHub on this machine until Ctrl-C, to try craftkit without an account."""
+    import threading
+
+    from craftkit.cli import output
+    from craftkit.errors import CraftkitError
+
+    try:
+        from craftkit.sandbox.server import serve
+
+        server = serve(port, seed)
+    except CraftkitError as error:
+        return output.fail("sandbox", as_json, error)
+    with server:
+        environment = server.environment()
+        if as_json:
+            output.envelope("sandbox", True, {"url": server.url, "environment": environment}, [])
+        else:
+            output.say(f"A GitHub of its own at {server.url} (page and API); Ctrl-C ends it.")
+            output.say("In another shell, in a repository whose config.yaml names that repository:")
+            for name, value in environment.items():
+                output.out(f"export {name}={value}")
+        output.flush()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            output.say("")
+    return 0

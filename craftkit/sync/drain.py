@@ -193,7 +193,9 @@ def _settle(
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")
             _put_back(bench, [row], error)
-            if isinstance(error, gh.RateLimited | gh.BadCredentials | gh.Forbidden):
+            if isinstance(
+                error, gh.RateLimited | gh.BadCredentials | gh.Forbidden | gh.Unreachable
+            ):
                 stop = error
             continue
         with bench.store.write() as tx:

@@ -11,29 +11,40 @@ from collections.abc import Iterator
 
 from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
 from craftkit.specs import files
-from craftkit.store import db
-from craftkit.workflow import catalog, runner
+from craftkit.store import db, outbox
+from craftkit.workflow import catalog, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
+SECONDS = 15.0  # that an examination waits for GitHub
 
 
 def _check(name: str, status: str, message: str, hint: str = "") -> Check:
     return {"name": name, "status": status, "message": message, "hint": hint}
 
 
-def examine(fix: bool) -> list[Check]:
-    """Every check in order; raises NotSetUp or BadConfig where there is nothing to examine."""
+def examine(fix: bool, offline: bool = False) -> tuple[list[Check], dict[str, int]]:
+    """Every check in order, and the figures by which specs and GitHub differ, where known.
+
+    Raises NotSetUp or BadConfig where there is nothing to examine.
+    """
     context = open_context()
+    context.offline = offline
     found = [_check("set-up", "ok", f"root {context.repo.root}")]
     found.append(_configuration(context))
     found.append(_modes(context, fix))
     found.append(_database(context, fix))
     if found[-1]["status"] == "error":
-        return found
+        return found, {}
     found.append(_processes(context, fix))
     found.append(_specs(context, fix))
-    return found
+    if not context.config["github.repo"]:
+        return found, {}
+    found.append(_outbox(context))
+    if offline:
+        return found, {}
+    checks, drift = _github(context)
+    return found + checks, drift
 
 
 def _modes(context: Context, fix: bool) -> Check:
@@ -132,3 +143,45 @@ def _configuration(context: Context) -> Check:
         words = f"config.yaml sets {', '.join(unknown)}, which nothing reads"
         return _check("config", "warning", words, f"known: {', '.join(sorted(DEFAULTS))}")
     return _check("config", "ok", "every setting is known")
+
+
+def _outbox(context: Context) -> Check:
+    counts = outbox.counts(context.store)
+    if counts["dead"]:
+        words = f"{counts['dead']} GitHub writes were given up"
+        return _check("outbox", "error", words, "`craftkit outbox list` shows why")
+    if counts["queued"]:
+        words = f"{counts['queued']} GitHub writes wait"
+        return _check("outbox", "warning", words, "`craftkit outbox list`")
+    return _check("outbox", "ok", "nothing waits for GitHub")
+
+
+def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
+    """Token, permissions, what the server can do, and how far specs and GitHub differ."""
+    from craftkit.github.diagnose import diagnose
+    from craftkit.sync.planner import Policy
+    from craftkit.workflow import hub, reconcile
+
+    linked = [s for s in catalog.load_all(context) if s.issue or any(t.issue for t in s.tasks)]
+    # Who has linked nothing needs no token.
+    marks = {True: "ok", False: "error" if linked else "warning", None: "warning"}
+    findings = diagnose(lambda: hub.connect(context, SECONDS))
+    found = [_check(f.code, marks[f.ok], f.sentence, f.hint) for f in findings]
+    if not linked or any(f.ok is False for f in findings):
+        return found, {}
+    report = reconcile.run(context, linked, Policy(), change=False, seconds=SECONDS)
+    if report.failed is not None:
+        return [*found, _check("drift", "warning", report.failed.message, report.failed.hint)], {}
+    drift = report.drift() | {"stale_claim": _stale_claims(context)}
+    apart = {name: n for name, n in drift.items() if n and name not in reconcile.BENIGN}
+    if not apart:
+        return [*found, _check("drift", "ok", f"{len(linked)} specs in step with GitHub")], drift
+    words = ", ".join(f"{name.replace('_', '-')} {n}" for name, n in apart.items())
+    hint = "`craftkit reconcile --all --dry-run` shows each"
+    return [*found, _check("drift", "warning", words, hint)], drift
+
+
+def _stale_claims(context: Context) -> int:
+    """Tasks in progress whose session has not been seen for long."""
+    rows = context.store.rows("select session, worktree from claims")
+    return sum(not sessions.is_live(context, r["session"], r["worktree"]) for r in rows)
