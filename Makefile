@@ -45,7 +45,7 @@ $(PY):
 # Order-only: the interpreter must be there, its date says nothing.
 $(VENV)/.installed: pyproject.toml | $(PY)
 	@echo "Installing craftkit ..."
-	@$(PIP) -e .
+	@$(PIP) -e ".[sandbox]"
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(PY)

@@ -22,6 +22,7 @@ from typing import Any
 import typer.main
 
 from craftkit.cli.app import app
+from craftkit.sandbox.server import serve
 
 PAGE = Path(__file__).with_name("commands.md")
 INTRO = """\
@@ -55,6 +56,15 @@ STORY = (
     'task add "Tell the user" --depends-on T002',
     'task drop T003 --reason "they expire by themselves"',
     "task list",
+    "spec link --dry-run",
+    "spec link --yes",
+    "task start T001 --json",
+    "task done T001",
+    "reconcile --check",
+    "reconcile",
+    "outbox list",
+    "outbox retry",
+    "outbox drop",
     "session-resume",
     "session-resume --brief",
     "session-end --reason lunch",
@@ -63,6 +73,7 @@ STORY = (
     "process resume 2",
     "history --limit 4",
     "doctor",
+    "spec unlink",
 )
 MASKS = (
     (r"\b20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", "2026-11-21T09:30"),
@@ -96,17 +107,22 @@ def examples() -> dict[str, str]:
     with tempfile.TemporaryDirectory(prefix="craftkit-docs-") as name:
         place = os.path.realpath(name)
         subprocess.run(["git", "init", "-q", "-b", "main", "--template="], cwd=place, check=True)
-        for line in STORY:
-            command = f"craftkit {line}"
-            home = max((p for p in paths if f"{command} ".startswith(f"{p} ")), key=len)
-            found.setdefault(home, []).append(f"$ {command}\n{_run(line, place)}")
+        remote = ["git", "remote", "add", "origin", "https://github.com/octo-dev/demo.git"]
+        subprocess.run(remote, cwd=place, check=True)
+        with serve() as server:
+            for line in STORY:
+                command = f"craftkit {line}"
+                home = max((p for p in paths if f"{command} ".startswith(f"{p} ")), key=len)
+                shown = _run(line, place, server.environment())
+                found.setdefault(home, []).append(f"$ {command}\n{shown}")
     return {path: "\n".join(shown) for path, shown in found.items()}
 
 
-def _run(line: str, place: str) -> str:
+def _run(line: str, place: str, server: dict[str, str]) -> str:
     """What one command prints, as a terminal shows it."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CRAFTKIT_", "GIT_"))}
-    env = kept | {"CRAFTKIT_SESSION": "docs", "CRAFTKIT_AGENT": "person", "NO_COLOR": "1"}
+    hidden = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    env = kept | server | {"CRAFTKIT_SESSION": "docs", "CRAFTKIT_AGENT": "person", "NO_COLOR": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "craftkit", *shlex.split(line)],
         cwd=place,

@@ -120,6 +120,8 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
     for line in view.lines:
         number = links.get(line.id)
         if number is None:
+            if view.base.get(line.id, Base(None)).dropped:
+                continue  # given up before it had an issue
             missing.append(line.ref)
             if policy.create:
                 actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))

@@ -230,7 +230,11 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
     spec = catalog.choose_spec(context, wanted_spec).spec
     catalog.refuse_if_blocked(spec)
     catalog.observe(context, spec)
-    repository = preflight(context, hub.bench(context, SECONDS)) if ask else None
+    repository = None
+    if ask:
+        bench = hub.bench(context, SECONDS)
+        repository = preflight(context, bench)
+        hub.keep(context, bench.gateway)  # or the linking would ask the same again
     known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
     return Prospect(spec, _without_queued(context, spec, plan(spec, known, context)), repository)
 

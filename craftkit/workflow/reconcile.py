@@ -402,7 +402,9 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
             )
         if item.plan.orphans:
             numbers = ", ".join(f"#{n}" for n in item.plan.orphans[:5])
-            notes.append(f"{name}: sub-issues without a task line ({numbers}): `--adopt`")
+            notes.append(
+                f"{name}: sub-issues without a task line ({numbers}): `--adopt` appends them"
+            )
     if not out:
         notes.append("nothing to settle")
     return out, notes

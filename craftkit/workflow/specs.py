@@ -19,7 +19,7 @@ from craftkit.errors import (
 )
 from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.specs import edit, files, parse
-from craftkit.store import journal
+from craftkit.store import journal, outbox
 from craftkit.workflow import catalog, choose, editing, runner, sessions
 from craftkit.workflow.context import Context, here
 
@@ -158,14 +158,18 @@ def phase(
         _gate(context, spec, old, target)
     if spec.phase is not None:
         edit.set_meta(spec, phase=target)  # raises now, not when the decision is on disk
-    data = {"spec": spec.id, "path": spec.path, "from": old, "to": target}
+    moved = {"spec": spec.id, "path": spec.path, "from": old, "to": target}
+    parents = _parents(context, spec)
 
     def record(tx: sqlite3.Connection, process_id: int) -> None:
         sessions.touch(context, tx)
-        journal.record(
-            tx, context.now(), "spec.phase", context.session, spec.id, reason=reason, **data
-        )
+        now = context.now()
+        journal.record(tx, now, "spec.phase", context.session, spec.id, reason=reason, **moved)
+        for number in parents:
+            payload = {"from": old, "to": target}
+            outbox.queue(tx, now, spec.id, None, number, "phase", payload=payload)
 
+    data = {**moved, "sends": bool(parents)}
     process_id = runner.start(context, "spec phase", data, record)
     try:
         runner.run(context, process_id)
@@ -201,8 +205,18 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
         )
 
 
+def _parents(context: Context, spec: Spec) -> list[int]:
+    """The parent issues whose label follows the phase; none where no repository is configured."""
+    repo = str(context.config["github.repo"]).lower()
+    if not repo or not context.store.durable:
+        return []
+    known = outbox.issues_of(context.store, repo, spec.id)
+    numbers = {k.number for k in known if k.task_id is None}
+    return sorted(numbers | ({spec.issue} if spec.issue is not None else set()))
+
+
 def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[runner.Step, ...]:
-    return (
+    steps = (
         runner.Step(
             "write_phase",
             do=lambda: catalog.follow(
@@ -211,6 +225,18 @@ def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[run
         ),
         runner.Step("settle", save=lambda tx, _: _settle(context, tx, data)),
     )
+    if not data.get("sends"):
+        return steps
+    return (*steps, runner.Step("label_parent", do=lambda: _send(context)))
+
+
+def _send(context: Context) -> dict[str, Any]:
+    """Tell GitHub now, if it can be reached; else the outbox keeps it."""
+    from craftkit.workflow import hub
+
+    sent = hub.send(context)
+    hub.say(context, sent)
+    return sent.as_dict()
 
 
 runner.KINDS["spec phase"] = _build

@@ -1,0 +1,273 @@
+"""The world that a sandbox starts with: a seed file, or the one that is built in.
+
+A seed is JSON or YAML.  Everything is optional; people are also taken from wherever they are named:
+
+    users:          [{login: octo-dev, name: Octo Dev}]
+    organizations:  [{login: acme, members: [octo-dev], saml: false}]
+    tokens:
+      sandbox-token: {login: octo-dev, scopes: [repo, project]}
+      fine-token:    {login: octo-dev, kind: fine-grained, permissions: {issues: write},
+                      repos: [octo-dev/demo], sso: true}
+      actions-token: {login: "github-actions[bot]", kind: installation,
+                      permissions: {issues: write}}
+    repos:
+      - {full_name: octo-dev/demo, private: false, archived: false, has_issues: true,
+         access: {reviewer: write}, labels: [bug, {name: later, color: 00ff00}],
+         issues: [{title: First, body: "", author: octo-dev, labels: [bug], state: closed,
+                   state_reason: completed, parent: 1, blocked_by: [1], number: 2,
+                   pull_request: false, comments: [{author: reviewer, body: Fine}]}]}
+    projects:       [{owner: octo-dev, number: 1, title: Board, statuses: [Todo, Done]}]
+    limits:         {core: 5000, graphql: 5000, content_per_minute: 0, content_per_hour: 0}
+    capabilities:   {graphql: true, sub_issues: true, dependencies: true, enterprise: ""}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from craftkit.errors import UsageProblem
+from craftkit.sandbox import links, writes
+from craftkit.sandbox.access import RANKS, Caller, Refused
+from craftkit.sandbox.limits import Limits
+from craftkit.sandbox.state import Capabilities
+from craftkit.sandbox.world import (
+    COMPLETED,
+    FIRST_REPO,
+    REASONS,
+    Option,
+    Project,
+    Repo,
+    Token,
+    User,
+    World,
+    find_repo,
+    find_user,
+    new_id,
+    put_issue,
+    put_repo,
+)
+
+FIRST_DAY = "2026-01-01T00:00:00Z"
+
+Json = Mapping[str, Any]
+T = TypeVar("T", Capabilities, Limits)
+
+DEFAULT: Json = {
+    "users": [
+        {"login": "octo-dev", "name": "Octo Dev"},
+        {"login": "reviewer", "name": "Second Person"},
+        {"login": "stranger", "name": "Somebody Else"},
+    ],
+    "tokens": {
+        "sandbox-token": {"login": "octo-dev"},
+        "sandbox-reviewer": {"login": "reviewer"},
+        "sandbox-stranger": {"login": "stranger"},
+    },
+    "repos": [
+        {
+            "full_name": "octo-dev/demo",
+            "access": {"reviewer": "write"},
+            "labels": [
+                {"name": "bug", "color": "d73a4a"},
+                {"name": "enhancement", "color": "a2eeef"},
+            ],
+        }
+    ],
+    "projects": [{"owner": "octo-dev", "number": 1, "title": "Demo board"}],
+}
+_STATUSES = ("Todo", "In Progress", "Done")
+_COLORS = ("GRAY", "YELLOW", "GREEN", "BLUE", "RED")
+_KEYS = {
+    *("users", "organizations", "tokens", "repos", "projects", "limits", "capabilities"),
+}
+
+
+class Seed(NamedTuple):
+    world: World
+    limits: Limits
+    capabilities: Capabilities
+
+
+def load(path: Path, now: str = FIRST_DAY) -> Seed:
+    import yaml  # JSON is YAML, so one reader does for both
+
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageProblem(f"The seed {path} cannot be read: {error}") from error
+    return build({} if given is None else given, now)
+
+
+def build(given: Any = DEFAULT, now: str = FIRST_DAY) -> Seed:
+    """The seed's world; a mistake in it is a UsageProblem."""
+    try:
+        if unknown := given.keys() - _KEYS:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        return Seed(
+            _world(given, now),
+            _settings(Limits, given.get("limits", {})),
+            _settings(Capabilities, given.get("capabilities", {})),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError, Refused) as error:
+        raise _mistake(error) from error
+
+
+def _mistake(error: Exception) -> UsageProblem:
+    text = f"missing: {error}" if isinstance(error, KeyError) else str(error)
+    return UsageProblem(f"The seed is not as it should be ({text}).")
+
+
+def _settings(kind: type[T], given: Json) -> T:
+    return kind(**given)
+
+
+def _world(given: Json, now: str) -> World:
+    world = World()
+    for user in given.get("users", ()):
+        world = _user(world, user["login"], name=user.get("name", ""))
+    for group in given.get("organizations", ()):
+        members = tuple(group.get("members", ()))
+        world = _user(
+            world, group["login"], "Organization", members=members, saml=group.get("saml", False)
+        )
+        for login in members:
+            world = _user(world, login)
+    for secret, token in given.get("tokens", {}).items():
+        world = _token(world, secret, token)
+    for repo in given.get("repos", ()):
+        world = _repo(world, repo, now)
+    for project in given.get("projects", ()):
+        world = _project(world, project, now)
+    return world
+
+
+def _user(world: World, login: str, kind: str = "User", **more: Any) -> World:
+    """The world with that user, who may be in it already."""
+    if find_user(world, login):
+        return world
+    if login.endswith("[bot]"):
+        kind = "Bot"
+    user = User(len(world.users) + 1, login, kind, **more)
+    return world._replace(users={**world.users, login.lower(): user})
+
+
+def _token(world: World, secret: str, given: Json) -> World:
+    world = _user(world, given["login"])
+    plain: dict[str, Any] = {
+        key: given[key] for key in ("kind", "permissions", "sso") if key in given
+    }
+    plain |= {key: tuple(given[key]) for key in ("scopes", "repos") if given.get(key) is not None}
+    token = Token(given["login"], **plain)
+    if token.kind not in ("classic", "fine-grained", "installation"):
+        raise ValueError(f"a token of kind {token.kind}")
+    return world._replace(tokens={**world.tokens, secret: token})
+
+
+def _repo(world: World, given: Json, now: str) -> World:
+    owner, name = given["full_name"].split("/")
+    world = _user(world, owner)
+    access = {login: rank.upper() for login, rank in given.get("access", {}).items()}
+    for login, rank in access.items():
+        if rank not in RANKS:
+            raise ValueError(f"{login} has access {rank}")
+        world = _user(world, login)
+    flags = {key: given[key] for key in ("private", "archived", "has_issues") if key in given}
+    repo = Repo(FIRST_REPO + len(world.repos) + 1, owner, name, now, access=access)
+    world = put_repo(world, repo)
+    world = world._replace(names={**world.names, repo.full_name.lower(): repo.id})
+    for label in given.get("labels", ()):
+        known = {"name": label} if isinstance(label, str) else label
+        world, _ = writes.create_label(
+            world,
+            _by(owner, now),
+            world.repos[repo.id],
+            known["name"],
+            str(known.get("color", "ededed")),
+            known.get("description", ""),
+        )
+    world = _issues(world, repo.id, given.get("issues", ()), now)
+    # Only now: an archived repository takes no labels and no issues.
+    return put_repo(world, world.repos[repo.id]._replace(**flags))
+
+
+def _by(login: str, now: str) -> Caller:
+    """Somebody who may do anything that this login may."""
+    return Caller(Token(login), login, now)
+
+
+def _issues(world: World, repo: int, given: Sequence[Json], now: str) -> World:
+    """All of them first, as one may name another that follows it."""
+    numbers = []
+    for issue in given:
+        world = _issue(world, repo, issue, now)
+        numbers.append(world.repos[repo].highest)
+    for number, issue in zip(numbers, given, strict=True):
+        world = _link(world, repo, issue, number, now)
+    return world
+
+
+def _issue(world: World, repo: int, given: Json, now: str) -> World:
+    found, owner = world.repos[repo], _by(world.repos[repo].owner, now)
+    if "number" in given:
+        world = put_repo(world, found._replace(highest=int(given["number"]) - 1))
+    author = given.get("author", found.owner)
+    world = _user(world, author)
+    world, labels = writes.label_ids(world, owner, world.repos[repo], given.get("labels", ()))
+    world, issue = writes.create_issue(
+        world,
+        owner,
+        world.repos[repo],
+        given["title"],
+        given.get("body"),
+        labels,
+        pull=bool(given.get("pull_request")),
+    )
+    world = put_issue(world, issue._replace(author=author))
+    for said in given.get("comments", ()):
+        world = _user(world, said["author"])
+        by = owner._replace(login=said["author"])
+        world, _ = writes.add_comment(world, by, world.issues[issue.id], said["body"])
+    if given.get("state") == "closed":
+        reason = given.get("state_reason") or COMPLETED
+        if reason not in REASONS:
+            raise ValueError(f"state_reason {reason}")
+        world = writes.close(world, owner, world.issues[issue.id], reason)
+    return world
+
+
+def _link(world: World, repo: int, given: Json, number: int, now: str) -> World:
+    by = _by(world.repos[repo].owner, now)
+    own = world.numbers[repo][number]
+    if given.get("parent"):
+        parent = world.issues[world.numbers[repo][given["parent"]]]
+        world = links.add_sub_issue(world, by, parent, world.issues[own])
+    for other in given.get("blocked_by", ()):
+        blocker = world.issues[world.numbers[repo][other]]
+        world = links.add_blocked_by(world, by, world.issues[own], blocker)
+    return world
+
+
+def _project(world: World, given: Json, now: str) -> World:
+    world, number = new_id(_user(world, given["owner"]))
+    names = given.get("statuses", _STATUSES)
+    options = tuple(
+        Option(f"{number + place:08x}"[-8:], name, _COLORS[place % len(_COLORS)])
+        for place, name in enumerate(names)
+    )
+    project = Project(
+        number, given["owner"], int(given["number"]), given.get("title", "Board"), now, options
+    )
+    return world._replace(projects={**world.projects, number: project})
+
+
+def add_issues(world: World, full_name: str, issues: Sequence[Json], now: str) -> World:
+    """More issues for a repository, each as in a seed."""
+    repo = find_repo(world, *full_name.split("/"))
+    if repo is None:
+        raise UsageProblem(f"There is no repository {full_name}.")
+    try:
+        return _issues(world, repo.id, issues, now)
+    except (AttributeError, KeyError, TypeError, ValueError, Refused) as error:
+        raise _mistake(error) from error
