@@ -233,8 +233,9 @@ def _links(view: View) -> tuple[dict[str, int], list[Action]]:
         if seen.marker is not None and seen.child:
             by_marker.setdefault(seen.marker, []).append(seen.number)
     links: dict[str, int] = {}
-    doubles: list[Action] = []
+    doubles: dict[int, Action] = {}
     taken = {line.issue for line in view.lines or () if line.issue is not None}
+    alive = {line.id for line in view.lines or ()}
     for line in view.lines or ():
         base = view.base.get(line.id, Base(None))
         marked = by_marker.get(line.id, [])
@@ -243,14 +244,15 @@ def _links(view: View) -> tuple[dict[str, int], list[Action]]:
             continue
         links[line.id] = number
         own = view.issues.get(number)
-        if own is not None and own.marker is not None:
+        if own is not None and own.marker is not None and own.marker not in alive:
             marked = by_marker.get(own.marker, marked)  # a line without a key had another id once
         for other in marked:
             double = view.issues[other]
             if other != number and other not in taken and not double.closed:
                 why = f"#{other} carries the marker of {line.ref} as #{number} does"
-                doubles.append(Action(CLOSE_DUPLICATE, line.id, line.ref, other, why))
-    return links, doubles
+                doubles[other] = Action(CLOSE_DUPLICATE, line.id, line.ref, other, why)
+    linked = set(links.values())
+    return links, [double for number, double in doubles.items() if number not in linked]
 
 
 def _orphans(
