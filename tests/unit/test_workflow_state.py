@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -228,6 +228,7 @@ Loop.TestCase.settings = settings(
     max_examples=500 if os.environ.get("CRAFTKIT_THOROUGH") == "1" else 25,
     stateful_step_count=25,
     deadline=None,
+    phases=[Phase.reuse, Phase.generate, Phase.shrink],  # an explanation takes minutes
     suppress_health_check=list(HealthCheck),
 )
 TestLoop = Loop.TestCase
