@@ -60,16 +60,17 @@ class _Stop(Exception):
 
 def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     """Send everything that may be sent now.  Never raises for what GitHub answers."""
-    rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)
-    delivered = 0
+    rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)[:max_writes]
+    rows, delivered = _skip_overtaken(bench, rows)
     batch: list[outbox.Row] = []
     held: set[tuple[str, str | None]] = set()  # a row of these failed: what follows it waits
     try:
-        for row in rows[:max_writes]:
+        for row in rows:
             place = (row.spec_id, row.task_id)
             if place in held:
                 continue
-            if row.action in ("create", "comment") or _size([*batch, row], bench) > BATCH:
+            alone = row.action in ("create", "comment") or _takes_back(batch, row, bench.settings)
+            if alone or _size([*batch, row], bench) > BATCH:
                 delivered += _send(bench, batch, held)
                 batch = []
             if row.action == "create":
@@ -111,6 +112,41 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
     return found
 
 
+STATES = ("close", "drop", "reopen")  # each leaves the same, whatever was there before
+
+
+def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> tuple[list[outbox.Row], int]:
+    """Leave out what a later row of the same task takes back; the rest, and how many went so."""
+    last = {(r.spec_id, r.task_id): r.id for r in rows if r.action in STATES}
+    paused = {(r.spec_id, r.task_id): r.id for r in rows if r.action == "pause"}
+
+    def is_overtaken(row: outbox.Row) -> bool:
+        place = (row.spec_id, row.task_id)
+        if row.action in (*STATES, "start", "pause") and row.id < last.get(place, 0):
+            return True
+        return row.action == "start" and row.id < paused.get(place, 0)
+
+    overtaken = [row.id for row in rows if is_overtaken(row)]
+    if overtaken:
+        with bench.store.write() as tx:
+            outbox.mark(tx, overtaken, "delivered", bench.now())
+    return [row for row in rows if not is_overtaken(row)], len(overtaken)
+
+
+def _takes_back(batch: Sequence[outbox.Row], row: outbox.Row, settings: Settings) -> bool:
+    """Whether a row removes a label that the batch adds: the two must not be in one request.
+
+    A label whose id is not known yet goes by a request of its own, after the batch.
+    """
+    gone = {c.value for c in changes(row, settings, 0, "") if c.kind == "unlabel"}
+    return any(
+        change.kind == "label" and change.value in gone
+        for other in batch
+        if (other.spec_id, other.task_id) == (row.spec_id, row.task_id)
+        for change in changes(other, settings, 0, "")
+    )
+
+
 def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> list[gh.Change]:
     """The changes of an existing issue that one row stands for."""
 
@@ -118,10 +154,13 @@ def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> l
         return gh.Change(number, node_id, kind, value)
 
     label, payload = settings.in_progress_label, row.payload
-    status = {"start": "In Progress", "close": "Done", "reopen": "Todo"}.get(row.action)
+    columns = {"start": "In Progress", "close": "Done", "reopen": "Todo", "pause": "Todo"}
+    status = columns.get(row.action)
     found: list[gh.Change] = []
     if row.action == "start":
         found = [change("label", label)]
+    elif row.action == "pause":
+        found = [change("unlabel", label)]
     elif row.action == "close":
         found = [change("close", gh.COMPLETED), change("unlabel", label)]
     elif row.action == "drop":

@@ -16,6 +16,7 @@ from craftkit.workflow import catalog, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
+SERVED_OTHERWISE = ("graphql", "sub_issues", "dependencies")  # what a server may lack
 SECONDS = 15.0  # that an examination waits for GitHub
 
 
@@ -163,11 +164,14 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     from craftkit.workflow import hub, reconcile
 
     linked = [s for s in catalog.load_all(context) if s.issue or any(t.issue for t in s.tasks)]
-    # Who has linked nothing needs no token.
-    marks = {True: "ok", False: "error" if linked else "warning", None: "warning"}
     findings = diagnose(lambda: hub.connect(context, SECONDS))
-    found = [_check(f.code, marks[f.ok], f.sentence, f.hint) for f in findings]
-    if not linked or any(f.ok is False for f in findings):
+    barred = [f for f in findings if f.ok is False and f.code not in SERVED_OTHERWISE]
+    found = []
+    for finding in findings:
+        # Who has linked nothing needs no token.
+        status = "ok" if finding.ok else "error" if finding in barred and linked else "warning"
+        found.append(_check(finding.code, status, finding.sentence, finding.hint))
+    if not linked or barred:
         return found, {}
     report = reconcile.run(context, linked, Policy(), change=False, seconds=SECONDS)
     if report.failed is not None:

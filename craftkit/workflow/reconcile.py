@@ -9,9 +9,9 @@ from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError, UsageProb
 from craftkit.github import gateway as gh
 from craftkit.model import Spec, Task
 from craftkit.redact import clean
-from craftkit.specs import edit
+from craftkit.specs import edit, parse
 from craftkit.store import journal, outbox
-from craftkit.sync import drain, markers, planner
+from craftkit.sync import drain, markers, planner, tasklist
 from craftkit.workflow import catalog, editing, hub, linking, session, tasks
 from craftkit.workflow.context import Context
 
@@ -71,18 +71,19 @@ def run(
     try:
         bench = hub.bench(context, seconds)
         before = bench.gateway.requests
-        if change:
-            _drain(context, bench, max_writes)
+        # Also what is delivered in a moment: a list may show how it was before.
+        decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
+        sent = _drain(context, bench, max_writes) if change else 0
         reports = [
-            SpecReport(spec, planner.plan(view, policy), False)
-            for spec, view in _views(context, bench, specs)
+            SpecReport(spec, _confirmed(bench, planner.plan(view, policy)), False)
+            for spec, view in _views(context, bench, specs, decided)
         ]
         if change:
             reports = [_apply(context, bench, report) for report in reports]
-            _drain(context, bench, max_writes)
+            _drain(context, bench, None if max_writes is None else max_writes - sent)
             for report in reports:
-                if any(a.kind == planner.CREATE for a in report.plan.actions):
-                    linking.write_links(context, report.spec.id, report.spec.path)
+                _note_edits(context, report)
+            _task_lists(context, bench, specs)
             _remember_time(context, bench)
         hub.keep(context, bench.gateway)
         return Report(tuple(reports), hub.waiting(context), bench.gateway.requests - before)
@@ -90,14 +91,66 @@ def run(
         return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
 
 
-def _drain(context: Context, bench: drain.Bench, max_writes: int | None) -> None:
-    """Send what waits.  Raises what stopped it: nothing is compared on half-sent decisions."""
+def _task_lists(context: Context, bench: drain.Bench, specs: Sequence[Spec]) -> None:
+    """Where the server has no sub-issues, the parent's body lists the spec's issues."""
+    if bench.gateway.capabilities().sub_issues:
+        return
+    for spec in specs:
+        known = outbox.issues_of(context.store, bench.settings.repo, spec.id)
+        parent = next((k.number for k in known if k.task_id is None), None)
+        issue = bench.gateway.issues([parent]).get(parent) if parent is not None else None
+        if not isinstance(issue, gh.Issue):
+            continue
+        now = catalog.load(context, spec.path)
+        tasks_ = [(task.issue, task.checked) for task in now.tasks if task.issue is not None]
+        body = tasklist.with_list(issue.body, tasks_)
+        if body != issue.body:
+            bench.gateway.set_body(issue, body)
+
+
+def _drain(context: Context, bench: drain.Bench, max_writes: int | None) -> int:
+    """Send what waits; how many were.  Raises what stopped it: nothing is compared half-sent."""
     with hub.only_sender(context) as free:
         if not free:
-            return
-        stopped = drain.drain(bench, max_writes).stopped
-    if stopped is not None:
-        raise stopped
+            return 0
+        done = drain.drain(bench, max_writes)
+    if done.stopped is not None:
+        raise done.stopped
+    return done.delivered
+
+
+def _confirmed(bench: drain.Bench, plan: planner.Plan) -> planner.Plan:
+    """A plan that unticks only what somebody has re-opened.
+
+    Lists lag behind: an issue that was closed a moment ago may still be open in one.
+    """
+    numbers = [a.issue for a in plan.actions if a.kind == planner.UNTICK and a.issue is not None]
+    if not numbers:
+        return plan
+    now = bench.gateway.issues(numbers)
+    by: dict[int, str] = {}
+    for number in numbers:
+        issue = now.get(number)
+        who = bench.gateway.reopened_by(number)
+        if isinstance(issue, gh.Issue) and issue.state == gh.OPEN and who is not None:
+            by[number] = who
+    actions = [
+        a._replace(why=f"{a.why}, re-opened by {clean(by[a.issue], 40)}")
+        if a.kind == planner.UNTICK and a.issue in by
+        else a
+        for a in plan.actions
+        if a.kind != planner.UNTICK or a.issue in by
+    ]
+    return plan._replace(actions=tuple(actions))
+
+
+def _note_edits(context: Context, report: SpecReport) -> None:
+    """Write the links of new issues, and remember what the file says after all edits."""
+    kinds = {a.kind for a in report.plan.actions if report.applied}
+    if planner.CREATE in kinds:
+        linking.write_links(context, report.spec.id, report.spec.path)
+    if kinds & (planner.WRITES_SPEC | {planner.CREATE}):
+        catalog.observe(context, catalog.load(context, report.spec.path))
 
 
 def _remember_time(context: Context, bench: drain.Bench) -> None:
@@ -105,7 +158,10 @@ def _remember_time(context: Context, bench: drain.Bench) -> None:
 
 
 def _views(
-    context: Context, bench: drain.Bench, specs: Sequence[Spec]
+    context: Context,
+    bench: drain.Bench,
+    specs: Sequence[Spec],
+    decided: dict[str, dict[str, str]],
 ) -> list[tuple[Spec, planner.View]]:
     """Everything that is known of each spec, with as few requests as there can be."""
     repo = bench.settings.repo
@@ -131,6 +187,7 @@ def _views(
                 known[spec.id],
                 [trees[p] for p in parents[spec.id] if p in trees],
                 others,
+                decided[spec.id],
             ),
         )
         for spec in specs
@@ -143,6 +200,7 @@ def _view(
     known: Sequence[outbox.Known],
     trees: Sequence[gh.Tree | gh.Gone],
     others: dict[int, gh.Issue | gh.Gone],
+    decided: dict[str, str],
 ) -> planner.View:
     titles = {k.number: k.title for k in known}
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
@@ -174,7 +232,7 @@ def _view(
         base,
         seen,
         gone,
-        outbox.pending(context.store, spec.id),
+        decided | outbox.pending(context.store, spec.id),
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
         spec.blocked_by is not None,
     )
@@ -213,6 +271,7 @@ def _apply(context: Context, bench: drain.Bench, report: SpecReport) -> SpecRepo
     _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
     _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
     if any(a.kind == planner.CREATE for a in plan.actions):
+        linking.find_again(context, bench, spec)
         _create(context, spec)
     undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
     if agreed or undropped:
@@ -281,12 +340,23 @@ def _adopt(
         def change(now: Spec, title: str = title, number: int = number) -> str:
             if any(t.issue == number for t in now.tasks):
                 return now.text
-            sections = context.config["specs.task_sections"]
-            text, _ = edit.add_task(now, f"{title} (#{number})", task_sections=sections)
-            return text
+            return _with_line(context, now, title, number)
 
         with editing.one_writer(context, spec.path):
             editing.rewrite(context, spec.path, change)
+
+
+def _with_line(context: Context, spec: Spec, title: str, number: int) -> str:
+    """The text with one more task line, linked; with words of ours where the title is no title."""
+    sections = context.config["specs.task_sections"]
+    try:
+        text, _ = edit.add_task(spec, title, task_sections=sections)
+    except CraftkitError:  # it would be read as a key, a tag or a link
+        text, _ = edit.add_task(spec, f"Do what issue {number} asks for", task_sections=sections)
+    more = parse(edit.encode(text), spec.path, task_sections=sections, dialect=spec.dialect)
+    old = {t.id for t in spec.tasks}
+    added = next(t for t in more.tasks if t.id not in old)
+    return edit.link(more, added, number)
 
 
 def _create(context: Context, spec: Spec) -> None:
