@@ -196,7 +196,13 @@ def _agree(question: str, yes: bool) -> None:
 
 
 @app.command(epilog="Example: craftkit spec unlink --spec password-reset")
-def unlink(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+def unlink(
+    spec_name: SpecName = None,
+    task: Annotated[
+        str | None, typer.Option("--task", metavar="KEY", help="Only the issue of this task.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
     """Forget the issues of a spec, here and in its file; GitHub is not touched."""
 
     def action() -> Reply:
@@ -204,8 +210,9 @@ def unlink(spec_name: SpecName = None, as_json: AsJson = False) -> int:
 
         context = context_for(None)
         session.repair(context)
-        data = linking.unlink(context, spec_name)
-        words = f"{data['path']}: {data['forgotten']} links forgotten; the issues stay on GitHub"
+        data = linking.unlink(context, spec_name, task)
+        links = "link" if data["forgotten"] == 1 else "links"
+        words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
         return Reply(data, [words], diagnostics=context.diagnostics)
 
     return emit("spec unlink", as_json, action)

@@ -83,15 +83,15 @@ def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) 
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=parent)
 
 
-def unlink_all(spec: Spec) -> str:
-    """The text without the links of its tasks, and without the spec's own issue."""
+def unlink(spec: Spec, task_id: str | None = None) -> str:
+    """The text without one task's link; without any link and the spec's issue if None is given."""
     _editable(spec)
     text = spec.text
     for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
-        if task.issue is not None:
+        if task.issue is not None and task_id in (None, task.id):
             end = text.index(")", task.link_at) + 1
             text = text[: task.link_at] + text[end:]
-    if spec.issue is None:
+    if spec.issue is None or task_id is not None:
         return text
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=None)
 

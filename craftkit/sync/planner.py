@@ -151,7 +151,8 @@ def settle_task(
         why = view.gone.get(number)
         if why is not None:
             commands = (f"craftkit task drop {line.ref}", f"craftkit spec unlink --task {line.ref}")
-            words = f"#{number} of {line.ref} is not on GitHub any more ({why})"
+            whose = "" if line.ref == f"#{number}" else f" of {line.ref}"
+            words = f"#{number}{whose} is not on GitHub ({why})"
             attention.append(Attention("issue_gone", line.id, line.ref, number, words, commands))
         return  # neither seen nor known to be gone: no evidence
     verdict = decide(base, line.checked, seen, view.intents.get(line.id))

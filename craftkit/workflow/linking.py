@@ -19,11 +19,12 @@ from craftkit.redact import clean
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
 from craftkit.sync import drain, markers, planner
-from craftkit.workflow import catalog, editing, hub, runner, sessions
+from craftkit.workflow import catalog, choose, editing, hub, runner, sessions
 from craftkit.workflow.context import Context
 
 PER_PARENT = 100  # GitHub's limit of sub-issues, closed ones included
 TITLE_LIMIT = 256  # characters of an issue title
+SEARCHED = 1000  # of the newest issues; a page holds a hundred
 SECONDS = 3600.0  # linking a long spec takes a second for each task
 
 
@@ -234,6 +235,7 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
     if ask:
         bench = hub.bench(context, SECONDS)
         repository = preflight(context, bench)
+        find_again(context, bench, spec)
         hub.keep(context, bench.gateway)  # or the linking would ask the same again
     known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
     return Prospect(spec, _without_queued(context, spec, plan(spec, known, context)), repository)
@@ -308,9 +310,50 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     issues = [(task_id, issue) for task_id, issue in found if isinstance(issue, gh.Issue)]
     with context.store.write() as tx:
         for task_id, issue in issues:
-            facts = (issue.number, spec.id, task_id, "", issue.id, issue.node_id, issue.title)
-            outbox.remember_issue(tx, repo, outbox.Known(*facts))
+            remember(tx, repo, spec, task_id, issue)
     return {"adopted": len(issues)}
+
+
+def remember(
+    tx: sqlite3.Connection,
+    repo: str,
+    spec: Spec,
+    task_id: str | None,
+    issue: gh.Issue,
+    part: str = "",
+) -> None:
+    """An issue that is there is ours.  Its title may be a person's, so it is not to be changed."""
+    titles = {t.id: title_of(t) for t in spec.tasks}
+    title = titles.get(task_id, issue.title) if task_id else issue.title
+    facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
+    outbox.remember_issue(tx, repo, outbox.Known(*facts))
+
+
+def find_again(context: Context, bench: drain.Bench, spec: Spec) -> None:
+    """Remember the issues that were made for a spec of which nothing here knows.
+
+    The database was lost before the links were written, or another clone has linked the spec.
+    """
+    repo = bench.settings.repo
+    known = outbox.issues_of(context.store, repo, spec.id)
+    queued = any(r.spec_id == spec.id for r in outbox.waiting(context.store))
+    if known or queued or spec.issue is not None or any(t.issue for t in spec.tasks):
+        return
+    high = drain.highest(bench)
+    found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
+    marked = [(markers.find(i.body), i) for i in found if i.trusted]
+    ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
+    parts = iter(split(spec, spec.tasks))
+    done: set[str | None] = set()
+    with context.store.write() as tx:
+        for task_id, issue in ours:  # the lowest number of a task comes first, and stays
+            if task_id is None:
+                part = next(parts, None)
+                if part is not None:
+                    remember(tx, repo, spec, None, issue, part.name)
+            elif task_id not in done and any(t.id == task_id for t in spec.tasks):
+                remember(tx, repo, spec, task_id, issue)
+            done.add(task_id)
 
 
 def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
@@ -343,22 +386,35 @@ def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     return {"verified": True, "drift": report.drift()}
 
 
-def unlink(context: Context, wanted_spec: str | None) -> dict[str, Any]:
-    """Forget the issues of a spec, here and in its file; GitHub is not touched."""
+def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -> dict[str, Any]:
+    """Forget the issue of one task, or all of a spec, here and in its file; not on GitHub."""
     spec = catalog.choose_spec(context, wanted_spec).spec
     catalog.refuse_if_blocked(spec)
+    task = choose.resolve_task(spec, word) if word is not None else None
+    only = task.id if task is not None else None
     repo = hub.settings(context).repo
-    known = outbox.issues_of(context.store, repo, spec.id)
     with editing.one_writer(context, spec.path):
-        before, _ = editing.rewrite(context, spec.path, edit.unlink_all)
+        before, _ = editing.rewrite(context, spec.path, lambda now: edit.unlink(now, only))
+    gone = [t for t in before.tasks if t.issue is not None and only in (None, t.id)]
+    numbers = {t.issue for t in gone}
+    known = outbox.issues_of(context.store, repo, spec.id)
     with context.store.write() as tx:
         for item in known:
-            outbox.forget_issue(tx, repo, item.number)
-        tx.execute("delete from outbox where spec_id = ? and state <> 'delivered'", (spec.id,))
-        tx.execute("update tasks set issue = null, agreed = null where spec_id = ?", (spec.id,))
-        journal.record(tx, context.now(), "spec.unlinked", context.session, spec.id)
-    count = sum(1 for t in before.tasks if t.issue is not None)
-    return {"spec": spec.id, "path": spec.path, "forgotten": count}
+            if only is None or item.number in numbers:
+                outbox.forget_issue(tx, repo, item.number)
+        tx.executemany(
+            "delete from outbox where spec_id = ? and issue = ? and state <> 'delivered'",
+            [(spec.id, number) for number in numbers],
+        )
+        if only is None:
+            open_rows = "delete from outbox where spec_id = ? and state <> 'delivered'"
+            tx.execute(open_rows, (spec.id,))
+        tx.executemany(
+            "update tasks set issue = null, agreed = null where spec_id = ? and task_id = ?",
+            [(spec.id, t.id) for t in gone],
+        )
+        journal.record(tx, context.now(), "spec.unlinked", context.session, spec.id, only)
+    return {"spec": spec.id, "path": spec.path, "forgotten": len(gone)}
 
 
 def question(context: Context, found: Prospect) -> str:
