@@ -167,6 +167,52 @@ def parsing(name: str, text: str, rounds: int) -> None:
         line(f"parse / {other}", own / theirs, "bar > 0.2", f"{theirs:.1f} MB/s")
 
 
+def planning() -> None:
+    """The merge alone: tasks in a second, nothing to do."""
+    from craftkit.sync.planner import Base, Line, Seen, View, plan
+
+    count = 10_000
+    lines = [Line(f"T{n}", f"T{n}", "t", n % 2 == 0, n) for n in range(1, count + 1)]
+    base = {line.id: Base(line.checked, line.issue, "t") for line in lines}
+    issues = {n: Seen(n, n % 2 == 0, True, "t") for n in range(1, count + 1)}
+    view = View(lines, base, issues, {}, {}, True)
+    began = time.perf_counter()
+    assert plan(view).actions == ()
+    speed = count / (time.perf_counter() - began)
+    line("planner, thousand tasks in a second", speed / 1000, "bar > 100")
+
+
+def syncing(place: Path, specs: int, tasks: int) -> None:
+    """Reconcile linked specs where nothing has changed, against the sandbox."""
+    from craftkit.sandbox.server import serve
+
+    repo = place / "linked"
+    (repo / "specs").mkdir(parents=True)
+    subprocess.run(["git", "init", "-q"], cwd=repo, check=True, capture_output=True)
+    remote = ["git", "remote", "add", "origin", "https://github.com/octo-dev/demo.git"]
+    subprocess.run(remote, cwd=repo, check=True, capture_output=True)
+    issues: list[dict[str, object]] = []
+    for spec in range(specs):
+        parent = len(issues) + 1
+        issues.append({"title": f"Spec {spec}"})
+        head = f"---\nid: s{spec}\nphase: implementation\nissue: {parent}\n---\n\n## Tasks\n\n"
+        rows = []
+        for n in range(1, tasks + 1):
+            issues.append({"title": f"T{n:03d} Piece {n}", "parent": parent})
+            rows.append(f"- [ ] T{n:03d} Piece {n} (#{len(issues)})\n")
+        (repo / "specs" / f"s{spec}.md").write_text(head + "".join(rows), encoding="utf-8")
+    with serve() as server:
+        server.add_issues("octo-dev/demo", issues)
+        ENV.update(server.environment())
+        timed([*CRAFTKIT, "init"], repo)
+        timed([*CRAFTKIT, "reconcile", "--all"], repo)
+        sent = len(server.state.log)
+        took = timed([*CRAFTKIT, "reconcile", "--all"], repo)
+        requests = len(server.state.log) - sent
+    name = f"reconcile of {specs * tasks:,} tasks in {specs} specs, requests"
+    line(name, requests, "bar 20", f"{took:.1f} s, the server's part included")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [--quick]")
     parser.add_argument("--quick", action="store_true", help="fewer rounds, rougher figures")
@@ -175,6 +221,9 @@ def main() -> None:
         commands(Path(name), 5 if quick else 15)
         print("10,000 tasks, as multiples of 1,000 tasks")
         growth(Path(name), 2 if quick else 5)
+        print("GitHub sync, nothing changed")
+        planning()
+        syncing(Path(name), 10 if quick else 100, 100)
     parsing("a spec with its design", prose_text(200), 5 if quick else 15)
     parsing("nothing but tasks", spec_text(1_000), 5 if quick else 15)
 

@@ -155,11 +155,12 @@ def settle_task(
             words = f"#{number}{whose} is not on GitHub ({why})"
             attention.append(Attention("issue_gone", line.id, line.ref, number, words, commands))
         return  # neither seen nor known to be gone: no evidence
-    verdict = decide(base, line.checked, seen, view.intents.get(line.id))
-    evidence = _evidence(base, line.checked, seen, view.intents.get(line.id))
+    intent = view.intents.get(line.id)
+    verdict = decide(base, line.checked, seen, intent)
     if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
         attention.append(_doubt(verdict, line, number))
-    else:
+    elif verdict:
+        evidence = _evidence(base, line.checked, seen, intent)
         actions += [Action(kind, line.id, line.ref, number, evidence) for kind in verdict]
     if base.title not in (None, line.title) and seen.title == base.title and not seen.closed:
         why = "the spec's title changed, the issue's did not"
