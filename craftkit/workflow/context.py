@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from craftkit import repo as git
-from craftkit.errors import BadConfig, DatabaseUnwritable, NotSetUp, UsageProblem
+from craftkit.errors import BadConfig, CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
 from craftkit.model import Diagnostic, Session
 from craftkit.store import db
 
@@ -64,6 +64,8 @@ class Context:
         self.env = os.environ if env is None else env
         self.connect = connect
         self.offline = False
+        self.network_until: float | None = None  # seconds since 1970: no network after it
+        self.gave_up: CraftkitError | None = None  # why this command does not ask GitHub again
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
         self._store: db.Store | None = None

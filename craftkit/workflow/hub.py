@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from craftkit import repo as git
-from craftkit.errors import CraftkitError
+from craftkit.errors import BadConfig, CraftkitError
+from craftkit.github.gateway import Unreachable
 from craftkit.store import outbox
 from craftkit.sync import drain
 from craftkit.workflow.context import Context
 
-SECONDS = 20.0  # how long a command waits for GitHub before it leaves the rest to the next one
+SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
 
 
 class Sent(NamedTuple):
@@ -43,8 +44,18 @@ def settings(context: Context) -> drain.Settings:
         in_progress_label=str(config["github.in_progress_label"]),
         phase_label=str(config["github.phase_label"]),
         project=bool(config["github.project"]),
-        grace=float(context.env.get("CRAFTKIT_UNKNOWN_GRACE", drain.GRACE)),
+        grace=_grace(context),
     )
+
+
+def _grace(context: Context) -> float:
+    given = context.env.get("CRAFTKIT_UNKNOWN_GRACE", "")
+    try:
+        return max(0.0, float(given)) if given else drain.GRACE
+    except ValueError as error:
+        raise BadConfig(
+            f"CRAFTKIT_UNKNOWN_GRACE={given} is no number of seconds.", "unset it, or give a number"
+        ) from error
 
 
 def bench(
@@ -52,7 +63,16 @@ def bench(
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> drain.Bench:
-    """What a drain works with.  Raises NoToken, BadConfig and what the client raises."""
+    """What a drain works with.  Raises NoToken, BadConfig and what the client raises.
+
+    Once a command could not reach GitHub, it does not try again.
+    """
+    if context.gave_up is not None:
+        raise context.gave_up
+    if context.network_until is not None:
+        seconds = min(seconds, context.network_until - context.clock())
+    if seconds <= 0:
+        raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
     return drain.Bench(context.store, gateway, settings(context), context.clock, progress)
 
@@ -76,8 +96,10 @@ def send(
             done = drain.drain(ready, max_writes)
             keep(context, ready.gateway)
         except CraftkitError as error:
+            context.gave_up = error
             return stopped(outbox.counts(store), error)
     after = outbox.counts(store)
+    context.gave_up = done.stopped
     sent = _sent(after) if done.stopped is None else stopped(after, done.stopped)
     return sent._replace(delivered=done.delivered)
 

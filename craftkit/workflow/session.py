@@ -89,6 +89,7 @@ def repair(context: Context) -> list[dict[str, str]]:
 
 def resume(context: Context, wanted_spec: str | None) -> Standing:
     """Re-read the spec, repair what was forgotten, and return where the work stands."""
+    context.network_until = context.clock() + NETWORK_SECONDS
     repaired = repair(context)
     try:
         chosen = catalog.choose_spec(context, wanted_spec)
