@@ -73,6 +73,10 @@ STORY = (
     "process resume 2",
     "history --limit 4",
     "doctor",
+    "schedule print --target github-actions",
+    "schedule install --target github-actions",
+    "schedule status --target github-actions",
+    "schedule remove --target github-actions",
     "spec unlink",
 )
 MASKS = (

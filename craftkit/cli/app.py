@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli import outbox, process, spec, task
+from craftkit.cli import outbox, process, schedule, spec, task
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
 from craftkit.cli.output import Reply, emit, paint
 
@@ -26,6 +26,7 @@ app.add_typer(task.app, name="task")
 app.add_typer(spec.app, name="spec")
 app.add_typer(process.app, name="process")
 app.add_typer(outbox.app, name="outbox")
+app.add_typer(schedule.app, name="schedule")
 
 
 def _version(wanted: bool) -> None:
@@ -156,6 +157,13 @@ def reconcile(
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="Go on where much would be unticked.")
     ] = False,
+    job: Annotated[
+        bool, typer.Option("--job", help="As a scheduled job: all specs, log lines, one at a time.")
+    ] = False,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="With --job: commit the spec files it changed.")
+    ] = False,
+    push: Annotated[bool, typer.Option("--push", help="With --commit: push that commit.")] = False,
     session: SessionId = None,
     as_json: AsJson = False,
 ) -> int:
@@ -165,9 +173,17 @@ def reconcile(
         from craftkit.sync.planner import Policy
         from craftkit.workflow import reconcile as sync
 
-        context = context_for(session)
         look = check or dry_run
+        _refuse_job_options(job, look or bool(spec_name), commit, push)
+        # A job is a session of its own: it must not change what the person here is at work on.
+        context = context_for((session or "job") if job else session)
         policy = Policy(create=create, adopt=adopt, yes=yes)
+        if job:
+            from craftkit.workflow import job as jobs
+
+            options = jobs.Options(policy, max_writes, commit, push)
+            data, code = jobs.run(context, options, (lambda line: None) if as_json else _tell)
+            return Reply(data, exit_code=code, diagnostics=context.diagnostics)
         report = sync.command(
             context, spec_name, every, policy, change=not look, max_writes=max_writes
         )
@@ -176,6 +192,29 @@ def reconcile(
         return Reply(sync.as_dict(report), lines, notes, code, context.diagnostics)
 
     return emit("reconcile", as_json, action)
+
+
+def _tell(line: str) -> None:
+    """A log line, seen at once also where stdout is a pipe."""
+    from craftkit.cli.output import flush, out
+
+    out(line)
+    flush()
+
+
+def _refuse_job_options(job: bool, foreign: bool, commit: bool, push: bool) -> None:
+    from craftkit.errors import UsageProblem
+
+    if job and foreign:
+        raise UsageProblem(
+            "`--job` settles every spec, so it takes no --spec, --check or --dry-run.",
+            "leave them out, or leave out `--job`",
+        )
+    if (commit and not job) or (push and not commit):
+        raise UsageProblem(
+            "`--commit` belongs to `--job`, and `--push` to `--commit`.",
+            "`craftkit reconcile --job --commit --push`",
+        )
 
 
 @app.command("session-end", epilog="Example: craftkit session-end --reason 'out of context'")

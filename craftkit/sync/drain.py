@@ -118,13 +118,13 @@ STATES = ("close", "drop", "reopen")  # each leaves the same, whatever was there
 def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> tuple[list[outbox.Row], int]:
     """Leave out what a later row of the same task takes back; the rest, and how many went so."""
     last = {(r.spec_id, r.task_id): r.id for r in rows if r.action in STATES}
-    paused = {(r.spec_id, r.task_id): r.id for r in rows if r.action == "pause"}
+    aside = {(r.spec_id, r.task_id): r.id for r in rows if r.payload.get("aside")}
 
     def is_overtaken(row: outbox.Row) -> bool:
         place = (row.spec_id, row.task_id)
-        if row.action in (*STATES, "start", "pause") and row.id < last.get(place, 0):
+        if row.action in (*STATES, "start") and row.id < last.get(place, 0):
             return True
-        return row.action == "start" and row.id < paused.get(place, 0)
+        return row.action == "start" and row.id < aside.get(place, 0)
 
     overtaken = [row.id for row in rows if is_overtaken(row)]
     if overtaken:
@@ -154,13 +154,12 @@ def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> l
         return gh.Change(number, node_id, kind, value)
 
     label, payload = settings.in_progress_label, row.payload
-    columns = {"start": "In Progress", "close": "Done", "reopen": "Todo", "pause": "Todo"}
-    status = columns.get(row.action)
+    status = {"start": "In Progress", "close": "Done", "reopen": "Todo"}.get(row.action)
     found: list[gh.Change] = []
-    if row.action == "start":
+    if row.action == "start" and payload.get("aside"):  # another was begun in its place
+        found, status = [change("unlabel", label)], "Todo"
+    elif row.action == "start":
         found = [change("label", label)]
-    elif row.action == "pause":
-        found = [change("unlabel", label)]
     elif row.action == "close":
         found = [change("close", gh.COMPLETED), change("unlabel", label)]
     elif row.action == "drop":
@@ -232,10 +231,8 @@ def _settle(
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")
             _put_back(bench, [row], error)
-            if isinstance(
-                error, gh.RateLimited | gh.BadCredentials | gh.Forbidden | gh.Unreachable
-            ):
-                stop = error
+            if errors and not isinstance(error, _HOPELESS):
+                stop = error  # the next request would fare no better, and somebody has to be told
             continue
         with bench.store.write() as tx:
             outbox.mark(tx, [row.id], "delivered", bench.now())
@@ -378,17 +375,18 @@ def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh
         tree = bench.gateway.trees([parent.number]).get(parent.number)
         if isinstance(tree, gh.Tree):
             inside = [i for i in tree.children if markers.find(i.body) == wanted]
-    found = inside or [
+    known = {i.number for i in inside}
+    outside = [
         i
         for i in bench.gateway.find_above(row.high_water or 0)
-        if i.trusted and markers.find(i.body) == wanted
+        if i.trusted and i.number not in known and markers.find(i.body) == wanted
     ]
-    if not found:
-        return None
-    made = min(found)
-    if parent is not None and made not in inside:
-        bench.gateway.adopt(_as_issue(parent), made)
-    return made
+    # Also where one is below the parent (another clone made it): the merge has to see both.
+    if parent is not None:
+        for issue in outside:
+            if issue.parent is None or (not inside and issue is outside[0]):
+                bench.gateway.adopt(_as_issue(parent), issue)
+    return min(inside or outside, default=None)
 
 
 def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> None:

@@ -157,7 +157,12 @@ def settle_task(
         return  # neither seen nor known to be gone: no evidence
     intent = view.intents.get(line.id)
     verdict = decide(base, line.checked, seen, intent)
-    if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
+    twin = _twin(view, seen) if seen.duplicate else None
+    if twin is not None and (verdict == NOT_PLANNED or not view.issues[twin].closed):
+        words = f"#{number} of {line.ref} was closed as a duplicate of #{twin}"
+        fix = (f"write (#{twin}) in its line in place of (#{number})",)
+        attention.append(Attention("linked_to_duplicate", line.id, line.ref, number, words, fix))
+    elif verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
         attention.append(_doubt(verdict, line, number))
     elif verdict:
         evidence = _evidence(base, line.checked, seen, intent)
@@ -165,6 +170,14 @@ def settle_task(
     if base.title not in (None, line.title) and seen.title == base.title and not seen.closed:
         why = "the spec's title changed, the issue's did not"
         actions.append(Action(RETITLE, line.id, line.ref, number, why))
+
+
+def _twin(view: View, seen: Seen) -> int | None:
+    """The issue that was kept where `seen` was closed as its duplicate."""
+    if seen.marker is None:
+        return None
+    same = [s.number for s in view.issues.values() if s.marker == seen.marker and s.child]
+    return min((n for n in same if not view.issues[n].duplicate), default=None)
 
 
 # Verdicts that are not settled here.
@@ -246,11 +259,14 @@ def _links(view: View) -> tuple[dict[str, int], list[Action]]:
             continue
         links[line.id] = number
         own = view.issues.get(number)
+        keep: int | None = number
+        if own is not None and own.duplicate:
+            keep = _twin(view, own)  # another clone kept that: closing it too would leave none
         if own is not None and own.marker is not None and own.marker not in alive:
             marked = by_marker.get(own.marker, marked)  # a line without a key had another id once
         for other in marked:
             double = view.issues[other]
-            if other != number and other not in taken and not double.closed:
+            if other not in (number, keep) and other not in taken and not double.closed:
                 why = f"#{other} carries the marker of {line.ref} as #{number} does"
                 doubles[other] = Action(CLOSE_DUPLICATE, line.id, line.ref, other, why)
     linked = set(links.values())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sqlite3
 import stat
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
 from craftkit.specs import files
 from craftkit.store import db, outbox
-from craftkit.workflow import catalog, runner, sessions
+from craftkit.workflow import catalog, editing, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
@@ -122,7 +123,7 @@ def _specs(context: Context, fix: bool) -> Check:
     specs = catalog.load_all(context)
     if fix:
         for folder in sorted({os.path.dirname(s.path) for s in specs}):
-            files.sweep(context.worktree, folder)
+            files.sweep(context.worktree, folder, functools.partial(editing.tell, context))
     bad = [s.path for s in specs if any(d.severity == "error" for d in s.diagnostics)]
     if bad:
         return _check("specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {bad[0]}`")

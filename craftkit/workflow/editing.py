@@ -21,7 +21,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple
 
     Raises SpecNeedsAttention, or FileChanged when the file never stays still.
     """
-    tell = functools.partial(_tell, context)
+    told = functools.partial(tell, context)
     for _ in range(TRIES):
         spec = catalog.load(context, path)
         catalog.refuse_if_blocked(spec)
@@ -29,7 +29,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple
         if text == spec.text:
             return spec, False
         try:
-            files.replace(context.worktree, path, spec.digest, edit.encode(text), tell)
+            files.replace(context.worktree, path, spec.digest, edit.encode(text), told)
             return spec, True
         except FileChanged:
             continue
@@ -55,13 +55,13 @@ def one_writer(context: Context, path: str) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):  # some network file systems have no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        files.sweep(context.worktree, os.path.dirname(path), functools.partial(_tell, context))
+        files.sweep(context.worktree, os.path.dirname(path), functools.partial(tell, context))
         yield
     finally:
         os.close(descriptor)
 
 
-def _tell(context: Context, rescued: str) -> None:
+def tell(context: Context, rescued: str) -> None:
     """Say where a save is that was displaced by a swap and could not be put back."""
     context.note(
         "warning",

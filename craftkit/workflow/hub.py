@@ -77,6 +77,16 @@ def bench(
     return drain.Bench(context.store, gateway, settings(context), context.clock, progress)
 
 
+@contextlib.contextmanager
+def asking(context: Context, seconds: float = SECONDS) -> Iterator[drain.Bench]:
+    """A bench whose limits are remembered also when GitHub refuses."""
+    ready = bench(context, seconds)
+    try:
+        yield ready
+    finally:
+        keep(context, ready.gateway)
+
+
 def send(
     context: Context,
     seconds: float = SECONDS,
@@ -189,8 +199,16 @@ def keep(context: Context, client: Any) -> None:
 
 
 def say(context: Context, sent: Sent) -> None:
-    """Tell what waits, and why."""
+    """Tell what waits, and why, and what was given up."""
     if sent.queued:
         why = f": {sent.why}" if sent.why else "."
         plural = "write waits" if sent.queued == 1 else "writes wait"
-        context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", sent.hint)
+        hint = sent.hint or "`craftkit reconcile` sends what is queued"
+        context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
+    if sent.dead and all(note.code != "outbox_dead" for note in context.diagnostics):
+        context.note(
+            "error",
+            "outbox_dead",
+            f"{sent.dead} GitHub {'write was' if sent.dead == 1 else 'writes were'} given up.",
+            "`craftkit outbox list` shows why; then `craftkit outbox retry` or `outbox drop`",
+        )

@@ -174,6 +174,7 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
         for item in known:
             if item.task_id is not None and item.task_id.startswith("~"):
                 _rename(tx, spec_id, item.task_id, f"#{item.number}")
+    catalog.observe(context, catalog.load(context, path))
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
 
 
@@ -233,10 +234,9 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
     catalog.observe(context, spec)
     repository = None
     if ask:
-        bench = hub.bench(context, SECONDS)
-        repository = preflight(context, bench)
-        find_again(context, bench, spec)
-        hub.keep(context, bench.gateway)  # or the linking would ask the same again
+        with hub.asking(context, SECONDS) as bench:
+            repository = preflight(context, bench)
+            find_again(context, bench, spec)
     known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
     return Prospect(spec, _without_queued(context, spec, plan(spec, known, context)), repository)
 
@@ -305,7 +305,8 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     wanted = [n for n in named.values() if n is not None]
     if not wanted:
         return {"skipped": True}
-    seen = hub.bench(context, SECONDS).gateway.issues(wanted)
+    with hub.asking(context, SECONDS) as bench:
+        seen = bench.gateway.issues(wanted)
     found = [(task_id, seen.get(n)) for task_id, n in named.items() if n is not None]
     issues = [(task_id, issue) for task_id, issue in found if isinstance(issue, gh.Issue)]
     with context.store.write() as tx:
@@ -360,9 +361,9 @@ def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     """Queue the dependencies as "blocked by", where the server has them."""
     if not data["blocks"]:
         return {"skipped": True}
-    bench = hub.bench(context, SECONDS)
-    if not bench.gateway.capabilities().dependencies:
-        return {"skipped": True, "why": "this server has no issue dependencies"}
+    with hub.asking(context, SECONDS) as bench:
+        if not bench.gateway.capabilities().dependencies:
+            return {"skipped": True, "why": "this server has no issue dependencies"}
     known = outbox.issues_of(context.store, bench.settings.repo, data["spec"])
     numbers = {k.task_id: k.number for k in known}
     pairs = [(a, numbers[a], numbers[b]) for a, b in data["blocks"] if {a, b} <= set(numbers)]

@@ -69,24 +69,26 @@ def run(
 ) -> Report:
     """Compare specs with GitHub; with `change`, settle what can be settled."""
     try:
-        bench = hub.bench(context, seconds)
-        before = bench.gateway.requests
-        # Also what is delivered in a moment: a list may show how it was before.
-        decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
-        sent = _drain(context, bench, max_writes) if change else 0
-        reports = [
-            SpecReport(spec, _confirmed(bench, planner.plan(view, policy)), False)
-            for spec, view in _views(context, bench, specs, decided)
-        ]
-        if change:
-            reports = [_apply(context, bench, report) for report in reports]
-            _drain(context, bench, None if max_writes is None else max_writes - sent)
-            for report in reports:
-                _note_edits(context, report)
-            _task_lists(context, bench, specs)
-            _remember_time(context, bench)
-        hub.keep(context, bench.gateway)
-        return Report(tuple(reports), hub.waiting(context), bench.gateway.requests - before)
+        with hub.asking(context, seconds) as bench:
+            before = bench.gateway.requests
+            # Also what is delivered in a moment: a list may show how it was before.
+            decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
+            sent = _drain(context, bench, max_writes) if change else 0
+            reports = [
+                SpecReport(spec, _confirmed(bench, planner.plan(view, policy)), False)
+                for spec, view in _views(context, bench, specs, decided, learn=change)
+            ]
+            if change:
+                reports = [_apply(context, bench, report) for report in reports]
+                _drain(context, bench, None if max_writes is None else max_writes - sent)
+                for report in reports:
+                    _note_edits(context, report)
+                _task_lists(context, bench, specs)
+                _remember_time(context, bench)
+            waits = hub.waiting(context)
+            if change:
+                hub.say(context, waits)
+            return Report(tuple(reports), waits, bench.gateway.requests - before)
     except CraftkitError as error:
         return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
 
@@ -162,6 +164,8 @@ def _views(
     bench: drain.Bench,
     specs: Sequence[Spec],
     decided: dict[str, dict[str, str]],
+    *,
+    learn: bool,
 ) -> list[tuple[Spec, planner.View]]:
     """Everything that is known of each spec, with as few requests as there can be."""
     repo = bench.settings.repo
@@ -178,6 +182,9 @@ def _views(
     linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
     alone = sorted(linked - set(children))
     others = bench.gateway.issues(alone) if alone else {}
+    for spec in specs if learn else ():
+        if _learn(context, repo, spec, known[spec.id], trees, {**children, **others}):
+            known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
     return [
         (
             spec,
@@ -192,6 +199,35 @@ def _views(
         )
         for spec in specs
     ]
+
+
+def _learn(
+    context: Context,
+    repo: str,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    trees: dict[int, gh.Tree | gh.Gone],
+    issues: dict[int, gh.Issue | gh.Gone],
+) -> bool:
+    """Remember the issues that the file names and nothing here knows; whether there were any.
+
+    Another clone has made them, or the database was lost: without its parent no more sub-issues
+    could be made.
+    """
+    have = {k.task_id for k in known} | {k.number for k in known}
+    found: list[tuple[str | None, gh.Issue]] = []
+    tree = trees.get(spec.issue) if spec.issue is not None else None
+    if isinstance(tree, gh.Tree) and not have & {None, tree.parent.number}:
+        found.append((None, tree.parent))
+    for task in spec.tasks:
+        issue = issues.get(task.issue) if task.issue is not None else None
+        if isinstance(issue, gh.Issue) and not have & {task.id, issue.number}:
+            found.append((task.id, issue))
+    if found:
+        with context.store.write() as tx:
+            for task_id, issue in found:
+                linking.remember(tx, repo, spec, task_id, issue)
+    return bool(found)
 
 
 def _view(
@@ -249,6 +285,7 @@ def _seen(issue: gh.Issue, spec_id: str, child: bool) -> planner.Seen:
         issue.title,
         mine,
         child,
+        closed and issue.reason == gh.DUPLICATE,
     )
 
 

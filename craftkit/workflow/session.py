@@ -174,6 +174,7 @@ def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
     for task_id in stale:
         with context.store.write() as tx:
             tx.execute("delete from claims where spec_id = ? and task_id = ?", (spec.id, task_id))
+            sessions.forget_current(tx, spec.id, [task_id], context.now())
         name = by_id[task_id].ref if task_id in by_id else task_id
         why = "is done" if task_id in by_id else "has no line any more"
         notes.append({"code": "stale_current", "message": f"{name} {why}: no longer current"})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
-from craftkit.model import Task
+from craftkit.model import Session, Task
 from craftkit.workflow.context import Context, stamp
 
 
@@ -30,6 +31,23 @@ def is_live(context: Context, session: str, worktree: str) -> bool:
             worktree,
             cutoff,
         )
+    )
+
+
+def forget_current(
+    tx: sqlite3.Connection,
+    spec_id: str,
+    task_ids: Iterable[str],
+    now: str,
+    but: Session | None = None,
+) -> None:
+    """Whoever had one of these saved as the current task has nothing in progress now."""
+    worktree, session = (but.worktree, but.id) if but is not None else ("", "")
+    tx.executemany(
+        "update workflow_state set task_id = null, task_key = null, task_number = null,"
+        " task_title = null, next_action = 'start', version = version + 1, saved_at = ?"
+        " where spec_id = ? and task_id = ? and (worktree, session) <> (?, ?)",
+        [(now, spec_id, task_id, worktree, session) for task_id in task_ids],
     )
 
 

@@ -297,7 +297,9 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> Outcome:
     base = context.store.value(
         "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
-    if row.state not in (DONE, DROPPED) and not base:
+    # Of a task with an issue, that may be closed: what is open here is not known to be open there.
+    linked = task.issue is not None and context.config["github.repo"]
+    if row.state not in (DONE, DROPPED) and not base and not linked:
         return _outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
     return decide(context, spec, task, "reopen", "command", seen=seen, held_by=held)
@@ -385,9 +387,13 @@ def decide(
         "action": kind,
         "intent": intent_id or context.ids(),
         "source": source,
-        "sends": source != "github" and bool(task.issue and context.config["github.repo"]),
         **extra,
     }
+    data["issues"] = _issues(context, spec, [*data["tasks"], *data.get("set_aside", ())])
+    # A ticked box is met by commands that compare all with GitHub in a moment, in one go.
+    data["sends"] = source not in ("github", "box") and bool(
+        data["issues"] and context.config["github.repo"]
+    )
     if not context.store.durable:
         if kind not in spool.KINDS:
             raise DatabaseUnwritable(
@@ -413,6 +419,21 @@ def decide(
         with contextlib.suppress(DatabaseUnwritable):  # it is done; the next command observes
             catalog.observe(context, spec)
     return _outcome(context, spec, task, changed=True, applied=applied)
+
+
+def _issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
+    """The issues of tasks; where an old version of the file names none, the one that is known."""
+    found = {t.id: t.issue for t in spec.tasks if t.id in wanted and t.issue is not None}
+    for task_id in set(wanted) - set(found):
+        number = context.store.value(
+            "select min(number) from issues where repo = ? and spec_id = ? and task_id = ?",
+            str(context.config["github.repo"]).lower(),
+            spec.id,
+            task_id,
+        )
+        if number is not None:
+            found[task_id] = int(number)
+    return found
 
 
 def _outcome(context: Context, spec: Spec, task: Task, *, changed: bool, applied: bool) -> Outcome:
@@ -472,19 +493,10 @@ def _record(
             held_by=data.get("held_by"),
         )
     if data["source"] != "github":
-        _queue(context, tx, data, task)
+        _queue(context, tx, data)
     sessions.touch(context, tx)
-    # Whoever else had one of them saved as current has nothing in progress now.
-    me = (context.worktree, context.session.id)
-    tx.executemany(
-        "update workflow_state set task_id = null, task_key = null, task_number = null,"
-        " task_title = null, next_action = 'start', version = version + 1, saved_at = ?"
-        " where spec_id = ? and task_id = ? and (worktree, session) <> (?, ?)",
-        [
-            (now, data["spec"], task_id, *me)
-            for task_id in (*data["tasks"], *data.get("set_aside", ()))
-        ],
-    )
+    settled = (*data["tasks"], *data.get("set_aside", ()))
+    sessions.forget_current(tx, data["spec"], settled, now, but=context.session)
     if action == "start":
         for other in data.get("set_aside", []):
             _release(tx, data["spec"], other)
@@ -501,13 +513,17 @@ def _record(
         sessions.save_state(context, tx, data["spec"], None, "start")
 
 
-def _queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any], task: Task) -> None:
+def _queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:
     """Queue what GitHub has to hear, for every task of the decision that has an issue."""
     if not context.config["github.repo"]:
         return
     now, action = context.now(), data["action"]
     verb = "close" if action == "done" else action
-    issues = {task.id: task.issue, **data.get("issues", {})}
+    issues = data["issues"]
+    for task_id in data.get("set_aside", ()):
+        if issues.get(task_id):
+            place = (data["spec"], task_id, issues[task_id])
+            outbox.queue(tx, now, *place, "start", payload={"aside": True})
     for number, task_id in enumerate(data["tasks"]):
         issue = issues.get(task_id)
         if not issue:

