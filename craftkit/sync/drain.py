@@ -171,7 +171,7 @@ def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> l
     elif row.action == "retitle":
         found = [change("title", payload["title"])]
     elif row.action == "block":
-        found = [change("block", str(payload["by"]))]
+        found = [change("block", str(payload.get("by", 0)))]
     elif row.action == "phase":
         found = [change("label", settings.phase_label + payload["to"])]
         if payload.get("from"):
@@ -200,9 +200,13 @@ def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[tuple[str, str | N
     for row in rows:
         place = known.get((row.spec_id, row.task_id))
         number = row.issue or (place.number if place else None)
-        if number is None:
+        waits_for = row.payload.get("by_task")
+        other = known.get((row.spec_id, waits_for)) if waits_for else None
+        if number is None or (waits_for and other is None):
             held.add((row.spec_id, row.task_id))  # its issue is still to be made
             continue
+        if other is not None:
+            row = row._replace(payload={"by": other.number})
         node_id = place.node_id if place and place.number == number else ""
         ready.append((row, number, changes(row, bench.settings, number, node_id)))
     if not ready:

@@ -7,6 +7,7 @@ anywhere, the next `spec link`, `reconcile` or `session-resume` goes on where it
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -364,13 +365,19 @@ def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     with hub.asking(context, SECONDS) as bench:
         if not bench.gateway.capabilities().dependencies:
             return {"skipped": True, "why": "this server has no issue dependencies"}
-    known = outbox.issues_of(context.store, bench.settings.repo, data["spec"])
-    numbers = {k.task_id: k.number for k in known}
-    pairs = [(a, numbers[a], numbers[b]) for a, b in data["blocks"] if {a, b} <= set(numbers)]
-    now = context.now()
+    now, pairs = context.now(), data["blocks"]
+    # By task, not by issue: where one could not be made yet, this waits for it.
+    rows = context.store.rows(
+        "select task_id, payload from outbox where spec_id = ? and action = 'block'"
+        " and state <> 'delivered'",
+        data["spec"],
+    )
+    queued = {(r["task_id"], json.loads(r["payload"]).get("by_task")) for r in rows}
     with context.store.write() as tx:
-        for task_id, number, before in pairs:
-            outbox.queue(tx, now, data["spec"], task_id, number, "block", payload={"by": before})
+        for task_id, other in pairs:
+            if (task_id, other) not in queued:  # else its process was killed behind this
+                payload = {"by_task": other}
+                outbox.queue(tx, now, data["spec"], task_id, None, "block", payload=payload)
     return {"blocked": len(pairs), **hub.send(context, SECONDS).as_dict()}
 
 
@@ -383,6 +390,7 @@ def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
         return {"skipped": True}
     report = reconcile.run(context, [spec], planner.Policy(), seconds=SECONDS)
     if report.failed is not None:
+        context.note("warning", report.failed.code, report.failed.message, report.failed.hint)
         return {"verified": False, "why": report.failed.message}
     return {"verified": True, "drift": report.drift()}
 
