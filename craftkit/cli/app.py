@@ -171,6 +171,7 @@ def reconcile(
 
     def action() -> Reply:
         from craftkit.sync.planner import Policy
+        from craftkit.workflow import findings
         from craftkit.workflow import reconcile as sync
 
         look = check or dry_run
@@ -187,9 +188,9 @@ def reconcile(
         report = sync.command(
             context, spec_name, every, policy, change=not look, max_writes=max_writes
         )
-        lines, notes = sync.lines(report, evidence=dry_run)
-        code = sync.exit_code(report, check)
-        return Reply(sync.as_dict(report), lines, notes, code, context.diagnostics)
+        lines, notes = findings.lines(report, evidence=dry_run)
+        code = findings.exit_code(report, check)
+        return Reply(findings.as_dict(report), lines, notes, code, context.diagnostics)
 
     return emit("reconcile", as_json, action)
 

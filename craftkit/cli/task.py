@@ -22,7 +22,7 @@ from craftkit.cli.output import Reply, emit, paint
 if TYPE_CHECKING:
     from craftkit.workflow.choose import View
     from craftkit.workflow.context import Context
-    from craftkit.workflow.tasks import Outcome
+    from craftkit.workflow.decisions import Outcome
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, start, finish and settle tasks."

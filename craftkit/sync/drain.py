@@ -423,7 +423,8 @@ def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
         tx.execute("update outbox set issue = ? where id = ?", (made.number, row.id))
         if row.task_id is not None:
             tx.execute(
-                "update tasks set issue = ?, agreed = ? where spec_id = ? and task_id = ?",
+                "update tasks set issue = coalesce(issue, ?), agreed = ?"
+                " where spec_id = ? and task_id = ?",
                 (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
             )
     box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())

@@ -209,14 +209,17 @@ def task_views(context: Context, spec: Spec) -> list[choose.View]:
     )
 
 
-def observe(context: Context, spec: Spec) -> None:
-    """Remember what the file says.  New tasks take their box as base; known ones keep theirs."""
+def observe(context: Context, spec: Spec, *, again: bool = False) -> None:
+    """Remember what the file says.  New tasks take their box as base; known ones keep theirs.
+
+    With `again`, also where the file has not changed since.
+    """
     store = context.store
     seen = store.value(
         "select digest from views where worktree = ? and path = ?", context.worktree, spec.path
     )
     known_spec = store.value("select 1 from specs where id = ?", spec.id)
-    if seen == spec.digest and known_spec:
+    if seen == spec.digest and known_spec and not again:
         return
     now = context.now()
     known = {

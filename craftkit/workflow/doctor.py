@@ -162,13 +162,13 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     """Token, permissions, what the server can do, and how far specs and GitHub differ."""
     from craftkit.github.diagnose import diagnose
     from craftkit.sync.planner import Policy
-    from craftkit.workflow import hub, reconcile
+    from craftkit.workflow import findings, hub, reconcile
 
     linked = [s for s in catalog.load_all(context) if s.issue or any(t.issue for t in s.tasks)]
-    findings = diagnose(lambda: hub.connect(context, SECONDS))
-    barred = [f for f in findings if f.ok is False and f.code not in SERVED_OTHERWISE]
+    told = diagnose(lambda: hub.connect(context, SECONDS))
+    barred = [f for f in told if f.ok is False and f.code not in SERVED_OTHERWISE]
     found = []
-    for finding in findings:
+    for finding in told:
         # Who has linked nothing needs no token.
         status = "ok" if finding.ok else "error" if finding in barred and linked else "warning"
         found.append(_check(finding.code, status, finding.sentence, finding.hint))
@@ -178,7 +178,7 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     if report.failed is not None:
         return [*found, _check("drift", "warning", report.failed.message, report.failed.hint)], {}
     drift = report.drift() | {"stale_claim": _stale_claims(context)}
-    apart = {name: n for name, n in drift.items() if n and name not in reconcile.BENIGN}
+    apart = {name: n for name, n in drift.items() if n and name not in findings.BENIGN}
     if not apart:
         return [*found, _check("drift", "ok", f"{len(linked)} specs in step with GitHub")], drift
     words = ", ".join(f"{name.replace('_', '-')} {n}" for name, n in apart.items())

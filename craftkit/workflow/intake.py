@@ -9,7 +9,7 @@ from typing import Any
 from craftkit import repo as git
 from craftkit.errors import AlreadyRecorded, CannotRead, TaskClaimed, UnsafePath
 from craftkit.store import spool
-from craftkit.workflow import catalog, tasks
+from craftkit.workflow import catalog, decisions, tasks
 from craftkit.workflow.context import Context
 
 
@@ -36,7 +36,7 @@ def take_in_spool(context: Context) -> int:
     return taken
 
 
-@tasks.on_what_is_now
+@decisions.on_what_is_now
 def _take_in(context: Context, intent: dict[str, Any]) -> bool:
     if context.store.value("select 1 from intents where id = ?", intent["id"]):
         return True
@@ -55,7 +55,7 @@ def _take_in(context: Context, intent: dict[str, Any]) -> bool:
             tasks.complete(author, spec, task, "spool", intent["id"])
         else:
             tasks.refuse_foreign_claim(author, spec, task, take_over=False)
-            tasks.decide(author, spec, task, "start", "spool", intent_id=intent["id"])
+            decisions.decide(author, spec, task, "start", "spool", intent_id=intent["id"])
     except TaskClaimed as error:  # somebody took the task since: the later decision stands
         context.note("warning", error.code, error.message, error.hint)
     except AlreadyRecorded:

@@ -26,7 +26,7 @@ from craftkit.model import Spec
 from craftkit.redact import clean, redact
 from craftkit.store import outbox
 from craftkit.sync import planner
-from craftkit.workflow import catalog, commits, hub, log, reconcile, session
+from craftkit.workflow import catalog, commits, findings, hub, log, reconcile, session
 from craftkit.workflow.context import Context
 
 SECONDS = 600.0  # nobody waits for a job, so it may take its time with GitHub's limits
@@ -49,7 +49,7 @@ class Result(NamedTuple):
     busy: bool = False  # another job was at work, so this one did nothing
     specs: tuple[Spec, ...] = ()  # as they were before
     local: tuple[tuple[str, str], ...] = ()  # spec id and what was repaired without GitHub
-    reports: tuple[reconcile.SpecReport, ...] = ()
+    reports: tuple[findings.SpecReport, ...] = ()
     errors: tuple[tuple[str, CraftkitError], ...] = ()  # spec id or "" for all of them
     sent: dict[str, int] = {"queued": 0, "dead": 0}  # noqa: RUF012 - never changed
     requests: int = 0
@@ -172,10 +172,10 @@ def _settle_here(
 
 def _settle_there(
     context: Context, specs: Sequence[Spec], options: Options
-) -> tuple[list[reconcile.SpecReport], int, list[tuple[str, CraftkitError]]]:
+) -> tuple[list[findings.SpecReport], int, list[tuple[str, CraftkitError]]]:
     """GitHub's half: all specs in one go, or each alone where one of them is in the way."""
 
-    def settle(some: Sequence[Spec]) -> reconcile.Report:
+    def settle(some: Sequence[Spec]) -> findings.Report:
         most = options.max_writes
         return reconcile.run(context, some, options.policy, max_writes=most, seconds=SECONDS)
 
@@ -184,7 +184,7 @@ def _settle_there(
         return list(report.specs), report.requests, []
     if report.failed.kind in (*PASSING, "auth") or isinstance(report.failed, BadConfig):
         return [], 0, [("", report.failed)]
-    reports: list[reconcile.SpecReport] = []
+    reports: list[findings.SpecReport] = []
     requests, errors = 0, []
     for spec in specs:
         one = settle([spec])
@@ -277,11 +277,11 @@ def _report(context: Context, tell: Tell, result: Result, code: int) -> None:
     _say(context, tell, "info", f"{_totals(result)}; exit {code}", requests=result.requests)
 
 
-def _report_spec(context: Context, tell: Tell, item: reconcile.SpecReport) -> None:
+def _report_spec(context: Context, tell: Tell, item: findings.SpecReport) -> None:
     name, plan = item.spec.id, item.plan
     for action in _shown(item):
         number = f" #{action.issue}" if action.issue else ""
-        words = f"{name}: {reconcile.VERBS[action.kind]} {action.ref}{number}"
+        words = f"{name}: {findings.VERBS[action.kind]} {action.ref}{number}"
         _say(context, tell, "info", words, action=action.kind, issue=action.issue)
     for doubt in plan.attention:
         words = f"{name}: {doubt.message}: {' or '.join(doubt.commands)}"
@@ -297,8 +297,8 @@ def _report_spec(context: Context, tell: Tell, item: reconcile.SpecReport) -> No
         _say(context, tell, "info", words)
 
 
-def _shown(item: reconcile.SpecReport) -> list[planner.Action]:
-    return [a for a in item.plan.actions if item.applied and a.kind in reconcile.VERBS]
+def _shown(item: findings.SpecReport) -> list[planner.Action]:
+    return [a for a in item.plan.actions if item.applied and a.kind in findings.VERBS]
 
 
 def _commit_lines(result: Result) -> list[tuple[str, str]]:
@@ -345,7 +345,7 @@ def summary(result: Result, code: int) -> list[str]:
     rows: list[tuple[str, str, str, str]] = []
     for item in result.reports:
         name = item.spec.id
-        rows += [(name, a.ref, _number(a.issue), reconcile.VERBS[a.kind]) for a in _shown(item)]
+        rows += [(name, a.ref, _number(a.issue), findings.VERBS[a.kind]) for a in _shown(item)]
         rows += [
             (name, d.ref, _number(d.issue), "attention " + d.code) for d in item.plan.attention
         ]
@@ -372,10 +372,10 @@ def _escaped(text: str) -> str:
 
 
 def as_dict(result: Result) -> dict[str, Any]:
-    report = reconcile.Report(
+    report = findings.Report(
         result.reports, hub.Sent(result.sent["queued"], result.sent["dead"]), result.requests
     )
-    return reconcile.as_dict(report) | {
+    return findings.as_dict(report) | {
         "busy": result.busy,
         "failed": [
             {"spec": spec_id or None, "code": e.code, "message": redact(e.message)}

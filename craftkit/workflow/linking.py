@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from craftkit import repo as git
@@ -170,19 +170,30 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
 
     with editing.one_writer(context, path):
         before, _ = editing.rewrite(context, path, change)
-    # A line without a key is known by its issue from now on.
-    with context.store.write() as tx:
-        for item in known:
-            if item.task_id is not None and item.task_id.startswith("~"):
-                _rename(tx, spec_id, item.task_id, f"#{item.number}")
-    catalog.observe(context, catalog.load(context, path))
+    known_by_issue(context, spec_id, numbers)
+    catalog.observe(context, catalog.load(context, path), again=True)
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
 
 
-def _rename(tx: sqlite3.Connection, spec_id: str, old: str, new: str) -> None:
+def known_by_issue(context: Context, spec_id: str, numbers: Mapping[str, int]) -> None:
+    """A line without a key is known by its issue from now on."""
+    with context.store.write() as tx:
+        for task_id, number in numbers.items():
+            if task_id.startswith("~"):
+                _rename(tx, spec_id, task_id, number)
+
+
+def _rename(tx: sqlite3.Connection, spec_id: str, old: str, number: int) -> None:
+    new = f"#{number}"
     names = (new, spec_id, old)
+    sql = "select 1 from tasks where spec_id = ? and task_id = ?"
+    if not tx.execute(sql, (spec_id, old)).fetchone():
+        return  # it was renamed before
     tx.execute("delete from tasks where spec_id = ? and task_id = ?", (spec_id, new))
-    tx.execute("update tasks set task_id = ? where spec_id = ? and task_id = ?", names)
+    tx.execute(
+        "update tasks set task_id = ?, issue = ? where spec_id = ? and task_id = ?",
+        (new, number, spec_id, old),
+    )
     tx.execute("update issues set task_id = ? where spec_id = ? and task_id = ?", names)
     tx.execute("update outbox set task_id = ? where spec_id = ? and task_id = ?", names)
     tx.execute("update or replace claims set task_id = ? where spec_id = ? and task_id = ?", names)

@@ -32,7 +32,7 @@ KINDS: dict[str, Builder] = {}
 # Who registers a kind, by the kind or its first word: a recovery may meet a kind that nothing
 # has loaded yet.
 HOMES = {
-    "task": "craftkit.workflow.tasks",
+    "task": "craftkit.workflow.decisions",
     "spec phase": "craftkit.workflow.specs",
     "spec link": "craftkit.workflow.linking",
 }

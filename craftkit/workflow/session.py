@@ -9,7 +9,7 @@ from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 from craftkit.model import Spec
 from craftkit.redact import clean
 from craftkit.store import journal, outbox
-from craftkit.workflow import catalog, choose, intake, runner, sessions, tasks
+from craftkit.workflow import catalog, choose, decisions, intake, runner, sessions, tasks
 from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
@@ -128,6 +128,7 @@ def _refresh(context: Context, spec: Spec) -> list[dict[str, str]]:
         return []
     from craftkit.sync.planner import Policy
     from craftkit.workflow import reconcile
+    from craftkit.workflow.findings import as_notes
 
     report = reconcile.run(context, [spec], Policy(), seconds=NETWORK_SECONDS)
     if report.failed is not None:
@@ -136,7 +137,7 @@ def _refresh(context: Context, spec: Spec) -> list[dict[str, str]]:
         message = report.failed.message.rstrip(".")
         context.note("warning", report.failed.code, f"{message}{known}.", report.failed.hint)
         return []
-    return reconcile.as_notes(report)
+    return as_notes(report)
 
 
 def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
@@ -152,7 +153,7 @@ def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
         if task.checked and task.id in open_before:
             try:
                 tasks.complete(context, spec, task, "box")
-            except tasks.Overtaken:
+            except decisions.Overtaken:
                 continue  # another session is settling it at this moment
             notes.append({"code": "box_ticked", "message": f"{task.ref} was ticked: recorded done"})
     return notes

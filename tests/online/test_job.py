@@ -224,14 +224,14 @@ def test_a_spec_with_conflict_markers_does_not_stop_the_others(desk: Desk) -> No
 def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     from craftkit.errors import CannotWrite
     from craftkit.sync.planner import Plan
-    from craftkit.workflow import hub, reconcile
+    from craftkit.workflow import findings, hub, reconcile
     from craftkit.workflow import job as jobs
 
-    def run(context: Any, specs: Any, policy: Any, **more: Any) -> reconcile.Report:
+    def run(context: Any, specs: Any, policy: Any, **more: Any) -> findings.Report:
         if "bad" in specs:
-            return reconcile.Report((), hub.Sent(0, 0), 0, CannotWrite("no"))
-        reports = tuple(reconcile.SpecReport(s, Plan(), True) for s in specs)
-        return reconcile.Report(reports, hub.Sent(0, 0), 1)
+            return findings.Report((), hub.Sent(0, 0), 0, CannotWrite("no"))
+        reports = tuple(findings.SpecReport(s, Plan(), True) for s in specs)
+        return findings.Report(reports, hub.Sent(0, 0), 1)
 
     class Named(str):
         id = property(str)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-from hypothesis import HealthCheck, currently_in_test_context, note, settings
+from hypothesis import HealthCheck, Phase, currently_in_test_context, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from world import FAULTS, Crash, Door, Record, World, dump
@@ -30,7 +30,7 @@ from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import db
 from craftkit.sync import planner
-from craftkit.workflow import linking, reconcile, runner, session, tasks
+from craftkit.workflow import decisions, findings, linking, reconcile, runner, session, tasks
 from craftkit.workflow.context import Context, open_context
 
 PATH = "specs/demo.md"
@@ -137,7 +137,7 @@ class Sync(RuleBasedStateMachine):
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
         self.retitled: set[int] = set()  # issues to which a person gave a title
         self.human_labels: set[tuple[int, str]] = set()
-        self.reports: dict[str, reconcile.Report] = {}
+        self.reports: dict[str, findings.Report] = {}
         # A killed process is not there any more, though this one is.
         self.patches = [
             mock.patch.object(runner, "owner", lambda: f"{runner._host()}:{os.getpid()}:killed"),
@@ -321,7 +321,7 @@ class Sync(RuleBasedStateMachine):
     @rule(clone=CLONE, place=PLACE)
     def done(self, clone: str, place: int) -> None:
         word, answer = self.task(clone, place, lambda c, name: tasks.finish(c, None, name))
-        if isinstance(answer, tasks.Outcome):
+        if isinstance(answer, decisions.Outcome):
             assert answer.applied and word in self.ticked(clone)
             # A contrary decision that waits in the other clone is sent later, so it is the later.
             other = CLONES[1 - CLONES.index(clone)]
@@ -545,11 +545,11 @@ class Sync(RuleBasedStateMachine):
             assert label in self.world.records[number].labels, "a person's label is not ours"
         type(self).settled += 1
 
-    def must_reconcile(self, clone: str) -> reconcile.Report:
+    def must_reconcile(self, clone: str) -> findings.Report:
         report = self.run(clone, lambda c: reconcile_now(c, planner.Policy()))
         if isinstance(report, CraftkitError):
             raise AssertionError(f"reconcile failed though all is well: {report.message}")
-        assert isinstance(report, reconcile.Report)
+        assert isinstance(report, findings.Report)
         return report
 
     def doubts(self, clone: str) -> set[int | None]:
@@ -625,7 +625,7 @@ def say(text: str) -> None:
     (note if currently_in_test_context() else print)(text)
 
 
-def reconcile_now(context: Context, policy: planner.Policy) -> reconcile.Report:
+def reconcile_now(context: Context, policy: planner.Policy) -> findings.Report:
     return reconcile.command(context, None, False, policy, change=True, max_writes=None)
 
 
@@ -634,6 +634,9 @@ Sync.TestCase.settings = settings(
     stateful_step_count=50 if THOROUGH else 25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
+    # Shrinking takes minutes; the line that is printed replays the failure as it was found.
+    phases=[Phase.generate],
+    derandomize=not THOROUGH,  # the same walks everywhere; new ones are for the long profile
     print_blob=True,  # one line that replays a failure
 )
 TestSync = Sync.TestCase

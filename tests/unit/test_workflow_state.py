@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from craftkit.errors import TaskClaimed, UsageProblem
 from craftkit.model import DROPPED, IN_PROGRESS, TODO
-from craftkit.workflow import catalog, session, tasks
+from craftkit.workflow import catalog, decisions, session, tasks
 from craftkit.workflow.choose import View
 from craftkit.workflow.context import Context, open_context
 
@@ -251,20 +251,20 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(context: Context, key: str) -> tasks.Outcome:
+def start(context: Context, key: str) -> decisions.Outcome:
     return tasks.start(context, None, key, take_over=False, switch=False)
 
 
 def between(monkeypatch: pytest.MonkeyPatch, intruder: Callable[[], Any]) -> None:
     """Let another session act after a command has looked, and before it decides."""
-    real = tasks.decide
+    real = decisions.decide
 
-    def late(*args: Any, **more: Any) -> tasks.Outcome:
-        monkeypatch.setattr(tasks, "decide", real)
+    def late(*args: Any, **more: Any) -> decisions.Outcome:
+        monkeypatch.setattr(decisions, "decide", real)
         intruder()
         return real(*args, **more)
 
-    monkeypatch.setattr(tasks, "decide", late)
+    monkeypatch.setattr(decisions, "decide", late)
 
 
 def test_a_dropped_task_is_not_started(place: Path) -> None:

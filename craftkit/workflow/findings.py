@@ -1,0 +1,142 @@
+"""What a reconcile found and did, in figures, lines and JSON."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
+from craftkit.model import Spec
+from craftkit.sync import planner
+from craftkit.workflow import hub
+
+
+class SpecReport(NamedTuple):
+    """One spec: what was found, and whether it was carried out."""
+
+    spec: Spec
+    plan: planner.Plan
+    applied: bool
+
+
+class Report(NamedTuple):
+    specs: tuple[SpecReport, ...]
+    sent: hub.Sent
+    requests: int
+    failed: CraftkitError | None = None  # why GitHub could not be asked
+
+    def drift(self) -> dict[str, int]:
+        """The figures by which spec and GitHub differ."""
+        found = dict.fromkeys(DRIFT, 0)
+        for report in self.specs:
+            plan = report.plan
+            for action in plan.actions:
+                if action.kind in KIND_OF:
+                    found[KIND_OF[action.kind]] += 1
+            found["missing"] += len(plan.missing)
+            found["orphan"] += len(plan.orphans)
+            found["attention"] += len(plan.attention) + bool(plan.stopped)
+        found["queued"], found["dead"] = self.sent.queued, self.sent.dead
+        return found
+
+
+KIND_OF = {
+    planner.CLOSE: "done_not_closed",
+    planner.TICK: "closed_not_ticked",
+    planner.UNTICK: "reopened_not_unticked",
+    planner.REOPEN: "reopened_not_sent",
+    planner.RETITLE: "title",
+    planner.CLOSE_DUPLICATE: "duplicate",
+    planner.LINK: "link_lost",
+}
+DRIFT = (*KIND_OF.values(), "missing", "orphan", "attention", "queued", "dead")
+BENIGN = ("orphan",)  # somebody else's sub-issues are no difference to settle
+
+
+VERBS = {
+    planner.TICK: "ticked",
+    planner.UNTICK: "unticked",
+    planner.CLOSE: "closed",
+    planner.REOPEN: "re-opened",
+    planner.CREATE: "made",
+    planner.LINK: "linked",
+    planner.RETITLE: "renamed",
+    planner.ADOPT: "adopted",
+    planner.UNDROP: "taken up again",
+    planner.CLOSE_DUPLICATE: "closed as duplicate",
+}
+
+
+def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
+    """What was done (or would be), and remarks."""
+    out: list[str] = []
+    notes: list[str] = []
+    for item in report.specs:
+        name = item.spec.id
+        for action in item.plan.actions:
+            if action.kind in VERBS:
+                verb = VERBS[action.kind] if item.applied else action.kind.replace("_", " ")
+                number = f" #{action.issue}" if action.issue else ""
+                why = f"  ({action.why})" if evidence or not item.applied else ""
+                out.append(f"{name}: {verb} {action.ref}{number}{why}")
+        for doubt in item.plan.attention:
+            out.append(f"{name}: attention: {doubt.message}: {' or '.join(doubt.commands)}")
+        if item.plan.stopped:
+            out.append(f"{name}: stopped: {item.plan.stopped}; `--yes` goes on")
+        if item.plan.missing:
+            refs = ", ".join(item.plan.missing[:5])
+            notes.append(
+                f"{name}: {len(item.plan.missing)} tasks have no issue ({refs}): `--create`"
+            )
+        if item.plan.orphans:
+            numbers = ", ".join(f"#{n}" for n in item.plan.orphans[:5])
+            notes.append(
+                f"{name}: sub-issues without a task line ({numbers}): `--adopt` appends them"
+            )
+    if not out:
+        notes.append("nothing to settle")
+    return out, notes
+
+
+def exit_code(report: Report, check: bool) -> int:
+    """3 for drift with --check, 5 where a person is needed, 1 where writes were given up."""
+    drift = report.drift()
+    if check:
+        return EXIT_DRIFT if any(n for name, n in drift.items() if name not in BENIGN) else 0
+    if any(item.plan.stopped or item.plan.attention for item in report.specs):
+        return EXIT_ATTENTION
+    return 1 if drift["dead"] else 0
+
+
+def as_notes(report: Report) -> list[dict[str, str]]:
+    """What was repaired, for the brief: numbers and keys only, no text that came from GitHub."""
+    notes = []
+    for item in report.specs:
+        for action in item.plan.actions:
+            if item.applied and action.kind in VERBS:
+                number = f" (#{action.issue})" if action.issue else ""
+                message = f"{action.ref}{number} {VERBS[action.kind]}"
+                notes.append({"code": f"merge_{action.kind}", "message": message})
+        for doubt in item.plan.attention:
+            notes.append({"code": doubt.code, "message": doubt.message})
+    return notes
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "specs": [
+            {
+                "id": r.spec.id,
+                "path": r.spec.path,
+                "applied": r.applied,
+                "stopped": r.plan.stopped,
+                "actions": [a._asdict() for a in r.plan.actions],
+                "attention": [a._asdict() for a in r.plan.attention],
+                "missing": list(r.plan.missing),
+                "orphans": list(r.plan.orphans),
+            }
+            for r in report.specs
+        ],
+        "drift": report.drift(),
+        "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},
+        "requests": report.requests,
+    }
