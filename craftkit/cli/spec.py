@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, SpecName, context_for
+from craftkit.cli.options import AsJson, Offline, SpecName, context_for
 from craftkit.cli.output import Reply, emit, progress_bar
 from craftkit.model import PHASES
 
@@ -130,6 +130,7 @@ def phase(
     spec_name: SpecName = None,
     force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs --reason.")] = False,
     reason: Annotated[str, typer.Option(help="Why the gate is passed.")] = "",
+    offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
     """Move a spec to its next phase; `completed` wants every task done."""
@@ -137,7 +138,7 @@ def phase(
     def action() -> Reply:
         from craftkit.workflow import session, specs
 
-        context = context_for(None)
+        context = context_for(None, offline=offline)
         session.repair(context)
         spec, old, new = specs.phase(context, spec_name, target, force=force, reason=reason)
         data = {"spec": specs.summary(context, spec), "from": old, "to": new}
