@@ -320,7 +320,7 @@ def create(bench: Bench, row: outbox.Row) -> bool:
         return False
     except CraftkitError as error:
         _put_back(bench, [row], error)
-        if isinstance(error, gh.Invalid):
+        if isinstance(error, gh.Invalid | gh.IssueGone):
             return False
         raise _Stop(error) from error
     _made(bench, row, made)
