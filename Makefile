@@ -5,7 +5,7 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench docs clean
+.PHONY: help demo test machine lint bench docs clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -15,6 +15,9 @@ demo: $(VENV)/.installed ## run the whole story on a throw-away repository
 
 test: $(VENV)/.installed-dev ## run the tests
 	@$(PY) -m pytest -n 2 -q
+
+machine: $(VENV)/.installed-dev ## walk two clones and a GitHub through 1,000 stories
+	@CRAFTKIT_THOROUGH=1 $(PY) -m pytest -q tests/sync/test_machine.py -k TestSync
 
 lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/ruff check .

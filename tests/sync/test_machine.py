@@ -636,7 +636,7 @@ Sync.TestCase.settings = settings(
     suppress_health_check=list(HealthCheck),
     # Shrinking takes minutes; the line that is printed replays the failure as it was found.
     phases=[Phase.generate],
-    derandomize=not THOROUGH,  # the same walks everywhere; new ones are for the long profile
+    derandomize="CRAFTKIT_NEW_WALKS" not in os.environ,  # else the same walks everywhere
     print_blob=True,  # one line that replays a failure
 )
 TestSync = Sync.TestCase
