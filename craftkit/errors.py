@@ -162,9 +162,3 @@ class UnexpectedStep(CraftkitError):
 
     code = "unexpected_step"
     kind = "validation"
-
-
-class ProcessFailed(CraftkitError):
-    """A step of a recorded process failed; what was recorded stays recorded."""
-
-    code = "process_failed"

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..model import Diagnostic, Task
-from .taskline import text_digest
 
 LIMIT = 20  # of one code
 
@@ -56,7 +55,7 @@ def _identities(task: Task) -> Iterator[tuple[str, object]]:
     if task.issue is not None:
         yield "duplicate_link", task.issue
     elif task.key is None:
-        yield "duplicate_text", text_digest(task.title)
+        yield "duplicate_text", task.id.rpartition(".")[0]  # the digest, without its occurrence
 
 
 # `(after T003)` and the like: meant as a dependency, read as a part of the title.

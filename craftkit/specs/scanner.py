@@ -263,7 +263,7 @@ def _add_box(st: _State, newline: int, end: int, col: int, mark_at: int, body_at
 
 def _on_heading(st: _State, m: re.Match[str]) -> int:
     newline, end = m.span()
-    indent, hashes, title = m["indent"], m["hash"], m["title"].strip()
+    indent, hashes, title = m.group("indent", "hash", "title")
     depth = 0
     if indent:
         col = width_of(indent)
@@ -272,9 +272,11 @@ def _on_heading(st: _State, m: re.Match[str]) -> int:
     st.gap = end
     if depth < 0:
         return end
-    _truncate(st, depth)
+    if st.content:
+        _truncate(st, depth)
     st.lazy = False
     if depth == 0:
+        title = title.strip()
         if title[-1:] == "#":  # a closing run of hashes is no part of the title
             bare = title.rstrip("#")
             if not bare or bare[-1] in " \t":
@@ -337,7 +339,10 @@ def _fence_in_item(st: _State, newline: int, end: int, char: str, size: int) -> 
 def _fence_at_root(st: _State, newline: int, end: int, char: str, size: int) -> int:
     src = st.src
     if st.fences is None:
-        st.fences = _all_fences(src)
+        m = re.compile(_BARE_FENCE).search(src, end)
+        if m is not None and m[1][0] == char and len(m[1]) >= size:
+            return _line_end(src, m.start() + 1)  # nearly always the next one closes it
+        st.fences = _all_fences(src)  # else all of them, once: the scan stays linear
     fences = st.fences
     i = bisect_left(fences.at, end)
     if i < len(fences.at) and fences.longest[char][i] >= size:

@@ -23,7 +23,6 @@ LINK, CREATE, RETITLE, CLOSE_DUPLICATE, ADOPT = (
     "adopt",
 )
 WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
-WRITES_GITHUB = frozenset({CLOSE, REOPEN, CREATE, RETITLE, CLOSE_DUPLICATE})
 
 LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in doubt: stop and ask
 
