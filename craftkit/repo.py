@@ -107,6 +107,18 @@ def is_tracked(repo: Repo, path: str) -> bool:
     return _git(repo, "--literal-pathspecs", "ls-files", "--", path) != ""
 
 
+def first_day(repo: Repo, path: str) -> str:
+    """The day (YYYY-MM-DD) of the commit that brought `path`; "" where git does not say.
+
+    A shallow clone's history begins anywhere, so it says nothing.
+    """
+    if repo.common_dir is None or os.path.exists(os.path.join(repo.common_dir, "shallow")):
+        return ""
+    given = ("log", "--follow", "--diff-filter=A", "--format=%as", "--", path)
+    days = (_git(repo, *given) or "").split()
+    return min(days, default="")
+
+
 def _git_dir(level: str) -> str | None:
     """The git directory that `level/.git` is or names, if it is one."""
     dot_git = os.path.join(level, ".git")

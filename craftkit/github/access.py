@@ -69,11 +69,11 @@ class Access:
 
     # The repository
 
-    def preflight(self) -> Repository:
+    def preflight(self, newest: int = 1) -> Repository:
         """The repository as it is now; the first time, also what the server can do."""
         found = None
         if self._graphql is not False:
-            found = self._preflight_by_graphql()
+            found = self._preflight_by_graphql(newest)
         if found is None:
             found = self._preflight_by_rest()
             self._graphql = False  # only now: a proxy answers 404 to anything
@@ -101,10 +101,11 @@ class Access:
             return error
         return faults.gone(self.caller.about, number, "not found")
 
-    def _preflight_by_graphql(self) -> Repository | None:
+    def _preflight_by_graphql(self, newest: int) -> Repository | None:
         probe = self._graphql is None or self._sub_issues is None
+        document = documents.preflight(self.place, probe, newest)
         try:
-            result = self.caller.graphql(documents.preflight(self.place, probe), write=False)
+            result = self.caller.graphql(document, write=False)
         except (faults.NoGraphQL, faults.NotUnderstood):
             return None
         for problem in result.problems:
@@ -115,8 +116,7 @@ class Access:
             self._graphql = self.read(self._learn_abilities, result.data)
             if not self._graphql:
                 return None
-        newest = result.data["repository"]["issues"]["nodes"]
-        self._sample = newest[0]["number"] if newest else 0
+        self._sample = repository.newest[0].number if repository.newest else 0
         return repository
 
     def _preflight_by_rest(self) -> Repository:
@@ -139,10 +139,9 @@ class Access:
             f"/repos/{self.full_name()}/issues?state=all&sort=created&direction=desc",
             lambda page: True,
         )
-        numbers = [self.read(mapping.whole, item, "number") for item in newest]
-        issues = [item["number"] for item in newest if not mapping.is_pull_request(item)]
-        self._sample = max(issues, default=0)
-        return self.read(mapping.rest_repository, data, login, max(numbers, default=0))
+        repository = self.read(mapping.rest_repository, data, login, newest)
+        self._sample = max((issue.number for issue in repository.newest), default=0)
+        return repository
 
     # What the server can do
 
@@ -381,5 +380,5 @@ def _issue(data: Any) -> Any:
 
 
 def _repository(data: Any) -> Any:
-    mapping.rest_repository(data, "", 0)
+    mapping.rest_repository(data, "", ())
     return data

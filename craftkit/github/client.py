@@ -92,8 +92,8 @@ class Client:
         """What is worth remembering of `capabilities`; None to forget what was remembered."""
         return self.access.known_capabilities()
 
-    def repository(self) -> Repository:
-        return self.access.preflight()
+    def repository(self, newest: int = 1) -> Repository:
+        return self.access.preflight(newest)
 
     def trees(self, parents: Sequence[int]) -> dict[int, Tree | Gone]:
         """Parents with all their sub-issues, ten parents in one request.

@@ -43,17 +43,17 @@ class Step(NamedTuple):
     select: str = "clientMutationId"
 
 
-def preflight(place: Place, capabilities: bool) -> Document:
+def preflight(place: Place, capabilities: bool, newest: int) -> Document:
     """Who we are, what the repository is and, if asked for, what the server can do."""
-    newest = "issues(first: 1, orderBy: {field: CREATED_AT, direction: DESC})"
+    issues = "issues(first: $newest, orderBy: {field: CREATED_AT, direction: DESC})"
     pulls = "pullRequests(last: 1)"  # oldest first, if not asked otherwise (assumed)
     text = (
-        "query Preflight($owner: String!, $name: String!) { viewer { login } "
+        "query Preflight($owner: String!, $name: String!, $newest: Int!) { viewer { login } "
         "repository(owner: $owner, name: $name) { id nameWithOwner viewerPermission isPrivate "
-        f"isArchived hasIssuesEnabled {newest} {{ nodes {{ number }} }} "
+        f"isArchived hasIssuesEnabled {issues} {{ nodes {{ number createdAt body }} }} "
         f"{pulls} {{ nodes {{ number }} }} }} " + (_INTROSPECTION if capabilities else "") + "}"
     )
-    return text, {"owner": place.owner, "name": place.name}
+    return text, {"owner": place.owner, "name": place.name, "newest": newest}
 
 
 _INTROSPECTION = (
@@ -170,7 +170,7 @@ def _fragment(shape: Shape) -> str:
     reason = "stateReason(enableDuplicate: true)" if shape.duplicate else "stateReason"
     return (
         f"fragment IssueFields on Issue {{ number fullDatabaseId id title state {reason} body "
-        "updatedAt url authorAssociation viewerDidAuthor repository { nameWithOwner } "
+        "updatedAt closedAt url authorAssociation viewerDidAuthor repository { nameWithOwner } "
         "labels(first: 20) { nodes { name } } }"
     )
 

@@ -33,6 +33,7 @@ class Issue(NamedTuple):
     trusted: bool  # its author is an owner, member or collaborator: its marker counts
     parent: int | None  # number, where known and in the same repository
     url: str
+    closed_at: str | None = None  # ISO 8601, UTC
 
 
 class Tree(NamedTuple):
@@ -63,6 +64,14 @@ class Change(NamedTuple):
     value: str = ""
 
 
+class Glimpse(NamedTuple):
+    """What is seen of an issue in passing."""
+
+    number: int
+    created_at: str  # ISO 8601, UTC
+    body: str
+
+
 class Repository(NamedTuple):
     """What must be known before the first write."""
 
@@ -74,6 +83,7 @@ class Repository(NamedTuple):
     archived: bool
     has_issues: bool
     highest: int  # the highest issue number in use, 0 for none
+    newest: tuple[Glimpse, ...] = ()  # some of the newest issues, the last one first
 
 
 class Capabilities(NamedTuple):
@@ -93,7 +103,8 @@ class Gateway(Protocol):
 
     def capabilities(self) -> Capabilities: ...
 
-    def repository(self) -> Repository: ...
+    def repository(self, newest: int = 1) -> Repository:
+        """The repository, with up to `newest` (1 to 100) of its last issues."""
 
     def trees(self, parents: Sequence[int]) -> dict[int, Tree | Gone]:
         """Parents with all their sub-issues, some ten parents in one request."""

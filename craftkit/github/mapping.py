@@ -7,7 +7,7 @@ the objects Issue and Repository of its GraphQL schema.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from craftkit.github.gateway import (
@@ -16,6 +16,7 @@ from craftkit.github.gateway import (
     DUPLICATE,
     NOT_PLANNED,
     OPEN,
+    Glimpse,
     Issue,
     Repository,
 )
@@ -48,6 +49,7 @@ def rest_issue(data: Any, login: str = "") -> Issue:
         trusted=ours or member(data, "author_association", str, "") in TRUSTED,
         parent=_rest_parent(data, repository),
         url=_url(member(data, "html_url", str, "")),
+        closed_at=_time_or_none(data, "closed_at"),
     )
 
 
@@ -75,10 +77,12 @@ def graphql_issue(data: Any, parent: int | None = None) -> Issue:
         or member(data, "authorAssociation", str, "") in TRUSTED,
         parent=parent,
         url=_url(member(data, "url", str, "")),
+        closed_at=_time_or_none(data, "closedAt"),
     )
 
 
-def rest_repository(data: Any, login: str, highest: int) -> Repository:
+def rest_repository(data: Any, login: str, items: Sequence[Any]) -> Repository:
+    """The repository, with a page of its newest issues and pull requests."""
     permissions = member(data, "permissions", dict, {})
     ladder = ("admin", "maintain", "push", "triage", "pull")
     names = {"push": "WRITE", "pull": "READ"}
@@ -91,8 +95,14 @@ def rest_repository(data: Any, login: str, highest: int) -> Repository:
         private=member(data, "private", bool),
         archived=member(data, "archived", bool, False),
         has_issues=member(data, "has_issues", bool),
-        highest=highest,
+        highest=max((whole(item, "number") for item in items), default=0),
+        newest=tuple(_glimpse(item, "created_at") for item in items if not is_pull_request(item)),
     )
+
+
+def _glimpse(data: Any, created: str) -> Glimpse:
+    body = tidy(member(data, "body", str, ""))
+    return Glimpse(whole(data, "number"), _time(text(data, created)), body)
 
 
 def graphql_repository(data: Any) -> Repository:
@@ -114,6 +124,10 @@ def graphql_repository(data: Any) -> Repository:
         archived=member(found, "isArchived", bool),
         has_issues=member(found, "hasIssuesEnabled", bool),
         highest=highest,
+        newest=tuple(
+            _glimpse(node, "createdAt")
+            for node in member(member(found, "issues", dict), "nodes", list)
+        ),
     )
 
 
@@ -215,6 +229,11 @@ def _time(value: str) -> str:
     if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}(?:\.[0-9]{1,9})?Z", value):
         raise Malformed("a time is not ISO 8601 in UTC")
     return value
+
+
+def _time_or_none(data: Any, name: str) -> str | None:
+    value = member(data, name, str, None)
+    return None if value is None else _time(value)
 
 
 def _url(value: str) -> str:

@@ -21,6 +21,7 @@ from craftkit.sync import markers
 BATCH = 20  # changes in one request; GitHub stops a longer document after ten seconds
 TRIES = 8  # then a row is dead
 GRACE = 60.0  # seconds that a lost creation is given to show up
+PROMPT = 15.0  # seconds after a decision in which its own command sends it
 
 
 class Settings(NamedTuple):
@@ -51,6 +52,7 @@ class Bench(NamedTuple):
 class Drained(NamedTuple):
     delivered: int
     stopped: CraftkitError | None  # why nothing more was sent
+    outdone: frozenset[tuple[str, str | None]] = frozenset()  # (spec, task), see `_outdone`
 
 
 class _Stop(Exception):
@@ -62,6 +64,13 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     """Send everything that may be sent now.  Never raises for what GitHub answers."""
     rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)[:max_writes]
     rows, delivered = _skip_overtaken(bench, rows)
+    try:
+        late = _outdone(bench, rows)
+    except CraftkitError as error:
+        return Drained(delivered, error)
+    rows = [row for row in rows if row not in late]
+    outdone = frozenset((row.spec_id, row.task_id) for row in late)
+    delivered += len(late)
     batch: list[outbox.Row] = []
     held: set[tuple[str, str | None]] = set()  # a row of these failed: what follows it waits
     try:
@@ -87,8 +96,8 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
         delivered += _send(bench, batch, held)
         _tell(bench, delivered, len(rows))
     except _Stop as stop:
-        return Drained(delivered, stop.error)
-    return Drained(delivered, None)
+        return Drained(delivered, stop.error, outdone)
+    return Drained(delivered, None, outdone)
 
 
 def _tell(bench: Bench, done: int, total: int) -> None:
@@ -103,8 +112,8 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
     for row in rows:
         place = (row.spec_id, row.task_id)
         if row.state == "sent":  # its process died: as unknown as a lost answer
-            began = calendar.timegm(time.strptime(row.updated_at[:19], "%Y-%m-%dT%H:%M:%S"))
-            row = row._replace(not_before=began + grace if row.action == "create" else 0)
+            lost_until = _seconds(row.updated_at) + grace
+            row = row._replace(not_before=lost_until if row.action == "create" else 0)
         if place in held or row.state == "dead" or row.not_before > now:
             held.add(place)
             continue
@@ -131,6 +140,37 @@ def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> tuple[list[outb
         with bench.store.write() as tx:
             outbox.mark(tx, overtaken, "delivered", bench.now())
     return [row for row in rows if not is_overtaken(row)], len(overtaken)
+
+
+def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+    """Rows that waited while the issue was closed by somebody who decided later; not sent.
+
+    Only what would take a completion back has to ask: `done` outranks what came in between.
+    """
+    old = {
+        row.issue: row
+        for row in rows
+        if row.action in ("reopen", "drop")
+        and row.issue is not None
+        and bench.clock() - _seconds(row.created_at) > PROMPT
+    }
+    seen = bench.gateway.issues(list(old)) if old else {}
+    found = []
+    for number, row in old.items():
+        issue = seen.get(number)
+        if isinstance(issue, gh.Issue) and issue.state == gh.CLOSED:
+            later = (issue.closed_at or "")[:19] > row.created_at[:19]
+            found += [row] if later else []
+    if found:
+        why = "the issue was closed after this was decided"
+        with bench.store.write() as tx:
+            outbox.mark(tx, [row.id for row in found], "delivered", bench.now(), error=why)
+    return found
+
+
+def _seconds(moment: str) -> float:
+    """Seconds since 1970 of a time in our database."""
+    return calendar.timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 def _takes_back(batch: Sequence[outbox.Row], row: outbox.Row, settings: Settings) -> bool:

@@ -22,6 +22,7 @@ LINK, CREATE, RETITLE, CLOSE_DUPLICATE, ADOPT = (
     "close_duplicate",
     "adopt",
 )
+RETRY = "craftkit reconcile --create"
 WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
 
 LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in doubt: stop and ask
@@ -34,6 +35,7 @@ class Base(NamedTuple):
     issue: int | None = None
     title: str | None = None  # the title that the issue last got from the spec
     dropped: bool = False
+    done: bool = False  # what was decided here, whatever GitHub has heard of it
 
 
 class Line(NamedTuple):
@@ -122,7 +124,7 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
             if view.base.get(line.id, Base(None)).dropped:
                 continue  # given up before it had an issue
             missing.append(line.ref)
-            if policy.create:
+            if policy.create and view.complete:
                 actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
             continue
         if shared[number] > 1:
@@ -134,6 +136,9 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
             why = f"#{number} is the issue of this task"
             actions.append(Action(LINK, line.id, line.ref, number, why))
         settle_task(view, line, number, actions, attention)
+    if missing and policy.create and not view.complete:
+        words = "GitHub's list of sub-issues was not complete, so none was made"
+        attention.append(Attention("list_incomplete", "", "", None, words, (RETRY,)))
     actions += doubles
     orphans = _orphans(view, set(links.values()), actions, attention, policy)
     result = Plan(tuple(actions), tuple(attention), tuple(missing), tuple(orphans))
@@ -161,7 +166,7 @@ def settle_task(
         words = f"#{number} of {line.ref} was closed as a duplicate of #{twin}"
         fix = (f"write (#{twin}) in its line in place of (#{number})",)
         attention.append(Attention("linked_to_duplicate", line.id, line.ref, number, words, fix))
-    elif verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
+    elif verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
         attention.append(_doubt(verdict, line, number))
     elif verdict:
         evidence = _evidence(base, line.checked, seen, intent)
@@ -181,6 +186,7 @@ def _twin(view: View, seen: Seen) -> int | None:
 
 # Verdicts that are not settled here.
 NOT_PLANNED, BOX_OPEN_AGAIN = ("?not_planned",), ("?box_open_again",)
+DONE_ELSEWHERE = ("?done_elsewhere",)
 
 
 def decide(base: Base, box: bool, seen: Seen, intent: str | None) -> tuple[str, ...]:
@@ -216,6 +222,8 @@ def _while_open(base: Base, box: bool) -> tuple[str, ...]:
         return (UNDROP, CLOSE) if box else (UNDROP,)
     if box:
         return (UNTICK,) if base.agreed else (CLOSE,)
+    if base.done and not base.agreed:
+        return DONE_ELSEWHERE  # GitHub never heard of it, and the file lost it
     return () if base.agreed is False else (AGREE_OPEN,)
 
 
@@ -235,7 +243,8 @@ def _doubt(verdict: tuple[str, ...], line: Line, number: int) -> Attention:
         words = f"#{number} of {ref} was closed as not planned, but its box is open"
         commands = (f"craftkit task drop {ref}", f"craftkit task reopen {ref}")
         return Attention("closed_as_not_planned", line.id, ref, number, words, commands)
-    words = f"{ref} was done and #{number} is closed, but its box is open here"
+    state = "is closed" if verdict == BOX_OPEN_AGAIN else "was not closed"
+    words = f"{ref} was done and #{number} {state}, but its box is open here"
     commands = (f"craftkit task done {ref}", f"craftkit task reopen {ref}")
     return Attention("box_open_again", line.id, ref, number, words, commands)
 

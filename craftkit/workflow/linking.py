@@ -25,7 +25,8 @@ from craftkit.workflow.context import Context
 
 PER_PARENT = 100  # GitHub's limit of sub-issues, closed ones included
 TITLE_LIMIT = 256  # characters of an issue title
-SEARCHED = 1000  # of the newest issues; a page holds a hundred
+PAGE = 100  # issues in one answer
+SEARCHED = 1000  # of the newest issues
 SECONDS = 3600.0  # linking a long spec takes a second for each task
 
 
@@ -202,7 +203,7 @@ def _rename(tx: sqlite3.Connection, spec_id: str, old: str, number: int) -> None
 
 def preflight(context: Context, bench: drain.Bench) -> gh.Repository:
     """Look before the first write.  Raises where this repository should not be written to."""
-    seen: gh.Repository = bench.gateway.repository()
+    seen: gh.Repository = bench.gateway.repository(PAGE)
     name = str(context.config["github.repo"])
     if seen.archived:
         raise SpecNeedsAttention(
@@ -248,7 +249,7 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
     if ask:
         with hub.asking(context, SECONDS) as bench:
             repository = preflight(context, bench)
-            find_again(context, bench, spec)
+            find_again(context, bench, spec, repository)
     known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
     return Prospect(spec, _without_queued(context, spec, plan(spec, known, context)), repository)
 
@@ -342,7 +343,9 @@ def remember(
     outbox.remember_issue(tx, repo, outbox.Known(*facts))
 
 
-def find_again(context: Context, bench: drain.Bench, spec: Spec) -> None:
+def find_again(
+    context: Context, bench: drain.Bench, spec: Spec, seen: gh.Repository | None = None
+) -> None:
     """Remember the issues that were made for a spec of which nothing here knows.
 
     The database was lost before the links were written, or another clone has linked the spec.
@@ -351,6 +354,8 @@ def find_again(context: Context, bench: drain.Bench, spec: Spec) -> None:
     known = outbox.issues_of(context.store, repo, spec.id)
     queued = any(r.spec_id == spec.id for r in outbox.waiting(context.store))
     if known or queued or spec.issue is not None or any(t.issue for t in spec.tasks):
+        return
+    if seen is not None and _is_new_to(seen, spec, _born(context, spec)):
         return
     high = drain.highest(bench)
     found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
@@ -367,6 +372,35 @@ def find_again(context: Context, bench: drain.Bench, spec: Spec) -> None:
             elif task_id not in done and any(t.id == task_id for t in spec.tasks):
                 remember(tx, repo, spec, task_id, issue)
             done.add(task_id)
+
+
+def _is_new_to(seen: gh.Repository, spec: Spec, born: str) -> bool:
+    """Whether no issue was made for the spec, as far as the newest issues show.
+
+    They show all that can be where there are no more, or where the last of them is older than the
+    spec.
+    """
+    for issue in seen.newest:
+        marker = markers.find(issue.body)
+        if marker is not None and marker.spec == spec.id:
+            return False
+    return len(seen.newest) < PAGE or seen.newest[-1].created_at[:10] < born
+
+
+def _born(context: Context, spec: Spec) -> str:
+    """A day (YYYY-MM-DD) before which the spec was not there; "" where nothing says one."""
+    import datetime
+    import re
+
+    head = spec.text[:2000] if spec.text.startswith("---") else ""
+    found = re.search(r"(?m)^created(?:_at)?: *['\"]?([0-9-]{10})", head)
+    day = found[1] if found else git.first_day(context.repo, spec.path)
+    try:
+        born = datetime.date.fromisoformat(day)
+    except ValueError:
+        return ""
+    # Clocks and time zones differ.
+    return (born - datetime.timedelta(days=2)).isoformat()
 
 
 def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:

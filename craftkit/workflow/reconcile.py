@@ -31,14 +31,15 @@ def run(
             before = bench.gateway.requests
             # Also what is delivered in a moment: a list may show how it was before.
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
-            sent = _drain(context, bench, max_writes) if change else 0
+            sent = _drain(context, bench, max_writes, decided) if change else 0
             reports = [
                 SpecReport(spec, _confirmed(bench, planner.plan(view, policy)), False)
                 for spec, view in _views(context, bench, specs, decided, learn=change)
             ]
             if change:
                 reports = [_apply(context, bench, report) for report in reports]
-                _drain(context, bench, None if max_writes is None else max_writes - sent)
+                left = None if max_writes is None else max_writes - sent
+                _drain(context, bench, left, decided)
                 for report in reports:
                     _note_edits(context, report)
                 _task_lists(context, bench, specs)
@@ -68,14 +69,24 @@ def _task_lists(context: Context, bench: drain.Bench, specs: Sequence[Spec]) -> 
             bench.gateway.set_body(issue, body)
 
 
-def _drain(context: Context, bench: drain.Bench, max_writes: int | None) -> int:
-    """Send what waits; how many were.  Raises what stopped it: nothing is compared half-sent."""
+def _drain(
+    context: Context,
+    bench: drain.Bench,
+    max_writes: int | None,
+    decided: dict[str, dict[str, str]],
+) -> int:
+    """Send what waits; how many were.  Raises what stopped it: nothing is compared half-sent.
+
+    What somebody has decided otherwise since is taken out of `decided`.
+    """
     with hub.only_sender(context) as free:
         if not free:
             return 0
         done = drain.drain(bench, max_writes)
     if done.stopped is not None:
         raise done.stopped
+    for spec_id, task_id in done.outdone:
+        decided.get(spec_id, {}).pop(str(task_id), None)
     return done.delivered
 
 
@@ -204,9 +215,11 @@ def _view(
             of_task.get(row["task_id"], row["issue"]),
             titles.get(of_task.get(row["task_id"], 0)),
             bool(row["dropped"]),
+            bool(row["base_done"]),
         )
         for row in context.store.rows(
-            "select task_id, agreed, issue, dropped from tasks where spec_id = ?", spec.id
+            "select task_id, agreed, issue, dropped, base_done from tasks where spec_id = ?",
+            spec.id,
         )
     }
     mine = {t.issue for t in spec.tasks} | set(of_task.values())
@@ -263,18 +276,21 @@ def _apply(context: Context, bench: drain.Bench, report: SpecReport) -> SpecRepo
             decisions.decide(context, spec, task, LOCAL[action.kind], "github", reason=action.why)
         elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
             _queue(context, spec, action, task)
+    undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
+    if agreed or undropped:  # before links are written: they give a line without a key its name
+        with context.store.write() as tx:
+            tx.executemany(
+                "update tasks set agreed = ?1, base_done = ?1 where spec_id = ?2 and task_id = ?3",
+                agreed,
+            )
+            tx.executemany(
+                "update tasks set dropped = 0 where spec_id = ? and task_id = ?", undropped
+            )
     _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
     _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
     if any(a.kind == planner.CREATE for a in plan.actions):
         linking.find_again(context, bench, spec)
         _create(context, spec)
-    undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
-    if agreed or undropped:
-        with context.store.write() as tx:
-            tx.executemany("update tasks set agreed = ? where spec_id = ? and task_id = ?", agreed)
-            tx.executemany(
-                "update tasks set dropped = 0 where spec_id = ? and task_id = ?", undropped
-            )
     return report._replace(applied=True)
 
 

@@ -96,6 +96,7 @@ def rest(number: int, **more: Any) -> dict[str, Any]:
         "state_reason": None,
         "labels": [{"name": "one", "node_id": "LA_one"}],
         "body": None,
+        "created_at": "2026-01-02T03:04:05Z",
         "updated_at": "2026-01-02T03:04:05Z",
         "author_association": "OWNER",
         "user": {"login": "somebody"},
@@ -155,7 +156,7 @@ def preflight(**more: Any) -> dict[str, Any]:
         "isPrivate": True,
         "isArchived": False,
         "hasIssuesEnabled": True,
-        "issues": {"nodes": [{"number": 41}]},
+        "issues": {"nodes": [{"number": 41, "createdAt": "2026-01-02T03:04:05Z", "body": None}]},
         "pullRequests": {"nodes": [{"number": 43}]},
     }
     return {"data": {"viewer": {"login": "me"}, "repository": found | more}}

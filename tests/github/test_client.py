@@ -80,13 +80,15 @@ def test_one_request_brings_the_repository_and_what_the_server_can_do() -> None:
     remembered: dict[str, str] = {}
     client = make_client(capabilities=None, remembered=remembered)
     found = client.repository()
-    assert found == ("octo/Demo", "R_1", "me", "WRITE", True, False, True, 43)
+    assert found[:-1] == ("octo/Demo", "R_1", "me", "WRITE", True, False, True, 43)
+    assert [issue.number for issue in found.newest] == [41]
     assert client.capabilities() == Capabilities(True, True, True)
     assert client.requests == 1
     assert "__type" in sent()["query"]
     assert all(key.startswith("https://api.github.com octo/demo ") for key in remembered)
-    client.repository()
+    client.repository(newest=100)
     assert "__type" not in sent()["query"] and client.requests == 2
+    assert sent()["variables"]["newest"] == 100
 
 
 @responses.activate

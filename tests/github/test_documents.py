@@ -20,8 +20,8 @@ FIELDS = [
 
 def every_document(text: str = "text") -> list[Document]:
     found = [
-        documents.preflight(PLACE, True),
-        documents.preflight(PLACE, False),
+        documents.preflight(PLACE, True, 1),
+        documents.preflight(PLACE, False, 100),
         documents.mutations([Step(field, {"x": text}) for field in FIELDS]),
         documents.mutations([Step("addProjectV2ItemById", {"x": text}, "item { id }")]),
         documents.lookup(PLACE, [1, 2], [text, "b"]),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from craftkit.sync.planner import (
     BOX_OPEN_AGAIN,
+    DONE_ELSEWHERE,
     NOT_PLANNED,
     Base,
     Line,
@@ -82,6 +83,14 @@ def test_i1_merge_table(base: bool | None, box: bool, state: str) -> None:
     assert decide(Base(base), box, seen(state), None) == TABLE[base, box, state]
 
 
+@pytest.mark.parametrize(("base", "box", "state"), list(TABLE))
+def test_i3_what_was_done_here_is_not_forgotten(base: bool | None, box: bool, state: str) -> None:
+    """Done before GitHub could hear of it, then lost from the file: a person is asked."""
+    lost = not base and not box and state == OPEN
+    wanted = DONE_ELSEWHERE if lost else TABLE[base, box, state]
+    assert decide(Base(base, done=True), box, seen(state), None) == wanted
+
+
 @pytest.mark.parametrize(("box", "state"), list(DROPPED))
 def test_i1_a_dropped_task(box: bool, state: str) -> None:
     assert decide(Base(False, dropped=True), box, seen(state), None) == DROPPED[box, state]
@@ -101,6 +110,7 @@ BASES = st.builds(
     st.none(),
     st.sampled_from([None, "t", "old"]),
     st.booleans(),
+    st.booleans(),
 )
 
 
@@ -116,15 +126,16 @@ def test_i5_nothing_automatic_reopens_and_untick_needs_its_reason(
 
 @given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
 def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, state: str) -> None:
+    assume(not (base.dropped and base.done))  # to drop is to take the other back
     verdict = decide(base, box, seen(state), None)
-    if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN):
+    if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
         return
     for kind in verdict:
         if kind in ("tick", "agree_done", "close"):
             base, box = base._replace(agreed=True), True
             state = DONE if kind == "close" else state
         if kind in ("untick", "agree_open"):
-            base, box = base._replace(agreed=False), False
+            base, box = base._replace(agreed=False, done=False), False
         if kind == "undrop":
             base = base._replace(dropped=False)
     assert decide(base, box, seen(state), None) in ((), ("agree_open",), ("agree_done",))

@@ -8,6 +8,7 @@ each change and raises nothing, all else raises.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -31,6 +32,10 @@ class Crash(BaseException):
     """The process was killed here."""
 
 
+def iso(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+
+
 class Record:
     """One issue on the server."""
 
@@ -39,6 +44,7 @@ class Record:
         self.first = title  # as it was made
         self.made = self.updated = now
         self.state, self.reason = gh.OPEN, ""
+        self.closed = 0.0
         self.labels: set[str] = set()
         self.deleted = False
 
@@ -56,6 +62,7 @@ class Record:
             True,
             self.parent,
             f"https://github.test/o/r/issues/{self.number}",
+            iso(self.closed) if self.state == gh.CLOSED else None,
         )
 
 
@@ -94,6 +101,8 @@ class World:
         return [r for r in self.records.values() if not r.deleted]
 
     def human_close(self, record: Record, reason: str) -> None:
+        if record.state == gh.OPEN:
+            record.closed = self.now
         record.state, record.reason, record.updated = gh.CLOSED, reason, self.now
 
     def human_reopen(self, record: Record) -> None:
@@ -180,9 +189,12 @@ class Door:
     def capabilities(self) -> gh.Capabilities:
         return self.known_capabilities
 
-    def repository(self) -> gh.Repository:
-        self._request("repository")
-        return gh.Repository("o/r", "R_1", "me", "WRITE", False, False, True, self.world.last)
+    def repository(self, newest: int = 1) -> gh.Repository:
+        fault = self._request("repository")
+        facts = ("o/r", "R_1", "me", "WRITE", False, False, True, self.world.last)
+        listed = self._listed(sorted(self.world.open(), key=lambda r: -r.number), fault)
+        seen = [gh.Glimpse(i.number, "2027-01-15T08:00:00Z", i.body) for i in listed[:newest]]
+        return gh.Repository(*facts, tuple(seen))
 
     def _listed(self, records: Sequence[Record], fault: str) -> list[gh.Issue]:
         """Issues as a list shows them; a stale one lacks what was made just now."""
@@ -275,6 +287,7 @@ class Door:
             return gh.IssueGone(f"#{change.number} is not there any more.")
         before = (record.state, record.reason, record.title, set(record.labels))
         if change.kind == "close":
+            record.closed = record.closed if record.state == gh.CLOSED else world.now
             record.state, record.reason = gh.CLOSED, change.value
         elif change.kind == "reopen":
             record.state, record.reason = gh.OPEN, ""
