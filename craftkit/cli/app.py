@@ -164,20 +164,27 @@ def reconcile(
         bool, typer.Option("--commit", help="With --job: commit the spec files it changed.")
     ] = False,
     push: Annotated[bool, typer.Option("--push", help="With --commit: push that commit.")] = False,
+    offline: Offline = False,
     session: SessionId = None,
     as_json: AsJson = False,
 ) -> int:
     """Bring spec and GitHub in step: send what waits, compare, settle what can be settled."""
 
     def action() -> Reply:
+        from craftkit.errors import UsageProblem
         from craftkit.sync.planner import Policy
         from craftkit.workflow import findings
         from craftkit.workflow import reconcile as sync
 
         look = check or dry_run
         _refuse_job_options(job, look or bool(spec_name), commit, push)
+        if offline and (look or job):
+            raise UsageProblem(
+                "`--offline` compares nothing, so it takes no --check, --dry-run or --job.",
+                "leave them out: what the boxes say is recorded, and sent later",
+            )
         # A job is a session of its own: it must not change what the person here is at work on.
-        context = context_for((session or "job") if job else session)
+        context = context_for((session or "job") if job else session, offline=offline)
         policy = Policy(create=create, adopt=adopt, yes=yes)
         if job:
             from craftkit.workflow import job as jobs
@@ -189,6 +196,8 @@ def reconcile(
             context, spec_name, every, policy, change=not look, max_writes=max_writes
         )
         lines, notes = findings.lines(report, evidence=dry_run)
+        if offline:
+            notes = ["offline: the boxes are recorded, nothing was compared with GitHub"]
         code = findings.exit_code(report, check)
         return Reply(findings.as_dict(report), lines, notes, code, context.diagnostics)
 

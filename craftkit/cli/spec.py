@@ -155,6 +155,7 @@ def link(
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
     """Make a parent issue for a spec and a Sub Issue for each task that has none."""
@@ -162,7 +163,7 @@ def link(
     def action() -> Reply:
         from craftkit.workflow import linking, session
 
-        context = context_for(None)
+        context = context_for(None, offline=offline)
         session.repair(context)
         found = linking.prospect(context, spec_name, ask=not dry_run)
         data = linking.as_dict(found)
@@ -172,7 +173,7 @@ def link(
             linking.link(context, found)
             words = f"{found.spec.id} is linked already; nothing to make"
             return Reply(data, [words], diagnostics=context.diagnostics)
-        _agree(linking.question(context, found), yes or as_json)
+        _agree(linking.question(context, found), yes)
         with progress_bar("issues", as_json) as progress:
             linking.link(context, found, progress)
         data = linking.linked(context, found.spec)

@@ -190,11 +190,18 @@ def _rename(tx: sqlite3.Connection, spec_id: str, old: str, number: int) -> None
     sql = "select 1 from tasks where spec_id = ? and task_id = ?"
     if not tx.execute(sql, (spec_id, old)).fetchone():
         return  # it was renamed before
-    tx.execute("delete from tasks where spec_id = ? and task_id = ?", (spec_id, new))
-    tx.execute(
-        "update tasks set task_id = ?, issue = ? where spec_id = ? and task_id = ?",
-        (new, number, spec_id, old),
-    )
+    if tx.execute(sql, (spec_id, new)).fetchone():  # another branch has the link
+        tx.execute(
+            "update tasks set base_done = max(base_done, (select o.base_done from tasks o"
+            " where o.spec_id = ?2 and o.task_id = ?3)) where spec_id = ?2 and task_id = ?1",
+            names,
+        )
+        tx.execute("delete from tasks where spec_id = ? and task_id = ?", (spec_id, old))
+    else:
+        tx.execute(
+            "update tasks set task_id = ?, issue = ? where spec_id = ? and task_id = ?",
+            (new, number, spec_id, old),
+        )
     tx.execute("update issues set task_id = ? where spec_id = ? and task_id = ?", names)
     tx.execute("update outbox set task_id = ? where spec_id = ? and task_id = ?", names)
     tx.execute("update or replace claims set task_id = ? where spec_id = ? and task_id = ?", names)
@@ -244,6 +251,11 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
         )
     spec = catalog.choose_spec(context, wanted_spec).spec
     catalog.refuse_if_blocked(spec)
+    if ask and context.offline:
+        raise UsageProblem(
+            "Linking looks at the repository before anything is sent, and `--offline` forbids it.",
+            "`craftkit spec link --dry-run` shows what would be sent",
+        )
     catalog.observe(context, spec)
     repository = None
     if ask:
@@ -352,8 +364,11 @@ def find_again(
     """
     repo = bench.settings.repo
     known = outbox.issues_of(context.store, repo, spec.id)
+    parents = {k.number for k in known if k.task_id is None} | {spec.issue} - {None}
+    if parents:
+        _find_below(context, bench, spec, known, [n for n in parents if n is not None])
     queued = any(r.spec_id == spec.id for r in outbox.waiting(context.store))
-    if known or queued or spec.issue is not None or any(t.issue for t in spec.tasks):
+    if known or queued or parents or any(t.issue for t in spec.tasks):
         return
     if seen is not None and _is_new_to(seen, spec, _born(context, spec)):
         return
@@ -372,6 +387,30 @@ def find_again(
             elif task_id not in done and any(t.id == task_id for t in spec.tasks):
                 remember(tx, repo, spec, task_id, issue)
             done.add(task_id)
+
+
+def _find_below(
+    context: Context,
+    bench: drain.Bench,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    parents: Sequence[int],
+) -> None:
+    """Remember the sub-issues of lines that name none: this file may be older than its links."""
+    have = {k.task_id for k in known}
+    bare = {t.id for t in spec.tasks if t.issue is None and t.id not in have}
+    if not bare:
+        return
+    taken = {t.issue for t in spec.tasks}
+    for tree in bench.gateway.trees(parents).values():
+        children = sorted(tree.children) if isinstance(tree, gh.Tree) else []
+        with context.store.write() as tx:
+            for issue in children:  # the lowest number of a task stays
+                marker = markers.find(issue.body) if issue.trusted else None
+                mine = marker is not None and marker.spec == spec.id and marker.task in bare
+                if mine and marker is not None and issue.number not in taken:
+                    remember(tx, bench.settings.repo, spec, marker.task, issue)
+                    bare.discard(str(marker.task))
 
 
 def _is_new_to(seen: gh.Repository, spec: Spec, born: str) -> bool:

@@ -420,6 +420,9 @@ def command(
             if spec.blocked_by is None:
                 session.settle_boxes(context, spec)
         specs = [catalog.load(context, spec.path) for spec in specs]
+    if context.offline:
+        hub.say(context, hub.waiting(context))
+        return Report((), hub.waiting(context), 0)
     report = run(context, specs, policy, change=change, max_writes=max_writes)
     if report.failed is not None:
         raise report.failed

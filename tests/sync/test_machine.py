@@ -597,7 +597,12 @@ class Sync(RuleBasedStateMachine):
         by_word: dict[str, list[Record]] = {}
         for record in self.children():
             by_word.setdefault(self.word_of(record), []).append(record)
-        alive = {line.word for clone in CLONES for line in self.lines(clone)}
+        alive = {
+            line.word
+            for clone in CLONES
+            for line in self.lines(clone)
+            if line.issue not in self.doubts(clone)
+        }
         for word, records in by_word.items():
             left = [r.number for r in records if r.state == gh.OPEN]
             assert len(left) <= 1 or word not in alive, f"I4: {word} has {left}"
@@ -688,3 +693,45 @@ def test_i3_done_on_an_old_branch_whose_file_has_no_links() -> None:
         assert not any(line.issue for line in state.lines("a"))
         state.done("a", 1)
         assert state.issue_states(KEYED[1]) == {gh.CLOSED}
+
+
+def test_i4_linking_an_old_file_without_keys_and_links_makes_nothing_twice() -> None:
+    state = Sync()
+    try:
+        state.begin(BARE, 1)
+        made = state.world.created
+        state.switch_branch("a", 0)
+        state.link("a")
+        assert state.world.created == made
+        assert all(line.issue for line in state.lines("a"))
+        state.all_is_quiet(0)
+    finally:
+        state.teardown()
+
+
+def test_i3_a_reopening_that_comes_late_does_not_undo_what_was_done_since() -> None:
+    with linked_clones() as state:
+        state.done("a", 1)
+        state.pull("b")
+        state.session_resume("b")
+        state.outage(True)
+        state.reopen("b", 1)
+        state.outage(False)
+        state.world.now += 100
+        state.human_reopens(1)
+        state.done("a", 1)
+        state.world.now += 100
+        state.reconcile("b", create=False, adopt=False, yes=False)
+        assert state.issue_states(KEYED[1]) == {gh.CLOSED}
+
+
+def test_i3_done_before_it_had_an_issue_and_then_lost_in_a_pull() -> None:
+    with linked_clones() as state:
+        state.add_line("a")
+        state.pull("b")
+        state.done("b", FIRST)
+        state.link("a")
+        state.pull("b")
+        report = state.run("b", lambda c: reconcile_now(c, planner.Policy()))
+        (doubt,) = report.specs[0].plan.attention
+        assert doubt.ref == KEYED[FIRST] and "was not closed" in doubt.message
