@@ -16,8 +16,8 @@ demo: $(VENV)/.installed ## run the whole story on a throw-away repository
 test: $(VENV)/.installed-dev ## run the tests
 	@$(PY) -m pytest -n 2 -q
 
-machine: $(VENV)/.installed-dev ## walk two clones and a GitHub through 1,000 stories
-	@CRAFTKIT_THOROUGH=1 $(PY) -m pytest -q tests/sync/test_machine.py -k TestSync
+machine: $(VENV)/.installed-dev ## walk two clones and a GitHub through 10,000 stories
+	@CRAFTKIT_THOROUGH=1 $(PY) -m pytest -n 2 -q tests/sync/test_machine.py
 
 lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/ruff check .

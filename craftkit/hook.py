@@ -1,6 +1,7 @@
-"""`craftkit-hook EVENT`: what a coding agent's hooks run.  Standard library, silent, exit 0.
+"""`craftkit-hook EVENT [--agent NAME]`: what a coding agent's hooks run.
 
-Only an event that may concern a spec loads more than `os`; an error must never stop an agent.
+Silent, or one JSON object; exit 0 always: an error must never stop an agent.  Only an event that
+may concern a spec loads more than the standard library.
 """
 
 from __future__ import annotations
@@ -10,14 +11,16 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from craftkit.agents.events import Event
 
-    from craftkit.workflow.context import Context
-
-CONTEXT_EVENTS = {"session-start": "SessionStart", "post-edit": "PostToolUse"}
+INPUT_LIMIT = 8_000_000  # characters; a payload holds whole files
+# Events that are silent as long as the spec files are as they were.
+IDLE = ("prompt", "post-edit", "subagent-stop")
+EVENTS = (*IDLE, "session-start", "stop", "pre-compact", "post-compact", "session-end")
 
 
 def run() -> None:
+    """The console script.  Never raises, never exits with anything but 0."""
     try:
         text = answer(sys.argv[1:])
         if text:
@@ -32,51 +35,59 @@ def run() -> None:
 def answer(arguments: list[str]) -> str:
     """One JSON object for the agent, or nothing."""
     event = arguments[0] if arguments else ""
-    if event not in CONTEXT_EVENTS:
-        events = "|".join(CONTEXT_EVENTS)
-        sys.stderr.write(f"usage: craftkit-hook {events}  (an agent's JSON on stdin)\n")
+    if event not in EVENTS:
+        sys.stderr.write(f"usage: craftkit-hook {'|'.join(EVENTS)} [--agent NAME]\n")
         return ""
-    raw = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(1_000_000)
+    agent = arguments[2] if arguments[1:2] == ["--agent"] and len(arguments) > 2 else ""
+    silence = "{}" if agent == "cursor" else ""
+    raw = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(INPUT_LIMIT)
     if event == "post-edit" and ".md" not in raw:
-        return ""
-    if not raw.strip() and not _inside(os.getcwd()):
-        return ""
+        return silence
+    return respond(event, agent, raw) or silence
+
+
+def respond(event: str, agent: str, raw: str) -> str:
     import json
 
-    payload = json.loads(raw) if raw.strip() else {}
-    where = _place(payload if isinstance(payload, dict) else {})
-    if not _inside(where):
-        return ""
-    from craftkit.workflow import session
-    from craftkit.workflow.context import open_context
+    from craftkit.agents import events
 
-    context = open_context(where, session=payload.get("session_id") or None)
-    stand = session.resume(context, _edited_spec(context, payload))
-    if event == "post-edit" and not stand.repaired:
-        return ""
-    text = session.brief(stand, 400 if event == "session-start" else 120)
-    extra = {"hookEventName": CONTEXT_EVENTS[event], "additionalContext": text[:1900]}
-    return json.dumps({"hookSpecificOutput": extra}, ensure_ascii=False)
-
-
-def _place(payload: dict[str, Any]) -> str:
-    """The directory that the event is about: that of the edited file, else the current one."""
-    tool = payload.get("tool_input")
-    path = tool.get("file_path") if isinstance(tool, dict) else None
-    folder = os.path.dirname(path) if isinstance(path, str) else ""
-    return folder if os.path.isabs(folder) and os.path.isdir(folder) else os.getcwd()
+    try:
+        payload = json.loads(raw) if raw.strip() else {}
+    except ValueError:
+        payload = {}
+    heard = events.read(event, agent, payload, os.getcwd())
+    if not _inside(heard.cwd):
+        return events.render(heard, events.Answer())
+    try:
+        return _answer(heard, raw)
+    except BaseException as error:
+        _log(heard, error)
+        raise
 
 
-def _edited_spec(context: Context, payload: Any) -> str | None:
-    """The spec that the edit touched, if the payload names one; else the active spec counts."""
-    from craftkit.specs import files
+def _answer(heard: Event, raw: str) -> str:
+    from craftkit.agents import events
 
-    tool = payload.get("tool_input") if isinstance(payload, dict) else None
-    path = tool.get("file_path") if isinstance(tool, dict) else None
-    if not isinstance(path, str):
-        return None
-    inside = os.path.relpath(os.path.realpath(path), context.worktree).replace(os.sep, "/")
-    return inside if inside in files.discover(context.worktree) else None
+    if heard.name in IDLE:
+        from craftkit.agents import glance
+
+        if glance.is_quiet(heard, raw, os.environ):
+            return events.render(heard, events.Answer())
+    from craftkit.agents import hooks
+
+    return events.render(heard, hooks.respond(heard))
+
+
+def _log(heard: Event, error: BaseException) -> None:
+    from craftkit.agents.hooks import root_of
+    from craftkit.workflow import hooklog
+    from craftkit.workflow.context import stamp
+
+    root = root_of(heard.cwd)
+    if root is not None:
+        import time
+
+        hooklog.log_error(root, heard.name, error, stamp(time.time()))
 
 
 def _inside(where: str) -> bool:

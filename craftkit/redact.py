@@ -50,6 +50,7 @@ _INVISIBLE = (
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"  # zero width, fillers, variation selectors, tags
 )
+_PRIVATE = "[\ue000-\uf8ff\U000f0000-\U0010ffff]"
 _SURROGATE = "[\ud800-\udfff]"
 
 
@@ -97,6 +98,32 @@ def _is_secret(key: object, value: object) -> bool:
         return False  # whether there is one is no secret
     # max_tokens: 400 is a count
     return not (isinstance(value, int | float) and key.lower().endswith("tokens"))
+
+
+_PLAIN_WORD = r"[\w.@:+/-][\w.@:+/#-]*"
+_TAME = str.maketrans({"<": "‹", ">": "›", "`": "'"})
+
+
+def tame(text: str, limit: int = 80) -> str:
+    """`clean` text for a model to read: no tags, no code marks, no look-alikes of letters."""
+    text = clean(text, 4 * limit)
+    if not text.isascii():
+        import unicodedata
+
+        text = clean(unicodedata.normalize("NFKC", text), 4 * limit)
+        text = re.sub(_PRIVATE, "", text)
+    if "gh" in text:
+        text = re.sub(_GITHUB_TOKEN, MASK, text)
+    return clean(text.translate(_TAME), limit)
+
+
+def word(text: str) -> str:
+    """`text` as one word of a command line: what a file is called must not be run."""
+    if re.fullmatch(_PLAIN_WORD, text):
+        return text
+    import shlex
+
+    return shlex.quote(clean(text))
 
 
 def clean(text: str, limit: int = 200) -> str:

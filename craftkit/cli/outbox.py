@@ -40,6 +40,22 @@ def list_(as_json: AsJson = False) -> int:
     return emit("outbox list", as_json, action)
 
 
+@app.command(epilog="Example: craftkit outbox send")
+def send(as_json: AsJson = False) -> int:
+    """Send what waits now; hooks do it in the background."""
+
+    def action() -> Reply:
+        from craftkit.workflow import hub
+
+        context = context_for(None)
+        sent = hub.send(context)
+        hub.say(context, sent)
+        words = [f"{sent.delivered} delivered"]
+        return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
+
+    return emit("outbox send", as_json, action)
+
+
 @app.command(epilog="Example: craftkit outbox retry")
 def retry(number: Number = None, as_json: AsJson = False) -> int:
     """Queue writes that were given up once more, and send."""

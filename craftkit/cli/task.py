@@ -48,6 +48,14 @@ def _start(session: str | None, *, offline: bool = False) -> Context:
     return context
 
 
+def _mention_hooks(context: Context) -> None:
+    """Tell an agent once where its hooks do not run; people have none."""
+    if context.session.agent != "person":
+        from craftkit.workflow import hooklog
+
+        hooklog.safely(context)
+
+
 @app.command("list", epilog="Example: craftkit task list --ready --json")
 def list_(
     spec_name: SpecName = None,
@@ -201,6 +209,7 @@ def start(
             if not typer.confirm(f"{error.message} Set it aside?", err=True):
                 raise
             outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=True)
+        _mention_hooks(context)
         verb = "started" if outcome.changed else "is in progress already:"
         return _answer(
             context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}", require_sync
@@ -225,6 +234,7 @@ def done(
 
         context = _start(session, offline=offline)
         outcome = tasks.finish(context, spec_name, key)
+        _mention_hooks(context)
         verb = "done" if outcome.changed else "is done already"
         reply = _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
         return reply._replace(lines=[*reply.lines, _next_words(outcome.next, outcome.rows)])

@@ -153,6 +153,22 @@ def github(db: Database) -> None:
         db.execute(statement)
 
 
+AGENT_TABLES = (
+    # What hooks remember of a session: when an event was last seen, what was said already.
+    """create table hooks (
+        session text not null, worktree text not null, name text not null,
+        value text not null default '', at text not null,
+        primary key (session, worktree, name)
+    ) strict""",
+)
+
+
+@migrations(name="003_agents")
+def agents(db: Database) -> None:
+    for statement in AGENT_TABLES:
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date in one immediate transaction.
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import AmbiguousSpec, CannotRead, SpecNeedsAttention, UnknownSpec, UnsafePath
 from craftkit.model import Spec
+from craftkit.redact import word
 from craftkit.specs import files, parse
 from craftkit.workflow import choose
 from craftkit.workflow.context import Context, cached_yaml
@@ -141,7 +142,7 @@ def _unnamed(context: Context, gone: str = "") -> Chosen:
         raise UnknownSpec(
             f"The spec {gone} that this session is at work on is not in this worktree any more.",
             "bring it back, or go on with another:"
-            f" `craftkit session-resume --spec {name_of(specs[0], specs)}`"
+            f" `craftkit session-resume --spec {word(name_of(specs[0], specs))}`"
             if specs
             else 'bring its file back, or begin anew: `craftkit spec new "What to build"`',
         )
@@ -167,7 +168,7 @@ def _unnamed(context: Context, gone: str = "") -> Chosen:
     state = "unfinished" if unfinished else "finished"
     raise AmbiguousSpec(
         f"{len(many)} specs are {state}, and none is active: {listed}.",
-        f"name one: `--spec {names[0]}`",
+        f"name one: `--spec {word(names[0])}`",
     )
 
 

@@ -14,6 +14,7 @@ from craftkit import repo as git
 from craftkit.errors import BadConfig, CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
 from craftkit.model import Diagnostic, Session
 from craftkit.store import db
+from craftkit.workflow.identity import session_and_agent
 
 STATE_DIR = ".craftkit"
 DEFAULTS: dict[str, Any] = {
@@ -25,14 +26,10 @@ DEFAULTS: dict[str, Any] = {
     "github.comments": "false",
     "specs.task_sections": [],
     "session.live_minutes": "60",
+    "agents.auto_done": "box",
 }
-# The variables by which coding agents make themselves known to the commands that they run.
-AGENT_SESSIONS = (
-    ("claude", "CLAUDE_CODE_SESSION_ID"),
-    ("codex", "CODEX_THREAD_ID"),
-    ("gemini", "GEMINI_SESSION_ID"),
-)
-AGENT_MARKS = (("claude", "CLAUDECODE"), ("gemini", "GEMINI_CLI"), ("cursor", "CURSOR_AGENT"))
+# What a ticked box does where hooks see it: it is completed, or the agent is reminded.
+CHOICES = {"agents.auto_done": ("box", "explicit")}
 
 
 def random_id() -> str:
@@ -136,27 +133,15 @@ def build_context(found: git.Repo, env: Mapping[str, str], session: str | None =
 
 
 def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) -> Session:
-    """Who is at work.
-
-    Without a session id from the caller or the agent, everybody in one worktree is one session:
-    agents start a new terminal session for each command, so that nothing finer would hold.
-    """
-    session, agent = given or env.get("CRAFTKIT_SESSION"), env.get("CRAFTKIT_AGENT")
-    for name, variable in AGENT_SESSIONS:
-        if env.get(variable):
-            session, agent = session or env[variable], agent or name
-    for name, variable in AGENT_MARKS:
-        if env.get(variable):
-            agent = agent or name
-    if not session:
-        session = "local-" + hashlib.sha256(os.fsencode(found.worktree)).hexdigest()[:8]
+    """Who is at work."""
+    session, agent = session_and_agent(env, found.worktree, given)
     try:
         actor = getpass.getuser()
     except (OSError, KeyError, ImportError):
         actor = "unknown"
     return Session(
         id=session,
-        agent=agent or "person",
+        agent=agent,
         worktree=found.worktree,
         branch=git.branch(found),
         head=git.head(found),
@@ -200,9 +185,12 @@ def _checked(name: str, value: Any) -> Any:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return value
     elif isinstance(value, str):
-        if name != "session.live_minutes" or _is_number(value):
+        if name == "session.live_minutes" and not _is_number(value):
+            wanted = "a number of minutes"
+        elif name in CHOICES and value not in CHOICES[name]:
+            wanted = " or ".join(CHOICES[name])
+        else:
             return value
-        wanted = "a number of minutes"
     raise BadConfig(
         f"The setting {name} has to be {wanted}, not {str(value)[:40]!r}.",
         f"correct it in .craftkit/config.yaml or CRAFTKIT_{name.upper().replace('.', '_')}",

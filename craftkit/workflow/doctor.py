@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
 from craftkit.specs import files
 from craftkit.store import db, outbox
-from craftkit.workflow import catalog, editing, runner, sessions
+from craftkit.workflow import catalog, editing, hooklog, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
@@ -40,6 +40,7 @@ def examine(fix: bool, offline: bool = False) -> tuple[list[Check], dict[str, in
         return found, {}
     found.append(_processes(context, fix))
     found.append(_specs(context, fix))
+    found += [_check("hooks", *said) for said in hooklog.checks(context)]
     if not context.config["github.repo"]:
         return found, {}
     found.append(_outbox(context))

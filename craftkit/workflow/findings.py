@@ -116,9 +116,27 @@ def as_notes(report: Report) -> list[dict[str, str]]:
                 number = f" (#{action.issue})" if action.issue else ""
                 message = f"{action.ref}{number} {VERBS[action.kind]}"
                 notes.append({"code": f"merge_{action.kind}", "message": message})
-        for doubt in item.plan.attention:
-            notes.append({"code": doubt.code, "message": doubt.message})
     return notes
+
+
+def doubts(report: Report) -> list[dict[str, str]]:
+    """What a person has to settle, in the same words as `reconcile` uses."""
+    found = []
+    for item in report.specs:
+        for doubt in item.plan.attention:
+            hint = " or ".join(
+                f"`{command}`" if command.startswith("craftkit ") else command
+                for command in doubt.commands
+            )
+            found.append(
+                {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
+            )
+        if item.plan.stopped:
+            hint = "`craftkit reconcile --dry-run` shows all, `craftkit reconcile --yes` goes on"
+            found.append(
+                {"code": "stopped", "task": "", "message": item.plan.stopped, "hint": hint}
+            )
+    return found
 
 
 def as_dict(report: Report) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from craftkit.errors import (
     UsageProblem,
 )
 from craftkit.model import Spec
-from craftkit.redact import clean, redact
+from craftkit.redact import clean, redact, word
 from craftkit.store import outbox
 from craftkit.sync import planner
 from craftkit.workflow import catalog, commits, findings, hub, log, reconcile, session
@@ -287,7 +287,7 @@ def _report_spec(context: Context, tell: Tell, item: findings.SpecReport) -> Non
         words = f"{name}: {doubt.message}: {' or '.join(doubt.commands)}"
         _say(context, tell, "attention", words, attention=doubt.code, issue=doubt.issue)
     if plan.stopped:
-        words = f"{name}: stopped: {plan.stopped}; see `craftkit reconcile --spec {name}`"
+        words = f"{name}: stopped: {plan.stopped}; see `craftkit reconcile --spec {word(name)}`"
         _say(context, tell, "attention", words)
     if plan.missing:
         words = f"{name}: {len(plan.missing)} tasks have no issue: `craftkit spec link`"

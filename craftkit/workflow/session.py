@@ -6,8 +6,9 @@ import json
 from typing import Any, NamedTuple
 
 from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
-from craftkit.model import Spec
-from craftkit.redact import clean
+from craftkit.model import Spec, Task
+from craftkit.redact import clean, tame, word
+from craftkit.specs import files
 from craftkit.store import journal, outbox
 from craftkit.workflow import catalog, choose, decisions, intake, runner, sessions, tasks
 from craftkit.workflow.context import Context
@@ -98,9 +99,11 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
             raise
         return without_spec(context, error, repaired)
     spec = chosen.spec
+    doubts: list[dict[str, str]] = []
     if spec.blocked_by is None:
         repaired += settle_boxes(context, spec)
-        repaired += _refresh(context, catalog.load(context, spec.path))
+        merged, doubts = _refresh(context, catalog.load(context, spec.path))
+        repaired += merged
         spec = catalog.load(context, spec.path)
         repaired += _clear_stale(context, spec)
     with context.store.write() as tx:
@@ -110,7 +113,36 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
             context, tx, spec.id, row.task if row else None, "done" if row else "start"
         )
         journal.record(tx, context.now(), "session.resumed", context.session, spec.id)
-    return standing(context, catalog.Chosen(spec, chosen.why), repaired)
+    return standing(context, catalog.Chosen(spec, chosen.why), repaired, doubts)
+
+
+def changed_specs(context: Context) -> list[Spec]:
+    """Specs whose files are not as they were seen last; the unreadable ones are left out."""
+    seen = {
+        row["path"]: row["digest"]
+        for row in context.store.rows(
+            "select path, digest from views where worktree = ?", context.worktree
+        )
+    }
+    found = []
+    for path in files.discover(context.worktree):
+        try:
+            if files.digest_of(files.read(context.worktree, path)) != seen.get(path):
+                found.append(catalog.load(context, path))
+        except CraftkitError as error:
+            context.note("warning", error.code, error.message, error.hint, path)
+    return found
+
+
+def ticked_unrecorded(context: Context, spec: Spec) -> list[Task]:
+    """Tasks whose box is ticked though nobody recorded them as done."""
+    known = {
+        row["task_id"]
+        for row in context.store.rows(
+            "select task_id from tasks where spec_id = ? and base_done = 0", spec.id
+        )
+    }
+    return [task for task in spec.tasks if task.checked and task.id in known]
 
 
 def settle_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
@@ -120,15 +152,18 @@ def settle_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
     return [] if first_sight else _complete_ticked(context, spec)
 
 
-def _refresh(context: Context, spec: Spec) -> list[dict[str, str]]:
-    """GitHub's half, within NETWORK_SECONDS; where that fails, what is known answers."""
+def _refresh(context: Context, spec: Spec) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """GitHub's half, within NETWORK_SECONDS: what was settled, and what a person has to settle.
+
+    Where that fails, what is known answers.
+    """
     if context.offline or not context.config["github.repo"] or not context.store.durable:
-        return []
+        return [], []
     if spec.issue is None and all(task.issue is None for task in spec.tasks):
-        return []
+        return [], []
     from craftkit.sync.planner import Policy
     from craftkit.workflow import reconcile
-    from craftkit.workflow.findings import as_notes
+    from craftkit.workflow.findings import as_notes, doubts
 
     report = reconcile.run(context, [spec], Policy(), seconds=NETWORK_SECONDS)
     if report.failed is not None:
@@ -136,26 +171,19 @@ def _refresh(context: Context, spec: Spec) -> list[dict[str, str]]:
         known = f"; this is as of {since[:16]}Z" if since else ""
         message = report.failed.message.rstrip(".")
         context.note("warning", report.failed.code, f"{message}{known}.", report.failed.hint)
-        return []
-    return as_notes(report)
+        return [], []
+    return as_notes(report), doubts(report)
 
 
 def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
     """Boxes ticked by hand are completed through the very path of `task done`."""
-    open_before = {
-        row["task_id"]
-        for row in context.store.rows(
-            "select task_id from tasks where spec_id = ? and base_done = 0", spec.id
-        )
-    }
     notes = []
-    for task in spec.tasks:
-        if task.checked and task.id in open_before:
-            try:
-                tasks.complete(context, spec, task, "box")
-            except decisions.Overtaken:
-                continue  # another session is settling it at this moment
-            notes.append({"code": "box_ticked", "message": f"{task.ref} was ticked: recorded done"})
+    for task in ticked_unrecorded(context, spec):
+        try:
+            tasks.complete(context, spec, task, "box")
+        except decisions.Overtaken:
+            continue  # another session is settling it at this moment
+        notes.append({"code": "box_ticked", "message": f"{task.ref} was ticked: recorded done"})
     return notes
 
 
@@ -183,8 +211,12 @@ def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
 
 
 def standing(
-    context: Context, chosen: catalog.Chosen, repaired: list[dict[str, str]] | None = None
+    context: Context,
+    chosen: catalog.Chosen,
+    repaired: list[dict[str, str]] | None = None,
+    doubts: list[dict[str, str]] | None = None,
 ) -> Standing:
+    """Where the work on a spec stands; `doubts` are what a merge with GitHub left to a person."""
     spec = chosen.spec
     rows = catalog.task_views(context, spec)
     now = tasks.current(context, spec, rows)
@@ -209,11 +241,19 @@ def standing(
         next_command=command,
         remaining=len(left),
         repaired=repaired or [],
-        attention=attention(context, spec, rows),
+        attention=_without_twice(doubts or [], attention(context, spec, rows)),
         others=[],
         outbox=outbox.counts(context.store),
         next_title=clean(following.task.title, 80) if following else "",
     )
+
+
+def _without_twice(
+    doubts: list[dict[str, str]], local: list[dict[str, str]]
+) -> list[dict[str, str]]:
+    """What the merge says of a task says more than what the file says of it."""
+    told = {note["task"] for note in doubts if note["task"]}
+    return doubts + [note for note in local if note.get("task", "") not in told]
 
 
 def _after_last_task(phase: str, spec: Spec) -> str:
@@ -223,7 +263,7 @@ def _after_last_task(phase: str, spec: Spec) -> str:
         "implementation": "review",
         "review": "completed",
     }
-    return f"craftkit spec phase {edges[phase]} --spec {spec.id}" if phase in edges else ""
+    return f"craftkit spec phase {edges[phase]} --spec {word(spec.id)}" if phase in edges else ""
 
 
 def _current_json(context: Context, spec: Spec, row: choose.View) -> dict[str, Any]:
@@ -251,6 +291,7 @@ def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dic
             found.append(
                 {
                     "code": "box_open_again",
+                    "task": ref,
                     "message": f"{ref} was done, but its box is open here",
                     "hint": f"nothing to do if a merge brings it; else `craftkit task done {ref}`"
                     f" or `craftkit task reopen {ref}`",
@@ -282,7 +323,7 @@ def without_spec(
         "total": sum(o["progress"]["total"] for o in others),
     }
     if others:
-        command = f"craftkit session-resume --spec {others[0]['id']}"
+        command = f"craftkit session-resume --spec {word(others[0]['id'])}"
     else:
         command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
     return Standing(
@@ -318,39 +359,39 @@ def brief(stand: Standing, limit: int, now: str = "") -> str:
 def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
     done, total = stand.progress["done"], stand.progress["total"]
     if stand.spec is None:
-        must = [f"craftkit: {clean(stand.why, 200)}", f"{done}/{total} tasks done in all."]
+        must = [f"craftkit: {tame(stand.why, 200)}", f"{done}/{total} tasks done in all."]
         must.append(f"Next: `{stand.next_command}`")
         may = [
-            f"- {o['id']}: {o['progress']['done']}/{o['progress']['total']}, {o['phase']}"
+            f"- {tame(o['id'], 60)}: {o['progress']['done']}/{o['progress']['total']}, {o['phase']}"
             for o in stand.others
         ]
         return must, may
     issue = f", issue #{stand.spec.issue}" if stand.spec.issue else ""
     must = [
-        f"Spec {clean(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
+        f"Spec {tame(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
         f" {stand.remaining} to go."
     ]
     now = stand.current
     if now:
         since = f" since {now['since'][:16]}Z" if now["since"] else ""
-        must.append(f"In progress: {now['key']} {clean(now['title'], 80)}{since}.")
+        must.append(f"In progress: {now['key']} {tame(now['title'], 80)}{since}.")
     if stand.next_command:
-        title = f" ({stand.next_title})" if stand.next_action == "start" else ""
+        title = f" ({tame(stand.next_title)})" if stand.next_action == "start" else ""
         verb = "When it is finished" if now else "Next"
         must.append(f"{verb}: `{stand.next_command}`{title}")
-    may = ["After each task: `craftkit task done <key>`; it prints the next one."]
-    may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
+    may = ["After each task: `craftkit task done KEY`; it prints the next one."]
+    may += [f"Repaired: {tame(r['message'], 120)}." for r in stand.repaired[:5]]
     if len(stand.repaired) > 5:
         may.append(f"… and {len(stand.repaired) - 5} more repairs: `craftkit history`")
     may += [
-        f"Attention: {clean(a['message'], 120)}: {clean(a['hint'], 120)}"
+        f"Attention: {tame(a['message'], 120)}: {clean(a['hint'], 120)}"
         for a in stand.attention[:4]
     ]
     if len(stand.attention) > 4:
         may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
     if stand.outbox.get("queued"):
         may.append(f"{stand.outbox['queued']} GitHub writes are queued.")
-    why = "" if stand.why == catalog.NAMED else f"Chosen because {stand.why}. "
+    why = "" if stand.why == catalog.NAMED else f"Chosen because {tame(stand.why, 120)}. "
     may.append(f"{why}All tasks: `craftkit task list`")
     return must, may
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from craftkit import redact
 from craftkit.errors import (
     AnotherTaskInProgress,
     CraftkitError,
@@ -76,7 +77,8 @@ def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[S
             if not elsewhere:
                 raise
             raise UnknownTask(
-                error.message, f"it is in {elsewhere[0].path}: add `--spec {elsewhere[0].id}`"
+                error.message,
+                f"it is in {elsewhere[0].path}: add `--spec {redact.word(elsewhere[0].id)}`",
             ) from error
     row = current(context, spec, catalog.task_views(context, spec))
     if row is None:
@@ -106,7 +108,8 @@ def _only_spec_with(context: Context, word: str) -> Spec:
 
     listed = ", ".join(s.path for s in found[:5])
     raise AmbiguousTask(
-        f"{word} is a task of {len(found)} specs: {listed}.", f"add `--spec {found[0].id}`"
+        f"{word} is a task of {len(found)} specs: {listed}.",
+        f"add `--spec {redact.word(found[0].id)}`",
     )
 
 

@@ -1,0 +1,1 @@
+"""Coding agents: what their hooks hear and answer, and what is installed for them."""

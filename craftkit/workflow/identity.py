@@ -1,0 +1,36 @@
+"""Which session a process belongs to.  Standard library only: hooks ask at every edit."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+# The variables by which coding agents make themselves known to the commands that they run.
+AGENT_SESSIONS = (
+    ("claude", "CLAUDE_CODE_SESSION_ID"),
+    ("codex", "CODEX_THREAD_ID"),
+    ("gemini", "GEMINI_SESSION_ID"),
+)
+AGENT_MARKS = (("claude", "CLAUDECODE"), ("gemini", "GEMINI_CLI"), ("cursor", "CURSOR_AGENT"))
+
+
+def session_and_agent(
+    env: Mapping[str, str], worktree: str, given: str | None = None
+) -> tuple[str, str]:
+    """The id of the session and the name of the agent, "person" where there is none.
+
+    Without a session id from the caller or the agent, everybody in one worktree is one session:
+    agents start a new terminal session for each command, so that nothing finer would hold.
+    """
+    session, agent = given or env.get("CRAFTKIT_SESSION"), env.get("CRAFTKIT_AGENT")
+    for name, variable in AGENT_SESSIONS:
+        if env.get(variable):
+            session, agent = session or env[variable], agent or name
+    for name, variable in AGENT_MARKS:
+        if env.get(variable):
+            agent = agent or name
+    if not session:
+        import hashlib
+
+        session = "local-" + hashlib.sha256(os.fsencode(worktree)).hexdigest()[:8]
+    return session, agent or "person"
