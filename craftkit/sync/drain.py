@@ -73,6 +73,7 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     delivered += len(late)
     batch: list[outbox.Row] = []
     held: set[tuple[str, str | None]] = set()  # a row of these failed: what follows it waits
+    unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
     try:
         for row in rows:
             place = (row.spec_id, row.task_id)
@@ -83,7 +84,9 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
                 delivered += _send(bench, batch, held)
                 batch = []
             if row.action == "create":
-                done = (row.spec_id, None) not in held and create(bench, row)
+                done = row.spec_id not in unmade and create(bench, row)
+                if not done and not _is_dead(bench, row):
+                    unmade.add(row.spec_id)
             elif row.action == "comment":
                 done = place not in held and _comment(bench, row)
             else:
@@ -100,22 +103,34 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     return Drained(delivered, None, outdone)
 
 
+def _is_dead(bench: Bench, row: outbox.Row) -> bool:
+    return bool(bench.store.value("select state = 'dead' from outbox where id = ?", row.id))
+
+
 def _tell(bench: Bench, done: int, total: int) -> None:
     if bench.progress is not None:
         bench.progress(done, total)
 
 
 def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outbox.Row]:
-    """Rows that may go now: behind no dead or waiting row of their task."""
+    """Rows that may go now: behind no dead or waiting row of their task.
+
+    A creation waits also for an earlier one of its spec, so that issues come in the tasks' order.
+    """
     found: list[outbox.Row] = []
     held: set[tuple[str, str | None]] = set()
+    unmade: set[str] = set()
     for row in rows:
         place = (row.spec_id, row.task_id)
         if row.state == "sent":  # its process died: as unknown as a lost answer
             lost_until = _seconds(row.updated_at) + grace
             row = row._replace(not_before=lost_until if row.action == "create" else 0)
-        if place in held or row.state == "dead" or row.not_before > now:
+        creates = row.action == "create"
+        waits = row.not_before > now or (creates and row.spec_id in unmade)
+        if place in held or row.state == "dead" or waits:
             held.add(place)
+            if creates and waits and row.state != "dead":
+                unmade.add(row.spec_id)
             continue
         found.append(row)
     return found
