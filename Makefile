@@ -28,8 +28,9 @@ lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 bench: $(VENV)/.installed-dev ## print the speed figures
 	@$(PY) benchmarks/run.py
 
-docs: $(VENV)/.installed-dev ## write the generated pages anew
+docs: $(VENV)/.installed-dev ## write the generated pages and the plugin anew
 	@$(PY) docs/generate.py
+	@$(PY) docs/generate_plugin.py
 
 clean: ## remove everything that make can make again
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -50,14 +50,3 @@ def test_every_command_is_documented(path: str) -> None:
     assert (command.epilog or "").startswith(f"Example: {path}")
     assert f"`{path}`" in _read("docs/commands.md")
     assert path.removeprefix("craftkit ") in _read("README.md")
-
-
-def test_slash_commands_call_commands_that_exist() -> None:
-    pages = sorted((ROOT / "slash-commands").glob("*.md"))
-    assert pages
-    for page in pages:
-        text = page.read_text(encoding="utf-8")
-        assert text.startswith("---\ndescription: "), page.name
-        calls = [line for line in text.splitlines() if line.startswith("craftkit ")]
-        assert len(calls) == 1, page.name
-        assert any(f"{calls[0]} ".startswith(f"{path} ") for path in COMMANDS), page.name
