@@ -16,6 +16,7 @@ class SpecReport(NamedTuple):
     spec: Spec
     plan: planner.Plan
     applied: bool
+    unsent: frozenset[str | None] = frozenset()  # ids of tasks of which GitHub has not heard yet
 
 
 class Report(NamedTuple):
@@ -66,6 +67,18 @@ VERBS = {
 }
 
 
+# What is done on GitHub, so that it may have to wait.
+SENT = frozenset(
+    {planner.CLOSE, planner.REOPEN, planner.CREATE, planner.RETITLE, planner.CLOSE_DUPLICATE}
+)
+
+
+def verb(item: SpecReport, action: planner.Action) -> str:
+    """What was done, or that it waits still."""
+    waits = action.kind in SENT and action.task in item.unsent
+    return f"to be {VERBS[action.kind]} (queued):" if waits else VERBS[action.kind]
+
+
 def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
     """What was done (or would be), and remarks."""
     out: list[str] = []
@@ -74,10 +87,10 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
         name = item.spec.id
         for action in item.plan.actions:
             if action.kind in VERBS:
-                verb = VERBS[action.kind] if item.applied else action.kind.replace("_", " ")
+                does = verb(item, action) if item.applied else action.kind.replace("_", " ")
                 number = f" #{action.issue}" if action.issue else ""
                 why = f"  ({action.why})" if evidence or not item.applied else ""
-                out.append(f"{name}: {verb} {action.ref}{number}{why}")
+                out.append(f"{name}: {does} {action.ref}{number}{why}")
         for doubt in item.plan.attention:
             out.append(f"{name}: attention: {doubt.message}: {' or '.join(doubt.commands)}")
         if item.plan.stopped:
@@ -114,7 +127,7 @@ def as_notes(report: Report) -> list[dict[str, str]]:
         for action in item.plan.actions:
             if item.applied and action.kind in VERBS:
                 number = f" (#{action.issue})" if action.issue else ""
-                message = f"{action.ref}{number} {VERBS[action.kind]}"
+                message = f"{action.ref}{number} {verb(item, action).removesuffix(':')}"
                 notes.append({"code": f"merge_{action.kind}", "message": message})
     return notes
 

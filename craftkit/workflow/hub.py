@@ -111,6 +111,11 @@ def send(
     after = outbox.counts(store)
     context.gave_up = done.stopped
     sent = _sent(after) if done.stopped is None else stopped(after, done.stopped)
+    if done.stopped is None and store.value("select 1 from outbox where state = 'unknown'"):
+        sent = sent._replace(
+            why="a creation got no answer, and is looked for before it is repeated",
+            hint="`craftkit reconcile` goes on in a minute",
+        )
     return sent._replace(delivered=done.delivered)
 
 
@@ -200,8 +205,8 @@ def keep(context: Context, client: Any) -> None:
 
 def say(context: Context, sent: Sent) -> None:
     """Tell what waits, and why, and what was given up."""
-    if sent.queued:
-        why = f": {sent.why}" if sent.why else "."
+    if sent.queued and all(note.code != "queued" for note in context.diagnostics):
+        why = f": {sent.why.rstrip('.')}." if sent.why else "."
         plural = "write waits" if sent.queued == 1 else "writes wait"
         hint = sent.hint or "`craftkit reconcile` sends what is queued"
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)

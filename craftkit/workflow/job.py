@@ -281,7 +281,7 @@ def _report_spec(context: Context, tell: Tell, item: findings.SpecReport) -> Non
     name, plan = item.spec.id, item.plan
     for action in _shown(item):
         number = f" #{action.issue}" if action.issue else ""
-        words = f"{name}: {findings.VERBS[action.kind]} {action.ref}{number}"
+        words = f"{name}: {findings.verb(item, action)} {action.ref}{number}"
         _say(context, tell, "info", words, action=action.kind, issue=action.issue)
     for doubt in plan.attention:
         words = f"{name}: {doubt.message}: {' or '.join(doubt.commands)}"
@@ -345,7 +345,7 @@ def summary(result: Result, code: int) -> list[str]:
     rows: list[tuple[str, str, str, str]] = []
     for item in result.reports:
         name = item.spec.id
-        rows += [(name, a.ref, _number(a.issue), findings.VERBS[a.kind]) for a in _shown(item)]
+        rows += [(name, a.ref, _number(a.issue), findings.verb(item, a)) for a in _shown(item)]
         rows += [
             (name, d.ref, _number(d.issue), "attention " + d.code) for d in item.plan.attention
         ]

@@ -176,6 +176,15 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
 
 
+def lacks_parent(context: Context, spec: Spec) -> bool:
+    """Whether the file could name its parent issue, and does not."""
+    if spec.issue is not None:
+        return False
+    known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
+    parent = next((k.number for k in known if k.task_id is None), None)
+    return parent is not None and edit.link_all(spec, {}, parent) != spec.text
+
+
 def known_by_issue(context: Context, spec_id: str, numbers: Mapping[str, int]) -> None:
     """A line without a key is known by its issue from now on."""
     with context.store.write() as tx:

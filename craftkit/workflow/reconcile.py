@@ -40,6 +40,11 @@ def run(
                 reports = [_apply(context, bench, report) for report in reports]
                 left = None if max_writes is None else max_writes - sent
                 _drain(context, bench, left, decided)
+                unsent = {(row.spec_id, row.task_id) for row in outbox.waiting(context.store)}
+                reports = [
+                    report._replace(unsent=frozenset(t for s, t in unsent if s == report.spec.id))
+                    for report in reports
+                ]
                 for report in reports:
                     _note_edits(context, report)
                 _task_lists(context, bench, specs)
@@ -117,8 +122,10 @@ def _confirmed(bench: drain.Bench, plan: planner.Plan) -> planner.Plan:
 
 def _note_edits(context: Context, report: SpecReport) -> None:
     """Write the links of new issues, and remember what the file says after all edits."""
-    kinds = {a.kind for a in report.plan.actions if report.applied}
-    if planner.CREATE in kinds:
+    if not report.applied:
+        return
+    kinds = {a.kind for a in report.plan.actions}
+    if planner.CREATE in kinds or linking.lacks_parent(context, report.spec):
         linking.write_links(context, report.spec.id, report.spec.path)
     if kinds & (planner.WRITES_SPEC | {planner.CREATE}):
         catalog.observe(context, catalog.load(context, report.spec.path), again=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -58,7 +59,25 @@ KINDS: dict[str, dict[str, Any]] = {
     "stale": {"action": "stale"},
     "stale by three": {"action": "stale", "writes": 3},
 }
+HOPELESS = ("404", "410", "301", "422")
 WAITS = ("403 secondary", "429", "exhausted")
+
+
+def renumbered(end: dict[str, Any]) -> dict[str, Any]:
+    """An end whose issues have the numbers that the order of their titles gives."""
+    titles = sorted(end["issues"], key=lambda number: str(end["issues"][number]["title"]))
+    new = {None: None} | {number: place for place, number in enumerate(titles, 1)}
+    issues = {
+        new[number]: {
+            **issue,
+            "parent": new[issue["parent"]],
+            "blocked_by": [new[n] for n in issue["blocked_by"]],
+        }
+        for number, issue in end["issues"].items()
+    }
+    text = re.sub(r"(?m)(?<=\(#)\d+|(?<=^issue: )\d+", lambda m: str(new[int(m[0])]), end["spec"])
+    tasks = [(task, new[number], *rest) for task, number, *rest in end["tasks"]]
+    return {**end, "issues": issues, "spec": text, "tasks": tasks}
 
 
 def set_link(desk: Desk) -> None:
@@ -148,7 +167,10 @@ class Stage:
         respond.settle(desk.state)
         wrong += self.recover(())
         end = desk.end()
-        wrong += [f"{k}: {end[k]!r}, not {v!r}" for k, v in self.wanted.items() if end[k] != v]
+        wanted = self.wanted
+        if kind in HOPELESS:  # what was given up is made last, when somebody wants it again
+            end, wanted = renumbered(end), renumbered(wanted)
+        wrong += [f"{k}: {end[k]!r}, not {v!r}" for k, v in wanted.items() if end[k] != v]
         wrong += [f"twice: {marker}" for marker in desk.doubles()]
         wrong += [f"early: {e}" for e in desk.log(before) if e.early]
         wrong += desk.quiet()
