@@ -139,3 +139,11 @@ def clean(text: str, limit: int = 200) -> str:
     if len(text) <= limit:
         return text
     return text[: limit - 1].rstrip() + "…" if limit > 0 else ""
+
+
+def plain(text: str) -> str:
+    """`text` in its lines, without terminal escapes, control, bidi and zero-width characters."""
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = re.sub(_INVISIBLE, "", re.sub(_ANSI, "", text))
+    text = re.sub("[\v\f\x1c-\x1f\x85\u2028\u2029]", "\n", re.sub(_SURROGATE, "\ufffd", text))
+    return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")

@@ -17,6 +17,11 @@ _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345678
 _SCHEMES = frozenset(("https", "http", "ssh", "git", "git+ssh", "ssh+git"))
 # Other names of the same host, as its documentation gives them for ssh over port 443 and the web.
 _HOST_ALIASES = {"ssh.github.com": "github.com", "www.github.com": "github.com"}
+# What lies in a worktree's git directory while an operation of several steps is going on.
+_IN_BETWEEN = (
+    *("rebase-merge", "rebase-apply", "sequencer"),
+    *("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD"),
+)
 # Refs that each worktree has for itself; all others are shared.
 _OWN_REFS = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 _KEPT_GIT_ENV = frozenset(
@@ -117,6 +122,39 @@ def first_day(repo: Repo, path: str) -> str:
     given = ("log", "--follow", "--diff-filter=A", "--format=%as", "--", path)
     days = (_git(repo, *given) or "").split()
     return min(days, default="")
+
+
+def hooks_folder(repo: Repo) -> str | None:
+    """Where git looks for hooks: the shared git directory, or what `core.hooksPath` says."""
+    if repo.git_dir is None:
+        return None
+    found = _git(repo, "rev-parse", "--git-path", "hooks")
+    return None if not found else os.path.normpath(os.path.join(repo.worktree, found))
+
+
+def is_in_between(repo: Repo) -> bool:
+    """Whether a rebase, merge, cherry-pick or revert is going on: the files are nobody's state."""
+    return repo.git_dir is not None and any(
+        os.path.lexists(os.path.join(repo.git_dir, name)) for name in _IN_BETWEEN
+    )
+
+
+def is_as_committed(repo: Repo, path: str) -> bool:
+    """Whether git can bring back the file `path` of the worktree as it is now.
+
+    Its content is compared, as git may have been told to take it for unchanged.
+    """
+    if repo.git_dir is None:
+        return False
+    known = _git(repo, "rev-parse", "--quiet", "--verify", f"HEAD:{path}")
+    return known is not None and known == _git(repo, "hash-object", f"--path={path}", "--", path)
+
+
+def add_trailer(repo: Repo, path: str, trailer: str) -> bool:
+    """Add `Key: value` to the commit message in a file, where it has no such key; if git could."""
+    how = ("--if-exists", "doNothing", "--if-missing", "add", "--where", "end")
+    given = ("interpret-trailers", "--in-place", "--no-divider", *how, "--trailer", trailer, path)
+    return _git(repo, *given) is not None
 
 
 def _git_dir(level: str) -> str | None:

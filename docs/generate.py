@@ -49,35 +49,48 @@ STORY = (
     "task show T002",
     "task start T001",
     "task start T002",
+    'knowledge tip "Tokens are compared by their digest"',
     "status",
     "task done",
     "task done T001",
+    "task report",
+    "task report T001",
     "task reopen T001",
     'task add "Tell the user" --depends-on T002',
     'task drop T003 --reason "they expire by themselves"',
     "task list",
+    "spec update",
     "spec link --dry-run",
     "spec link --yes",
     "task start T001 --json",
+    'knowledge progress "The digest is stored" --comment',
+    'knowledge error "The old table has no index" --task T002',
+    "knowledge list",
     "task done T001",
     "reconcile --check",
     "reconcile",
     "outbox list",
     "outbox retry",
     "outbox drop",
-    "session-resume --offline",  # the network has two seconds, which a busy machine may exceed
+    "session-start --offline",  # the network has two seconds, which a busy machine may exceed
+    "session-resume --offline",
     "session-resume --offline --brief",
     "session-end --reason lunch",
     "process list --all",
     "process show 2",
     "process resume 2",
+    "process drop 2",
     "history --limit 4",
     "doctor",
     "schedule print --target github-actions",
     "schedule install --target github-actions",
     "schedule status --target github-actions",
     "schedule remove --target github-actions",
+    "schedule print --target git-hooks",
+    "spec phase implementation",
+    "spec phase review",
     "spec unlink",
+    "spec delete",
 )
 MASKS = (
     (r"\b20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}", "2026-11-21T09:30"),
@@ -100,6 +113,8 @@ def walk(command: Any = None, name: str = "craftkit", parent: Any = None) -> Ite
     )
     yield command, context
     for child, below in getattr(command, "commands", {}).items():
+        if below.hidden:  # for hooks, not for people
+            continue
         yield from walk(below, child, context)
 
 

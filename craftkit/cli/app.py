@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli import outbox, process, schedule, spec, task
+from craftkit.cli import knowledge, outbox, process, schedule, spec, task
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
 from craftkit.cli.output import Reply, emit, paint
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(task.app, name="task")
 app.add_typer(spec.app, name="spec")
+app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(process.app, name="process")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(schedule.app, name="schedule")
@@ -110,19 +111,47 @@ def _screen(stand: Standing) -> list[str]:
     return lines
 
 
+Brief = Annotated[bool, typer.Option("--brief", help="At most 120 tokens.")]
+MaxTokens = Annotated[
+    int | None, typer.Option("--max-tokens", min=20, help="Limit of the brief, in tokens.")
+]
+
+
+@app.command("session-start", epilog="Example: craftkit session-start")
+def session_start(
+    spec_name: SpecName = None,
+    brief: Brief = False,
+    max_tokens: MaxTokens = None,
+    offline: Offline = False,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Begin a session: what a person, or an agent without hooks, runs first."""
+    return _stand("session-start", spec_name, brief, max_tokens, offline, session, as_json)
+
+
 @app.command("session-resume", epilog="Example: craftkit session-resume --brief")
 def session_resume(
     spec_name: SpecName = None,
-    brief: Annotated[bool, typer.Option("--brief", help="At most 120 tokens.")] = False,
-    max_tokens: Annotated[
-        int | None, typer.Option("--max-tokens", min=20, help="Limit of the brief, in tokens.")
-    ] = None,
+    brief: Brief = False,
+    max_tokens: MaxTokens = None,
     offline: Offline = False,
     session: SessionId = None,
     as_json: AsJson = False,
 ) -> int:
     """Compare the spec with what is recorded, repair it, and print where the work stands."""
+    return _stand("session-resume", spec_name, brief, max_tokens, offline, session, as_json)
 
+
+def _stand(
+    command: str,
+    spec_name: str | None,
+    brief: bool,
+    max_tokens: int | None,
+    offline: bool,
+    session: str | None,
+    as_json: bool,
+) -> int:
     def action() -> Reply:
         from craftkit.workflow import session as sessions
 
@@ -132,7 +161,7 @@ def session_resume(
         text = sessions.brief(stand, limit)
         return Reply(stand.data() | {"brief": text}, [text], diagnostics=context.diagnostics)
 
-    return emit("session-resume", as_json, action)
+    return emit(command, as_json, action)
 
 
 @app.command(epilog="Example: craftkit reconcile --dry-run")
@@ -225,6 +254,33 @@ def _refuse_job_options(job: bool, foreign: bool, commit: bool, push: bool) -> N
             "`--commit` belongs to `--job`, and `--push` to `--commit`.",
             "`craftkit reconcile --job --commit --push`",
         )
+
+
+@app.command(
+    "git-hook",
+    hidden=True,
+    context_settings={"ignore_unknown_options": True},
+    epilog="Example: craftkit git-hook post-commit",
+)
+def git_hook(
+    event: Annotated[str, typer.Argument(metavar="EVENT", help="The name of a hook.")] = "",
+    words: Annotated[
+        list[str] | None, typer.Argument(metavar="[ARG]...", help="What git gives to the hook.")
+    ] = None,
+) -> int:
+    """What the hooks of git run; silent, and always 0, so that git is never stopped."""
+    import os
+
+    try:
+        from craftkit.workflow import githooks
+
+        githooks.run(event, words or [])
+    except Exception as error:
+        if os.environ.get("CRAFTKIT_DEBUG") == "1":
+            from craftkit.cli.output import say
+
+            say(f"craftkit git-hook: {error!r}")
+    return 0
 
 
 @app.command("session-end", epilog="Example: craftkit session-end --reason 'out of context'")

@@ -18,6 +18,22 @@ def context_for(session: str | None, *, offline: bool = False) -> Context:
     return context
 
 
+def agree(question: str, yes: bool, otherwise: str) -> None:
+    """Ask a person.  Raises UsageProblem without a terminal or an agreement."""
+    import sys
+
+    from craftkit.cli.output import say
+    from craftkit.errors import UsageProblem
+
+    if yes:
+        return
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UsageProblem(f"{question} {otherwise}", "run it again with `--yes`")
+    say(question)
+    if not typer.confirm("Go on?", err=True):
+        raise UsageProblem(otherwise, "")
+
+
 def _quiet_views(spec: str | None) -> list[str]:
     """Keys for shell completion; an error there must never reach the prompt."""
     from craftkit.errors import CraftkitError
@@ -61,6 +77,7 @@ SessionId = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Use no network; what is to be sent waits.")
 ]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 RequireSync = Annotated[
     bool, typer.Option("--require-sync", help="Exit with 7 where GitHub has not got it.")
 ]

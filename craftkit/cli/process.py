@@ -6,13 +6,16 @@ from typing import Annotated
 
 import typer
 
-from craftkit.cli.options import AsJson, context_for
+from craftkit.cli.options import AsJson, Yes, agree, context_for
 from craftkit.cli.output import Reply, emit
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="See and resume recorded operations."
+    no_args_is_help=True, rich_markup_mode=None, help="See, resume and give up recorded operations."
 )
-ProcessId = Annotated[int, typer.Argument(metavar="ID", help="Number from `process list`.")]
+ProcessId = Annotated[
+    int,
+    typer.Argument(metavar="ID", min=1, max=2**63 - 1, help="Number from `process list`."),
+]
 
 
 @app.command("list", epilog="Example: craftkit process list --all")
@@ -71,3 +74,24 @@ def resume(process_id: ProcessId, as_json: AsJson = False) -> int:
         return Reply({"process": data}, [words], diagnostics=context.diagnostics)
 
     return emit("process resume", as_json, action)
+
+
+@app.command(epilog="Example: craftkit process drop 12 --yes")
+def drop(process_id: ProcessId, yes: Yes = False, as_json: AsJson = False) -> int:
+    """Give up an interrupted operation that can never finish; what it did already stays."""
+
+    def action() -> Reply:
+        from craftkit.workflow import records
+
+        context = context_for(None)
+        row = records.process_to_drop(context, process_id)
+        question = (
+            f"Process {process_id} ({row['kind']}) stopped at {row['current_step']}, and what is"
+            " left of it will never be done."
+        )
+        agree(question, yes, "Nothing was given up.")
+        data, notes = records.process_drop(context, process_id)
+        words = f"{data['kind']} {data['id']}: {data['status']}"
+        return Reply({"process": data}, [words], notes, diagnostics=context.diagnostics)
+
+    return emit("process drop", as_json, action)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Have `reconcile --job` run by cron, a systemd timer or GitHub Actions.",
+    help="Have `reconcile --job` run by cron, a systemd timer or GitHub Actions, and what a commit"
+    " should do by the hooks of git.",
 )
 
 
@@ -25,6 +26,7 @@ class Target(StrEnum):
     cron = "cron"
     systemd = "systemd"
     github_actions = "github-actions"
+    git_hooks = "git-hooks"
 
 
 TargetOption = Annotated[Target, typer.Option("--target", help="What runs the job.")]
@@ -49,10 +51,14 @@ def print_(
     """Print what `schedule install` would write."""
 
     def action() -> Reply:
-        from craftkit.workflow import schedule
+        from craftkit.workflow import hookfiles, schedule
 
         context = context_for(None)
-        files = schedule.preview(context, target.value, every, commit, push)
+        if target is Target.git_hooks:
+            _refuse_job_options(every, commit, push)
+            files = hookfiles.preview(context)
+        else:
+            files = schedule.preview(context, target.value, every, commit, push)
         lines: list[str] = []
         for number, file in enumerate(files):
             if len(files) > 1:
@@ -75,10 +81,14 @@ def install(
     """Write the schedule; a second time changes nothing."""
 
     def action() -> Reply:
-        from craftkit.workflow import schedule
+        from craftkit.workflow import hookfiles, schedule
 
         context = context_for(None)
-        done = schedule.install(context, target.value, every, commit, push)
+        if target is Target.git_hooks:
+            _refuse_job_options(every, commit, push)
+            done = hookfiles.install(context)
+        else:
+            done = schedule.install(context, target.value, every, commit, push)
         return _reply(context, done, "installed" if done.changed else "installed already")
 
     return emit("schedule install", as_json, action)
@@ -89,10 +99,11 @@ def remove(target: TargetOption, as_json: AsJson = False) -> int:
     """Take the schedule away again, with nothing left of it."""
 
     def action() -> Reply:
-        from craftkit.workflow import schedule
+        from craftkit.workflow import hookfiles, schedule
 
         context = context_for(None)
-        done = schedule.remove(context, target.value)
+        hooks = target is Target.git_hooks
+        done = hookfiles.remove(context) if hooks else schedule.remove(context, target.value)
         return _reply(context, done, "removed" if done.changed else "not installed")
 
     return emit("schedule remove", as_json, action)
@@ -108,16 +119,33 @@ def status(
     """Tell for each target whether the schedule is installed, was changed, or is absent."""
 
     def action() -> Reply:
-        from craftkit.workflow import schedule
+        from craftkit.workflow import hookfiles, schedule
 
         context = context_for(None)
-        names = [target.value] if target is not None else list(schedule.TARGETS)
-        found = [schedule.status(context, name) for name in names]
-        lines = [f"{d.target:<15} {d.state:<10} {', '.join(d.places)}" for d in found]
+        names = [target.value] if target is not None else [t.value for t in Target]
+        found = [
+            hookfiles.status(context)
+            if name == Target.git_hooks.value
+            else schedule.status(context, name)
+            for name in names
+        ]
+        lines = [f"{d.target:<15} {d.state:<10} {', '.join(d.places)}".rstrip() for d in found]
         data = {"schedules": [_as_dict(done) for done in found]}
-        return Reply(data, lines, diagnostics=context.diagnostics)
+        notes = [note for done in found for note in done.notes]
+        return Reply(data, lines, notes, diagnostics=context.diagnostics)
 
     return emit("schedule status", as_json, action)
+
+
+def _refuse_job_options(every: int, commit: bool, push: bool) -> None:
+    from craftkit.errors import UsageProblem
+    from craftkit.workflow.schedule import EVERY
+
+    if every != EVERY or commit or push:
+        raise UsageProblem(
+            "git runs its hooks itself, so they take no --every, --commit or --push.",
+            "leave them out, or take another target",
+        )
 
 
 def _reply(context: Context, done: Done, word: str) -> Reply:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, SpecName, context_for
+from craftkit.cli.options import AsJson, Offline, SpecName, Yes, agree, context_for
 from craftkit.cli.output import Reply, emit, progress_bar
 from craftkit.model import PHASES
 
@@ -133,7 +132,10 @@ def phase(
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
-    """Move a spec to its next phase; `completed` wants every task done."""
+    """Move a spec to its next phase; `review` tells what its pull request should say.
+
+    `completed` wants every task done.
+    """
 
     def action() -> Reply:
         from craftkit.workflow import session, specs
@@ -143,7 +145,14 @@ def phase(
         spec, old, new = specs.phase(context, spec_name, target, force=force, reason=reason)
         data = {"spec": specs.summary(context, spec), "from": old, "to": new}
         words = f"{spec.id}: {old} → {new}" if old != new else f"{spec.id} is in {new} already"
-        return Reply(data, [words], diagnostics=context.diagnostics)
+        lines = [words]
+        if new == "review":
+            from craftkit.workflow import pullrequest
+
+            advice = pullrequest.guidance(context, spec)
+            data["pull_request"] = advice
+            lines += pullrequest.lines(advice)
+        return Reply(data, lines, diagnostics=context.diagnostics)
 
     return emit("spec phase", as_json, action)
 
@@ -154,7 +163,7 @@ def link(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    yes: Yes = False,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
@@ -173,7 +182,7 @@ def link(
             linking.link(context, found)
             words = f"{found.spec.id} is linked already; nothing to make"
             return Reply(data, [words], diagnostics=context.diagnostics)
-        _agree(linking.question(context, found), yes)
+        agree(linking.question(context, found), yes, "Nothing was sent.")
         with progress_bar("issues", as_json) as progress:
             linking.link(context, found, progress)
         data = linking.linked(context, found.spec)
@@ -181,20 +190,6 @@ def link(
         return Reply(data, lines, diagnostics=context.diagnostics)
 
     return emit("spec link", as_json, action)
-
-
-def _agree(question: str, yes: bool) -> None:
-    """Ask before the first write.  Raises UsageProblem without a terminal or an agreement."""
-    from craftkit.cli.output import say
-    from craftkit.errors import UsageProblem
-
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageProblem(f"{question} Nothing was sent.", "run it again with `--yes`")
-    say(question)
-    if not typer.confirm("Go on?", err=True):
-        raise UsageProblem("Nothing was sent.", "")
 
 
 @app.command(epilog="Example: craftkit spec unlink --spec password-reset")
@@ -218,3 +213,45 @@ def unlink(
         return Reply(data, [words], diagnostics=context.diagnostics)
 
     return emit("spec unlink", as_json, action)
+
+
+@app.command(epilog="Example: craftkit spec update --spec password-reset")
+def update(spec_name: SpecName = None, offline: Offline = False, as_json: AsJson = False) -> int:
+    """Take in a spec file that was edited: check it, settle its boxes, tell what changed."""
+
+    def action() -> Reply:
+        from craftkit.workflow import changes, session
+
+        context = context_for(None, offline=offline)
+        session.repair(context)
+        data, lines, notes = changes.update(context, spec_name)
+        bad = any(d["severity"] == "error" for d in data["diagnostics"])
+        return Reply(data, lines, notes, int(bad), context.diagnostics)
+
+    return emit("spec update", as_json, action)
+
+
+@app.command(epilog="Example: craftkit spec delete --spec password-reset --yes")
+def delete(
+    spec_name: SpecName = None,
+    yes: Yes = False,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Though somebody is at work on it, or writes are unsent."),
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Delete a spec file that git can bring back; GitHub is not touched."""
+
+    def action() -> Reply:
+        from craftkit.workflow import deleting, session
+
+        context = context_for(None)
+        session.repair(context)
+        found = deleting.prospect(context, spec_name, force)
+        agree(deleting.question(found), yes, "Nothing was deleted.")
+        data = deleting.delete(context, found)
+        lines = [f"{data['path']} deleted; git has it: {data['restore']}"]
+        return Reply(data, lines, deleting.remarks(data), diagnostics=context.diagnostics)
+
+    return emit("spec delete", as_json, action)

@@ -15,6 +15,7 @@ from craftkit.cli.options import (
     RequireSync,
     SessionId,
     SpecName,
+    complete_key,
     context_for,
 )
 from craftkit.cli.output import Reply, emit, paint
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, start, finish and settle tasks."
 )
+MaybeTask = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[KEY]",
+        help="T012, 1.2, #541 or @3; by default every task.",
+        autocompletion=complete_key,
+        show_default=False,
+    ),
+]
 MARKS = {"todo": "[ ]", "in_progress": "[-]", "done": "[x]", "dropped": "[~]"}
 
 
@@ -160,6 +170,71 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
         return Reply({"spec": spec.id, "task": data}, lines, diagnostics=context.diagnostics)
 
     return emit("task show", as_json, action)
+
+
+@app.command(epilog="Example: craftkit task report T012")
+def report(key: MaybeTask = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Tell what happened to one task, or to all: when, by whom, on which branch, what was noted."""
+
+    def action() -> Reply:
+        from craftkit.workflow import report as reports
+
+        context = _start(None)
+        spec, found = reports.report(context, spec_name, key)
+        lines = _report_one(found[0]) if key is not None else _report_table(found)
+        notes = [] if found else [f"{spec.path} has no tasks yet"]
+        data = {"spec": spec.id, "tasks": found}
+        return Reply(data, lines, notes, diagnostics=context.diagnostics)
+
+    return emit("task report", as_json, action)
+
+
+def _minute(at: str | None) -> str:
+    return f"{at[:16]}Z" if at else "-"
+
+
+def _report_table(found: list[dict[str, Any]]) -> list[str]:
+    head = ("task", "state", "issue", "started", "done", "by", "branch", "commit", "notes")
+    rows = [head] + [
+        (
+            str(item["key"]),
+            str(item["state"]),
+            f"#{item['issue']}" if item["issue"] else "-",
+            _minute(item["started_at"]),
+            _minute(item["done_at"]),
+            f"{item['session']} ({item['agent']})" if item["session"] else "-",
+            item["branch"] or "-",
+            (item["commit"] or "-")[:12],
+            str(len(item["notes"]) or "-"),
+        )
+        for item in found
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    shown = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    ]
+    return [line.rstrip() for line in shown] if found else []
+
+
+def _report_one(item: dict[str, Any]) -> list[str]:
+    ended = item["done_at"] or item["dropped_at"]
+    facts = [
+        ("state", item["state"] + (f" ({item['reason']})" if item["reason"] else "")),
+        ("issue", f"#{item['issue']}" if item["issue"] else ""),
+        ("started", _minute(item["started_at"]) if item["started_at"] else ""),
+        ("dropped" if item["dropped_at"] else "done", _minute(ended) if ended else ""),
+        ("by", f"{item['session']} ({item['agent']})" if item["session"] else ""),
+        ("branch", item["branch"] or ""),
+        ("commit", (item["commit"] or "")[:12]),
+    ]
+    lines = [f"{item['key']} {item['title']}"]
+    lines += [f"  {name:<8} {value}" for name, value in facts if value]
+    for note in item["notes"]:
+        first, *more = note["text"].split("\n")
+        lines.append(f"  {note['kind']:<8} {_minute(note['at'])}  {first}")
+        lines += [f"    {line}" for line in more]
+    return lines
 
 
 def _answer(context: Context, outcome: Outcome, words: str, require_sync: bool) -> Reply:

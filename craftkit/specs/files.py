@@ -368,6 +368,29 @@ def create(root: str, rel: str, data: bytes, mode: int = 0o644) -> None:
         raise _cannot_write(rel, error) from error
 
 
+def remove(root: str, rel: str, expected: str) -> None:
+    """Delete the file whose bytes have the sha256 `expected`, or change nothing.
+
+    It gets another name first, and is looked at again: a save that came in between is put back.
+    """
+    parts = _split(rel)
+    name = parts[-1]
+    try:
+        with _folder(root, parts[:-1], rel) as folder:
+            if digest_of(_read_at(folder, name, rel)[0]) != expected:
+                raise _changed(rel)
+            temp = f".craftkit-{os.getpid()}-{os.urandom(8).hex()}-{expected[:12]}-{'0' * 12}.tmp"
+            _rename(folder, name, temp)
+            displaced = _displaced(folder, temp, rel)
+            if displaced is None or digest_of(displaced) != expected:
+                _restore(folder, temp, name)
+                raise _changed(rel)
+            _discard(folder, temp)
+            _sync_folder(folder)
+    except OSError as error:
+        raise _cannot_write(rel, error) from error
+
+
 def _place_new(folder: _Folder, temp: str, name: str) -> None:
     if os.name == "nt":
         os.rename(folder.at(temp), folder.at(name))  # refuses an existing target there

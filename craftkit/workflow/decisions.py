@@ -152,6 +152,11 @@ def _issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
     return found
 
 
+def issue_of(context: Context, spec: Spec, task: Task) -> int | None:
+    """The issue of a task, also where this version of the file does not name it."""
+    return _issues(context, spec, [task.id]).get(task.id)
+
+
 def outcome(context: Context, spec: Spec, task: Task, *, changed: bool, applied: bool) -> Outcome:
     rows = catalog.task_views(context, spec)
     queued = context.store.value(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import calendar
 import json
+import sqlite3
 import time
 from typing import Any
 
 from craftkit.errors import UnknownProcess, UsageProblem
-from craftkit.store import journal, outbox
+from craftkit.store import journal, outbox, processes
 from craftkit.workflow import catalog, runner
 from craftkit.workflow.context import Context
+
+ABANDONED = "abandoned"
 
 
 def history(context: Context, spec: str | None, limit: int) -> list[dict[str, Any]]:
@@ -35,7 +38,7 @@ def process_list(context: Context, every: bool) -> list[dict[str, Any]]:
         {
             "id": r["id"],
             "kind": r["kind"],
-            "status": r["status"],
+            "status": _status(r),
             "current_step": r["current_step"],
             "interrupt_reason": r["interrupt_reason"],
             "attempts": r["attempts"],
@@ -46,6 +49,12 @@ def process_list(context: Context, every: bool) -> list[dict[str, Any]]:
         for r in rows
         if every or r["status"] != "completed"
     ]
+
+
+def _status(row: sqlite3.Row) -> str:
+    """What is given up is finished for every command, and shown as what it is."""
+    given_up = row["status"] == "completed" and row["interrupt_reason"] == ABANDONED
+    return ABANDONED if given_up else str(row["status"])
 
 
 def process_show(context: Context, process_id: int) -> dict[str, Any]:
@@ -64,7 +73,7 @@ def process_show(context: Context, process_id: int) -> dict[str, Any]:
         "id": row["id"],
         "kind": row["kind"],
         "input": json.loads(row["input"]),
-        "status": row["status"],
+        "status": _status(row),
         "current_step": row["current_step"],
         "interrupt_reason": row["interrupt_reason"],
         "attempts": row["attempts"],
@@ -109,6 +118,60 @@ def process_resume(context: Context, process_id: int) -> dict[str, Any]:
             raise UsageProblem(f"Process {process_id} is running now.", "wait for it")
         runner.resume(context, row)
     return process_show(context, process_id)
+
+
+def process_to_drop(context: Context, process_id: int) -> sqlite3.Row:
+    """An interrupted process.  Raises UnknownProcess, or UsageProblem where it is none."""
+    row = context.store.row("select * from processes where id = ?", process_id)
+    if row is None:
+        raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list --all`")
+    if row["status"] == "completed":
+        raise UsageProblem(
+            f"Process {process_id} is {_status(row)} already.",
+            f"`craftkit process show {process_id}`",
+        )
+    if row["status"] == "running" and runner.is_alive(row["owner"]):
+        raise UsageProblem(f"Process {process_id} is running now.", "wait for it")
+    return row
+
+
+def process_drop(context: Context, process_id: int) -> tuple[dict[str, Any], list[str]]:
+    """Give up what is left of a process; it as it is then, and what that leaves to do."""
+    with context.store.write() as tx:
+        abandon(context, tx, process_to_drop(context, process_id))
+    data = process_show(context, process_id)
+    spec_id, notes = data["input"].get("spec"), []
+    left = sum(row.spec_id == spec_id for row in outbox.waiting(context.store))
+    if left:
+        writes = "GitHub write of this spec waits" if left == 1 else "GitHub writes of it wait"
+        notes.append(f"{left} {writes} still: `craftkit outbox list`, then `outbox drop`")
+    return data | {"waiting": left}, notes
+
+
+def abandon(context: Context, tx: sqlite3.Connection, row: sqlite3.Row) -> None:
+    """Mark a process, its open steps and its open decisions as given up."""
+    now = context.now()
+    tx.execute(
+        "update process_steps set status = 'skipped', completed_at = ?"
+        " where process_id = ? and status not in ('success', 'skipped')",
+        (now, row["id"]),
+    )
+    tx.execute(
+        "update intents set state = 'abandoned', settled_at = ?"
+        " where process_id = ? and state = 'recorded'",
+        (now, row["id"]),
+    )
+    processes.finish(tx, row["id"], "completed", now, ABANDONED)
+    journal.record(
+        tx,
+        now,
+        "process.abandoned",
+        context.session,
+        json.loads(row["input"]).get("spec"),
+        id=row["id"],
+        kind=row["kind"],
+        step=row["current_step"],
+    )
 
 
 def outbox_list(context: Context) -> list[dict[str, Any]]:

@@ -168,7 +168,8 @@ def test_status_of_all(place: Place) -> None:
     code, answer, _ = place("schedule", "status", "--json")
     states = {s["target"]: s["state"] for s in answer["data"]["schedules"]}
     assert code == 0
-    assert states == {"cron": "installed", "systemd": "absent", "github-actions": "absent"}
+    absent = dict.fromkeys(("systemd", "github-actions", "git-hooks"), "absent")
+    assert states == {"cron": "installed", **absent}
 
 
 @pytest.mark.parametrize(
