@@ -112,3 +112,19 @@ def clean(text: str, limit: int = 200) -> str:
     if len(text) <= limit:
         return text
     return text[: limit - 1].rstrip() + "…" if limit > 0 else ""
+
+
+def clean_lines(text: str, limit: int = 4000) -> str:
+    """`text` of several lines without what `clean` takes out, and without HTML comments.
+
+    Comments go because a reader of the page does not see them.  What begins one and never ends
+    goes to the end; a blank in their place keeps what is around from becoming one.
+    """
+    text = re.sub(_INVISIBLE, "", re.sub(_ANSI, "", text))
+    text = re.sub(_SURROGATE, "\ufffd", text)
+    text = re.sub(r"(?s)<!--.*?(?:-->|\Z)", " ", text)
+    lines = [line.replace("\x1f", " ").rstrip() for line in text.splitlines()]
+    text = "\n".join(lines).strip("\n")
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip() + "…" if limit > 0 else ""

@@ -25,7 +25,10 @@ DEFAULTS: dict[str, Any] = {
     "github.comments": "false",
     "specs.task_sections": [],
     "session.live_minutes": "60",
+    "mcp.trust": "collaborators",
 }
+# Settings that are one of a few words.
+CHOICES = {"mcp.trust": ("collaborators", "all")}
 # The variables by which coding agents make themselves known to the commands that they run.
 AGENT_SESSIONS = (
     ("claude", "CLAUDE_CODE_SESSION_ID"),
@@ -88,6 +91,12 @@ class Context:
                 self._store = db.open_copy(self.state_dir)
                 self.note("warning", "database_unwritable", error.message, error.hint)
         return self._store
+
+    def close(self) -> None:
+        """Let go of the database; whoever lives longer than one command does so after each."""
+        if self._store is not None:
+            self._store.connection.close()
+            self._store = None
 
     def now(self) -> str:
         """The time as ISO 8601 in UTC with milliseconds."""
@@ -200,9 +209,12 @@ def _checked(name: str, value: Any) -> Any:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return value
     elif isinstance(value, str):
-        if name != "session.live_minutes" or _is_number(value):
-            return value
-        wanted = "a number of minutes"
+        if value in CHOICES.get(name, (value,)):
+            if name != "session.live_minutes" or _is_number(value):
+                return value
+            wanted = "a number of minutes"
+        else:
+            wanted = " or ".join(CHOICES[name])
     raise BadConfig(
         f"The setting {name} has to be {wanted}, not {str(value)[:40]!r}.",
         f"correct it in .craftkit/config.yaml or CRAFTKIT_{name.upper().replace('.', '_')}",
