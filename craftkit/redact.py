@@ -147,3 +147,15 @@ def plain(text: str) -> str:
     text = re.sub(_INVISIBLE, "", re.sub(_ANSI, "", text))
     text = re.sub("[\v\f\x1c-\x1f\x85\u2028\u2029]", "\n", re.sub(_SURROGATE, "\ufffd", text))
     return "\n".join(line.rstrip() for line in text.split("\n")).strip("\n")
+
+
+def clean_lines(text: str, limit: int = 4000) -> str:
+    """`plain` text of at most `limit` characters, without HTML comments.
+
+    Comments go because a reader of the page does not see them.  What begins one and never ends
+    goes to the end; a blank in their place keeps what is around from becoming one.
+    """
+    text = plain(re.sub(r"(?s)<!--.*?(?:-->|\Z)", " ", plain(text)))
+    if len(text) <= limit:
+        return text
+    return text[: limit - 1].rstrip() + "…" if limit > 0 else ""

@@ -400,3 +400,21 @@ def sandbox(
         except KeyboardInterrupt:
             output.say("")
     return 0
+
+
+@app.command(epilog="Example: craftkit mcp")
+def mcp() -> int:
+    """Serve this project to an MCP client on stdin and stdout, until it hangs up."""
+
+    def action() -> Reply:
+        import sys
+
+        from craftkit.cli.output import say
+        from craftkit.mcp import serve
+
+        if sys.stdin.isatty():
+            say("waiting for an MCP client on stdin; Ctrl-D ends it")
+        serve()
+        return Reply({})
+
+    return emit("mcp", False, action)

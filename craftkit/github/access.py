@@ -348,6 +348,15 @@ class Access:
 
     def rest_issue(self, number: int) -> Issue | Gone:
         login = self.login()
+        data = self.rest_data(number)
+        if isinstance(data, Gone):
+            return data
+        issue = self.read(mapping.rest_issue, data, login)
+        self.nodes[number] = issue.node_id
+        return issue
+
+    def rest_data(self, number: int) -> Any:
+        """One issue as REST has it, or Gone."""
         try:
             data = self.get(f"issues/{number}", _issue, number)
         except NotFound:
@@ -361,12 +370,11 @@ class Access:
             return Gone(number, "deleted")
         if mapping.is_pull_request(data):
             return Gone(number, "not found")
-        issue = self.read(mapping.rest_issue, data, login)
         at = self.read(mapping.repository_of, data)
-        if issue.number != number or (at and at != self.full_name().lower()):
+        here = self.read(mapping.whole, data, "number") == number
+        if not here or (at and at != self.full_name().lower()):
             return Gone(number, "moved")
-        self.nodes[number] = issue.node_id
-        return issue
+        return data
 
 
 def chunks(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:

@@ -20,6 +20,7 @@ from craftkit.github.gateway import (
     Invalid,
     Issue,
     IssueGone,
+    IssueText,
     NoAnswer,
     NotFound,
     Repository,
@@ -123,6 +124,11 @@ class Client:
 
     def issues(self, numbers: Sequence[int]) -> dict[int, Issue | Gone]:
         return self.access.issues(numbers)
+
+    def issue_text(self, number: int) -> IssueText | Gone:
+        """The words of one issue, by REST: it names the author and the association in one go."""
+        data = self.access.rest_data(number)
+        return data if isinstance(data, Gone) else self.access.read(mapping.rest_issue_text, data)
 
     def find_above(self, number: int) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first; no pull requests.

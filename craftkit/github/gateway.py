@@ -44,6 +44,17 @@ class Tree(NamedTuple):
     complete: bool
 
 
+class IssueText(NamedTuple):
+    """What people wrote on an issue: to be shown on request, never to be acted on."""
+
+    number: int
+    author: str  # login; "" where the account is gone
+    association: str  # of the author with the repository, in GitHub's words: OWNER, NONE, …
+    state: str  # OPEN or CLOSED
+    title: str
+    body: str
+
+
 class Gone(NamedTuple):
     """An issue that is not there any more (404, 410) or has been moved elsewhere (301)."""
 
@@ -111,6 +122,9 @@ class Gateway(Protocol):
 
     def issues(self, numbers: Sequence[int]) -> dict[int, Issue | Gone]:
         """Single issues, some fifty in one request."""
+
+    def issue_text(self, number: int) -> IssueText | Gone:
+        """The words of one issue, and whose they are."""
 
     def find_above(self, number: int) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first."""

@@ -18,6 +18,7 @@ from craftkit.github.gateway import (
     OPEN,
     Glimpse,
     Issue,
+    IssueText,
     Repository,
 )
 
@@ -50,6 +51,20 @@ def rest_issue(data: Any, login: str = "") -> Issue:
         parent=_rest_parent(data, repository),
         url=_url(member(data, "html_url", str, "")),
         closed_at=_time_or_none(data, "closed_at"),
+    )
+
+
+def rest_issue_text(data: Any) -> IssueText:
+    """What people wrote on an issue of the REST API; the author of a deleted account is null."""
+    author = member(data, "user", dict, {})
+    association = member(data, "author_association", str, "")
+    return IssueText(
+        number=whole(data, "number"),
+        author=_login(member(author, "login", str, "")),
+        association=association if re.fullmatch(r"[A-Z_]{1,40}", association) else "NONE",
+        state=_state(text(data, "state")),
+        title=text(data, "title"),
+        body=tidy(member(data, "body", str, "")),
     )
 
 
@@ -219,6 +234,11 @@ def _reason(state: str, value: str | None) -> str | None:
     """Why it was closed; one that we do not know counts as none."""
     reason = (value or "").lower()
     return reason if state == CLOSED and reason in _REASONS else None
+
+
+def _login(value: str) -> str:
+    """A login, "" for anything that cannot be one; apps end in `[bot]`."""
+    return value if re.fullmatch(r"[A-Za-z0-9_-]{1,100}(?:\[bot\])?", value) else ""
 
 
 def _label(item: Any) -> str:

@@ -108,10 +108,20 @@ def follow(
 
 
 def _named(context: Context, wanted: str) -> Spec:
-    path = wanted.replace(os.sep, "/")
     inside = os.path.relpath(os.path.abspath(wanted), context.worktree).replace(os.sep, "/")
     if not inside.startswith("..") and os.path.isfile(os.path.join(context.worktree, inside)):
         return load(context, inside)
+    try:
+        return among(context, wanted)
+    except UnknownSpec:
+        if inside.endswith(".md") and os.path.lexists(os.path.join(context.worktree, inside)):
+            return load(context, inside)  # it says why a directory or a FIFO cannot be a spec
+        raise
+
+
+def among(context: Context, wanted: str) -> Spec:
+    """The spec of this worktree with that id, issue, name or listed path; no other file."""
+    path = wanted.replace(os.sep, "/")
     specs = load_all(context)
     number = wanted.lstrip("#")
     exact = [s for s in specs if wanted == s.id or path == s.path]
@@ -126,8 +136,6 @@ def _named(context: Context, wanted: str) -> Spec:
         raise AmbiguousSpec(
             f"{wanted} could be any of {listed}.", f"give the path: {exact[0].path}"
         )
-    if inside.endswith(".md") and os.path.lexists(os.path.join(context.worktree, inside)):
-        return load(context, inside)  # it says why a directory or a FIFO cannot be a spec
     import difflib
 
     near = difflib.get_close_matches(wanted, [s.id for s in specs], n=2)

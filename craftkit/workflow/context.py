@@ -27,9 +27,13 @@ DEFAULTS: dict[str, Any] = {
     "specs.task_sections": [],
     "session.live_minutes": "60",
     "agents.auto_done": "box",
+    "mcp.trust": "collaborators",
 }
-# What a ticked box does where hooks see it: it is completed, or the agent is reminded.
-CHOICES = {"agents.auto_done": ("box", "explicit")}
+# Settings that are one of a few words.
+CHOICES = {
+    "agents.auto_done": ("box", "explicit"),  # what a ticked box does where hooks see it
+    "mcp.trust": ("collaborators", "all"),  # whose words on GitHub are shown
+}
 
 
 def random_id() -> str:
@@ -85,6 +89,12 @@ class Context:
                 self._store = db.open_copy(self.state_dir)
                 self.note("warning", "database_unwritable", error.message, error.hint)
         return self._store
+
+    def close(self) -> None:
+        """Let go of the database; whoever lives longer than one command does so after each."""
+        if self._store is not None:
+            self._store.connection.close()
+            self._store = None
 
     def now(self) -> str:
         """The time as ISO 8601 in UTC with milliseconds."""

@@ -38,6 +38,11 @@ HOMES = {
 }
 
 
+# What this operating-system process began and gave up, where not even that could be recorded:
+# (database, id).  A server outlives its calls, so that its being alive says nothing.
+_LEFT: set[tuple[str, int]] = set()
+
+
 def owner() -> str:
     """This operating-system process: host, pid and, where known, when it started."""
     return f"{_host()}:{os.getpid()}:{_started(os.getpid())}"
@@ -115,6 +120,15 @@ def run(context: Context, process_id: int) -> dict[str, Any]:
     Raises UnknownProcess, UnexpectedStep, or the error of the step that failed; the failure is
     recorded, and the process can be resumed.
     """
+    try:
+        return _run(context, process_id)
+    except BaseException:
+        if context.store.durable:
+            _LEFT.add((context.store.path, process_id))
+        raise
+
+
+def _run(context: Context, process_id: int) -> dict[str, Any]:
     store = context.store
     row = store.row("select * from processes where id = ?", process_id)
     if row is None:
@@ -199,7 +213,15 @@ def unfinished(context: Context) -> list[sqlite3.Row]:
     mine = [
         r for r in rows if r["worktree"] == context.worktree or not os.path.isdir(r["worktree"])
     ]
-    return [r for r in mine if r["status"] != "running" or not is_alive(r["owner"])]
+    return [
+        r
+        for r in mine
+        if r["status"] != "running" or not is_alive(r["owner"]) or _is_left(context, r)
+    ]
+
+
+def _is_left(context: Context, row: sqlite3.Row) -> bool:
+    return row["owner"] == owner() and (context.store.path, row["id"]) in _LEFT
 
 
 def resume(context: Context, row: sqlite3.Row) -> bool:
@@ -212,6 +234,7 @@ def resume(context: Context, row: sqlite3.Row) -> bool:
             tx.execute(
                 "update processes set interrupt_reason = ? where id = ?", (reason, row["id"])
             )
+    _LEFT.discard((context.store.path, row["id"]))
     run(context, row["id"])
     return True
 

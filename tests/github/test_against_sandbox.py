@@ -278,3 +278,14 @@ def test_a_token_shows_itself_nowhere(sandbox: Server, make: Make) -> None:
     with contextlib.suppress(CraftkitError):
         Client(client.access.caller.server, ("octo-dev", "demo"), Token(CANARY, "X")).repository()
     assert CANARY not in repr(sandbox.state.log)
+
+
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_the_words_of_an_issue(sandbox: Server, make: Make, variant: dict[str, bool]) -> None:
+    _set(sandbox, **variant)
+    mine = make().create_parent("Mine", "one\n\ntwo", [])
+    theirs = make("sandbox-stranger").create_parent("Theirs", "", [])
+    client = make()
+    assert client.issue_text(mine.number)[1:] == ("octo-dev", "OWNER", "open", "Mine", "one\n\ntwo")
+    assert client.issue_text(theirs.number)[1:3] == ("stranger", "NONE")
+    assert client.issue_text(99) == Gone(99, "not found")

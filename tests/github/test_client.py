@@ -35,6 +35,7 @@ from craftkit.github.gateway import (
     Invalid,
     Issue,
     IssueGone,
+    IssueText,
     NoAnswer,
     Tree,
     UnknownOutcome,
@@ -671,3 +672,54 @@ def test_an_enterprise_server_has_its_addresses_below_api() -> None:
     assert isinstance(client.issues([7])[7], Issue)
     assert client.create_parent("t", "b", []).number == 8
     assert isinstance(client.access.rest_issue(7), Issue)
+
+
+# The words of an issue
+
+
+@responses.activate
+def test_the_words_of_an_issue_and_whose_they_are() -> None:
+    more = {"body": "text\ud800", "author_association": "CONTRIBUTOR", "state": "closed"}
+    responses.add("GET", f"{ISSUES}/8", json=rest(8, user={"login": "app[bot]"}, **more))
+    client = make_client()
+    found = client.issue_text(8)
+    assert found == IssueText(8, "app[bot]", "CONTRIBUTOR", "closed", "Task 8", "text?")
+    assert client.requests == 1
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("user", "association"),
+    [
+        (None, None),
+        ({"login": None}, "not a word"),
+        ({"login": "</b> evil"}, "OWNER\nOWNER"),
+        ({"login": "x" * 101}, ""),
+    ],
+)
+def test_an_author_that_cannot_be_one_is_nobody(user: Any, association: Any) -> None:
+    found = rest(8, user=user, author_association=association)
+    responses.add("GET", f"{ISSUES}/8", json=found)
+    assert make_client().issue_text(8)[:4] == (8, "", "NONE", "open")
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({"status": 410, "json": {"message": "This issue was deleted"}}, "deleted"),
+        ({"json": rest(8, pull_request={})}, "not found"),
+        ({"json": rest(9)}, "moved"),
+        ({"json": rest(8, repository_url="https://api.github.com/repos/octo/other")}, "moved"),
+    ],
+)
+def test_the_words_of_what_is_no_issue_here(answer: dict[str, Any], why: str) -> None:
+    responses.add("GET", f"{ISSUES}/8", **answer)
+    assert make_client().issue_text(8) == Gone(8, why)
+
+
+@responses.activate
+def test_the_words_of_an_issue_that_is_not_found() -> None:
+    responses.add("GET", f"{ISSUES}/8", status=404, json={"message": "Not Found"})
+    responses.add("POST", GRAPHQL, json=preflight())
+    assert make_client().issue_text(8) == Gone(8, "not found")

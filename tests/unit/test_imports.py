@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("github", "sqlite_utils", "yaml", "rich", "pydantic", "requests", "click")
+HEAVY = ("github", "sqlite_utils", "yaml", "rich", "pydantic", "requests", "click", "mcp")
 HOOK_HEAVY = ("typer", "sqlite3", "yaml", "rich", "github")
 
 MAIN = """\

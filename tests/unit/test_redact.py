@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftkit.redact import clean, redact, redact_value
+from craftkit.redact import clean, clean_lines, redact, redact_value
 
 SECRET = "CaNaRy0123456789abcdefCaNaRy"
 TOKENS = [f"gh{kind}_{SECRET}" for kind in "pousr"] + [f"github_pat_11AA_{SECRET}"]
@@ -166,3 +166,31 @@ def test_clean_is_one_printable_line_and_idempotent(text: str, limit: int) -> No
     assert len(once.splitlines()) <= 1
     assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in once)
     once.encode()
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("one\r\n\r\n  two\t \nthree", "one\n\n  two\nthree"),
+        ("a\x1b[31mb\x1b]0;t\x07c\u202ed\u200be\U000e0041f", "abcdef"),
+        ("before <!-- hidden -->after", "before  after"),
+        ("before <!-- hidden\nto the end", "before"),
+        ("<!<!-- x -->-- y -->", "<! -- y -->"),
+        ("<\u200b!-- hidden -->x", " x"),
+        ("<!--> hidden -->x", " x"),
+        ("a\u2028b\x1fc\x85d", "a\nb c\nd"),
+        ("lone \ud800", "lone \ufffd"),
+        ("", ""),
+    ],
+)
+def test_lines_are_cleaned_and_comments_go(given: str, shown: str) -> None:
+    assert clean_lines(given) == shown
+
+
+@given(st.text() | noise, st.integers(0, 30))
+def test_cleaned_lines_are_harmless_and_short(text: str, limit: int) -> None:
+    shown = clean_lines(text, limit)
+    assert len(shown) <= limit and "<!--" not in shown
+    assert clean_lines(clean_lines(text)) == clean_lines(text)
+    for line in shown.split("\n"):
+        assert line == line.rstrip() and "\x1b" not in line and "\u202e" not in line

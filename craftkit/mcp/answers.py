@@ -1,0 +1,224 @@
+"""What each tool, resource and prompt answers: thin over the use-cases, without GitHub's text.
+
+Numbers, states, keys and the spec's own words are given, cleaned; only `issue` shows what people
+wrote on GitHub.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, cast
+
+from craftkit.errors import AmbiguousSpec, UnknownSpec
+from craftkit.mcp.shapes import (
+    Issue,
+    Next,
+    Object,
+    Outcome,
+    Report,
+    Resumed,
+    Status,
+    Task,
+    TaskList,
+)
+from craftkit.model import DONE, DROPPED, Spec
+from craftkit.redact import clean
+from craftkit.sync import planner
+from craftkit.workflow import catalog, choose, decisions, findings, session, tasks
+from craftkit.workflow import issues as texts
+from craftkit.workflow import reconcile as sync
+from craftkit.workflow import specs as specs_
+from craftkit.workflow.context import Context
+
+MOST_TASKS = 200  # of one answer; then those that are settled are left out
+MOST_NOTES = 10
+WORD, LINE = 200, 400  # characters of an argument, and of a string in an answer
+
+
+# Tools
+
+
+def status(context: Context, spec: str) -> Status:
+    repaired = session.repair(context)
+    data = tidy(_standing(context, spec, repaired))
+    data["notes"] = notes(context)
+    return cast(Status, {name: data[name] for name in Status.__annotations__})
+
+
+def task_list(context: Context, spec: str) -> TaskList:
+    session.repair(context)
+    found, rows = _tasks(context, spec)
+    shown = rows
+    if len(shown) > MOST_TASKS:
+        shown = [row for row in rows if row.state not in (DONE, DROPPED)][:MOST_TASKS]
+    return {
+        "spec": clean(found.id, LINE),
+        "progress": dict(choose.progress(rows)),
+        "tasks": [dict(_task(row)) for row in shown],
+        "left_out": len(rows) - len(shown),
+        "notes": notes(context),
+    }
+
+
+def task_next(context: Context, spec: str) -> Next:
+    session.repair(context)
+    found, rows = _tasks(context, spec)
+    return {
+        "spec": clean(found.id, LINE),
+        "next": _maybe(choose.next_ready(rows)),
+        "current": _maybe(tasks.current(context, found, rows)),
+        "progress": dict(choose.progress(rows)),
+        "remaining": len(choose.open_required(rows)),
+        "notes": notes(context),
+    }
+
+
+def task_start(context: Context, key: str, spec: str) -> Outcome:
+    session.repair(context)
+    wanted = named(context, spec)
+    done = tasks.start(context, wanted, key[:WORD], take_over=False, switch=False)
+    return _outcome(context, done)
+
+
+def task_done(context: Context, key: str, spec: str) -> Outcome:
+    session.repair(context)
+    return _outcome(context, tasks.finish(context, named(context, spec), key[:WORD]))
+
+
+def task_drop(context: Context, key: str, reason: str, spec: str) -> Outcome:
+    session.repair(context)
+    why = clean(reason, LINE)
+    return _outcome(context, tasks.drop(context, named(context, spec), key[:WORD], why))
+
+
+def session_resume(context: Context, spec: str) -> Resumed:
+    stand = session.resume(context, named(context, spec))
+    return {
+        "brief": session.brief(stand, session.BRIEF_TOKENS),
+        "spec": clean(stand.spec.id, LINE) if stand.spec else "",
+        "progress": dict(stand.progress),
+        "next_command": clean(stand.next_command, LINE),
+        "notes": notes(context),
+    }
+
+
+def reconcile(context: Context, spec: str, *, change: bool) -> Report:
+    wanted = named(context, spec)
+    policy = planner.Policy()
+    found = sync.command(context, wanted, False, policy, change=change, max_writes=None)
+    data = findings.as_dict(found)
+    for item in data["specs"]:
+        item["actions"] = [_action(action) for action in item["actions"]]
+    return {
+        "in_step": findings.exit_code(found, check=True) == 0,
+        "specs": tidy(data["specs"]),
+        "drift": data["drift"],
+        "notes": notes(context),
+    }
+
+
+def issue(context: Context, number: int) -> Issue:
+    return cast(Issue, texts.show(context, number))
+
+
+# Resources and the prompt
+
+
+def state(context: Context) -> dict[str, Any]:
+    """What `craftkit status --json` has as its data; reading a resource repairs nothing."""
+    found: dict[str, Any] = tidy(_standing(context, "", []))
+    return found
+
+
+def spec(context: Context, wanted: str) -> dict[str, Any]:
+    """What `craftkit spec show` and `task list` know of one spec."""
+    found = catalog.among(context, wanted[:WORD])
+    rows = catalog.task_views(context, found)
+    listed = [tasks.task_json(found, row) for row in rows]
+    data: dict[str, Any] = tidy({**specs_.summary(context, found), "tasks": listed})
+    return data
+
+
+def brief(context: Context, spec: str) -> str:
+    return session_resume(context, spec)["brief"]
+
+
+# Parts
+
+
+def named(context: Context, wanted: str) -> str | None:
+    """A spec of this worktree by its name, as the use-cases take it.
+
+    They also take the path of any file, which a client has no business with.
+    """
+    if not wanted.strip():
+        return None
+    return os.path.join(context.worktree, catalog.among(context, wanted.strip()[:WORD]).path)
+
+
+def notes(context: Context) -> list[str]:
+    """The remarks of a call, each with its hint."""
+    said = [f"{n.message} hint: {n.hint}" if n.hint else n.message for n in context.diagnostics]
+    return [clean(line, LINE) for line in dict.fromkeys(said)][:MOST_NOTES]
+
+
+def tidy(value: Any) -> Any:
+    """JSON-like data with every string as one harmless line."""
+    if isinstance(value, str):
+        return clean(value, LINE)
+    if isinstance(value, dict):
+        return {clean(str(key), LINE): tidy(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [tidy(item) for item in value]
+    return value
+
+
+def _standing(context: Context, spec: str, repaired: list[dict[str, str]]) -> dict[str, Any]:
+    try:
+        chosen = catalog.choose_spec(context, named(context, spec))
+        catalog.observe(context, chosen.spec)
+        return session.standing(context, chosen, repaired).data()
+    except (AmbiguousSpec, UnknownSpec) as error:
+        if spec:
+            raise
+        return session.without_spec(context, error, repaired).data()
+
+
+def _tasks(context: Context, spec: str) -> tuple[Spec, list[choose.View]]:
+    found = catalog.choose_spec(context, named(context, spec)).spec
+    catalog.observe(context, found)
+    return found, catalog.task_views(context, found)
+
+
+def _task(row: choose.View) -> Task:
+    return {
+        "key": row.task.ref,
+        "title": clean(row.task.title, WORD),
+        "state": row.state,
+        "issue": row.task.issue,
+        "ready": row.ready,
+        "waits_for": list(row.waits_for),
+    }
+
+
+def _maybe(row: choose.View | None) -> Object | None:
+    return dict(_task(row)) if row is not None else None
+
+
+def _outcome(context: Context, done: decisions.Outcome) -> Outcome:
+    return {
+        "spec": clean(done.spec.id, LINE),
+        "task": _maybe(next((r for r in done.rows if r.task.id == done.task.id), None)),
+        "changed": done.changed,
+        "applied": done.applied,
+        "delivered": done.delivered,
+        "next": _maybe(done.next),
+        "progress": dict(choose.progress(done.rows)),
+        "notes": notes(context),
+    }
+
+
+def _action(action: dict[str, Any]) -> dict[str, Any]:
+    """An action with its evidence; that of an untick names who re-opened the issue."""
+    why = "" if action["kind"] == planner.UNTICK else action["why"]
+    return {"kind": action["kind"], "task": action["ref"], "issue": action["issue"], "why": why}

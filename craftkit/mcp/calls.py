@@ -1,0 +1,95 @@
+"""One call of a client: where it works, in which thread, and what becomes of its errors."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+
+from craftkit.errors import CraftkitError
+from craftkit.redact import clean
+from craftkit.workflow import log
+from craftkit.workflow.context import STATE_DIR, Context, here, open_context
+
+T = TypeVar("T")
+
+
+class OwnError(CraftkitError):
+    """Something that nobody foresaw; its words stay in the log."""
+
+    code = "internal"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "craftkit met an error of its own.", "see .craftkit/logs; then `craftkit doctor`"
+        )
+
+
+def find_project(env: Mapping[str, str]) -> str:
+    """The directory to work in: what $CRAFTKIT_ROOT names, else the current one.
+
+    Some clients start their servers elsewhere: where nothing is set up here, the project that
+    the client names counts.
+    """
+    if env.get("CRAFTKIT_ROOT"):
+        return env["CRAFTKIT_ROOT"]
+    named, current = env.get("CLAUDE_PROJECT_DIR", ""), here()
+    if named and os.path.isdir(named) and not _is_set_up(current):
+        return named
+    return current
+
+
+def _is_set_up(where: str) -> bool:
+    from craftkit import repo as git
+
+    found = git.find(where)
+    return found is not None and os.path.isdir(os.path.join(found.root, STATE_DIR))
+
+
+class Calls:
+    """Carries out the calls on one project, one after another, each in a thread.
+
+    One after another, because everything that keeps two commands apart (who runs a recorded
+    operation, SQLite's locks on a file) is kept by operating-system process, and two calls are of
+    one.  A call that is cancelled before its turn is not begun; one that has begun runs to its
+    end, as a command would.
+    """
+
+    def __init__(self, project: str) -> None:
+        self.project = project
+        self._turn = anyio.CapacityLimiter(1)
+
+    async def run(self, name: str, work: Callable[[Context], T], *, offline: bool = False) -> T:
+        """Raises CraftkitError, and nothing else."""
+        job = functools.partial(self._work, name, work, offline)
+        return await anyio.to_thread.run_sync(job, limiter=self._turn)
+
+    def _work(self, name: str, work: Callable[[Context], T], offline: bool) -> T:
+        context = None
+        try:
+            context = open_context(self.project)
+            context.offline = offline
+            return work(context)
+        except CraftkitError:
+            raise
+        except Exception as error:
+            if context is not None:
+                facts = {"error": repr(error), "traceback": traceback.format_exc()[-4000:]}
+                with contextlib.suppress(Exception):
+                    log.write(context, "error", f"mcp {name}", "unexpected error", facts)
+            raise OwnError from error
+        finally:
+            if context is not None:
+                context.close()
+
+
+def sentence(error: CraftkitError) -> str:
+    """An error as a client reads it."""
+    hint = f"\nhint: {clean(error.hint, 300)}" if error.hint else ""
+    return clean(error.message, 400) + hint
