@@ -70,6 +70,7 @@ STORY = (
     "reconcile --check",
     "reconcile",
     "outbox list",
+    "outbox send",
     "outbox retry",
     "outbox drop",
     "session-start --offline",  # the network has two seconds, which a busy machine may exceed

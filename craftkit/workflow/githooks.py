@@ -10,14 +10,13 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 from collections.abc import Sequence
 
 from craftkit import repo as git
 from craftkit.errors import CraftkitError
 from craftkit.redact import clean
 from craftkit.store import outbox
-from craftkit.workflow import catalog, hub, log, session
+from craftkit.workflow import catalog, hub, later, log, session
 from craftkit.workflow.context import Context, open_context
 
 OFF = "CRAFTKIT_NO_GIT_HOOKS"  # set by whoever commits for craftkit
@@ -50,15 +49,7 @@ def run(event: str, words: Sequence[str]) -> None:
 
 
 def _begin(found: git.Repo) -> subprocess.Popen[bytes]:
-    """`git-hook work` in a process that outlives git, its terminal and its pipes."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "craftkit", "git-hook", "work"],
-        cwd=found.worktree,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    return later.start(found.worktree, ("git-hook", "work"))
 
 
 def deliver(context: Context) -> None:
@@ -77,9 +68,11 @@ def deliver(context: Context) -> None:
 
 
 def settle(context: Context) -> list[str]:
-    """Record ticked boxes of every spec of the worktree; what was recorded."""
-    said = []
-    for spec in catalog.load_all(context):
+    """Record ticked boxes of every changed spec of the worktree; what was recorded."""
+    said: list[str] = []
+    if context.config["agents.auto_done"] == "explicit":
+        return said
+    for spec in session.changed_specs(context):
         if spec.blocked_by is not None:
             continue
         try:

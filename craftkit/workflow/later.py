@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from typing import Any
 
 from craftkit.store import outbox
 from craftkit.workflow import hub
 from craftkit.workflow.context import Context
 
+DETACHED = 0x00000008 | 0x00000200  # on Windows: no console, a group of its own
 COMMAND = ("outbox", "send", "--json")
 
 
@@ -24,17 +27,13 @@ def deliver(context: Context) -> bool:
     return True
 
 
-def start(worktree: str, words: tuple[str, ...]) -> None:
-    """Run `craftkit WORDS` in `worktree` without a terminal, and do not wait for it."""
-    import subprocess
-
-    apart = (
-        {"creationflags": 0x00000008 | 0x00000200}  # DETACHED_PROCESS, a group of its own
-        if os.name == "nt"
-        else {"start_new_session": True}
+def start(worktree: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    """`craftkit WORDS` as a process that outlives this one, its terminal and its pipes."""
+    apart: dict[str, Any] = (
+        {"creationflags": DETACHED} if os.name == "nt" else {"start_new_session": True}
     )
-    subprocess.Popen(
-        [sys.executable, "-m", "craftkit", *words],
+    return subprocess.Popen(
+        [sys.executable, "-P", "-m", "craftkit", *words],  # -P: nothing of the project is imported
         cwd=worktree,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,

@@ -178,7 +178,7 @@ def test_clean_is_one_printable_line_and_idempotent(text: str, limit: int) -> No
         ("<!<!-- x -->-- y -->", "<! -- y -->"),
         ("<\u200b!-- hidden -->x", " x"),
         ("<!--> hidden -->x", " x"),
-        ("a\u2028b\x1fc\x85d", "a\nb c\nd"),
+        ("a\u2028b\x1fc\x85d", "a\nb\nc\nd"),
         ("lone \ud800", "lone \ufffd"),
         ("", ""),
     ],
