@@ -8,6 +8,7 @@ first, and only when it is nowhere to be seen the creation is repeated.
 from __future__ import annotations
 
 import calendar
+import json
 import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -446,6 +447,43 @@ def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh
             if issue.parent is None or (not inside and issue is outside[0]):
                 bench.gateway.adopt(_as_issue(parent), issue)
     return min(inside or outside, default=None)
+
+
+LATE = 3600.0  # seconds after which a lost creation is not looked for any more
+
+
+def close_late_parents(bench: Bench) -> int:
+    """Queue the closing of parents that a lost creation made after all; how many.
+
+    A late sub-issue shows in its parent's list, a late parent nowhere: it is looked for as long as
+    there is reason to.
+    """
+    doubtful = bench.store.rows(
+        "select id, spec_id, issue, high_water, payload, updated_at from outbox"
+        " where action = 'create' and task_id is null and state = 'delivered' and attempts > 0"
+        " and issue is not null"
+    )
+    found = 0
+    for row in doubtful:
+        ours = {
+            k.number for k in outbox.issues_of(bench.store, bench.settings.repo, row["spec_id"])
+        }
+        twins = [
+            issue.number
+            for issue in bench.gateway.find_above(row["high_water"] or 0)
+            if issue.trusted
+            and issue.number not in ours
+            and issue.state == gh.OPEN
+            and markers.find(issue.body) == markers.Marker(row["spec_id"], None)
+            and issue.title == json.loads(row["payload"])["title"]
+        ]
+        with bench.store.write() as tx:
+            for number in twins:
+                outbox.queue(tx, bench.now(), row["spec_id"], None, number, "duplicate")
+            if twins or bench.clock() - _seconds(row["updated_at"]) > LATE:
+                tx.execute("update outbox set attempts = 0 where id = ?", (row["id"],))
+        found += len(twins)
+    return found
 
 
 def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> None:

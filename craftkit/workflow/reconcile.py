@@ -37,6 +37,7 @@ def run(
                 for spec, view in _views(context, bench, specs, decided, learn=change)
             ]
             if change:
+                drain.close_late_parents(bench)
                 reports = [_apply(context, bench, report) for report in reports]
                 left = None if max_writes is None else max_writes - sent
                 _drain(context, bench, left, decided)

@@ -65,6 +65,7 @@ WAITS = ("403 secondary", "429", "exhausted")
 
 def renumbered(end: dict[str, Any]) -> dict[str, Any]:
     """An end whose issues have the numbers that the order of their titles gives."""
+    end["issues"] = {n: i for n, i in end["issues"].items() if i["reason"] != "duplicate"}
     titles = sorted(end["issues"], key=lambda number: str(end["issues"][number]["title"]))
     new = {None: None} | {number: place for place, number in enumerate(titles, 1)}
     issues = {
@@ -168,7 +169,8 @@ class Stage:
         wrong += self.recover(())
         end = desk.end()
         wanted = self.wanted
-        if kind in HOPELESS:  # what was given up is made last, when somebody wants it again
+        # What was given up is made last; what came late to a second one is closed as duplicate.
+        if kind in HOPELESS or kind.startswith("late"):
             end, wanted = renumbered(end), renumbered(wanted)
         wrong += [f"{k}: {end[k]!r}, not {v!r}" for k, v in wanted.items() if end[k] != v]
         wrong += [f"twice: {marker}" for marker in desk.doubles()]
