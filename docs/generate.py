@@ -90,6 +90,10 @@ STORY = (
     "schedule print --target git-hooks",
     "spec phase implementation",
     "spec phase review",
+    "agents install --agent claude",
+    "agents list --agent claude --scope project",
+    "agents update",
+    "agents remove",
     "spec unlink",
     "spec delete",
 )
@@ -142,6 +146,7 @@ def _run(line: str, place: str, server: dict[str, str]) -> str:
     """What one command prints, as a terminal shows it."""
     hidden = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_")
     kept = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
+    server = server | {"HOME": f"{place}/.git/home"}  # of nobody who uses an agent
     env = kept | server | {"CRAFTKIT_SESSION": "docs", "CRAFTKIT_AGENT": "person", "NO_COLOR": "1"}
     done = subprocess.run(
         [sys.executable, "-m", "craftkit", *shlex.split(line)],

@@ -142,7 +142,7 @@ def _dumps(value: dict[str, Any]) -> str:
 
 
 def _claude(event: Event, answer: Answer) -> dict[str, Any]:
-    """Claude Code and Codex; only the keys that Codex, the stricter one, takes."""
+    """Also of Codex, which takes no other keys than these, and of our opencode plugin."""
     if answer.block and event.name == "stop":
         return {"decision": "block", "reason": answer.block}
     if answer.context and event.name in ("session-start", "prompt", "post-edit"):
@@ -169,11 +169,4 @@ def _cursor(event: Event, answer: Answer) -> dict[str, Any]:
     return {"additional_context": answer.context} if answer.context else {}
 
 
-def _opencode(event: Event, answer: Answer) -> dict[str, Any]:
-    """Our own plugin there reads this."""
-    if answer.block and event.name == "stop":
-        return {"prompt": answer.block}
-    return {"context": answer.context} if answer.context else {}
-
-
-_SHAPES = {"gemini": _gemini, "copilot": _copilot, "cursor": _cursor, "opencode": _opencode}
+_SHAPES = {"gemini": _gemini, "copilot": _copilot, "cursor": _cursor}

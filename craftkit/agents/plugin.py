@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from craftkit.agents import render
 from craftkit.agents.commands import load
-from craftkit.errors import UsageProblem
+from craftkit.agents.target import SERVER, group
+from craftkit.agents.targets import claude
 
 NAME = "craftkit"
 FOLDER = "craftkit-plugin"
@@ -16,19 +16,6 @@ MARKETPLACE = ".claude-plugin/marketplace.json"
 _ABOUT = "Keeps spec files, GitHub Sub Issues and the agent's task loop in step"
 _OWNER = {"name": "craftkit contributors"}
 
-# Agents trust a hook by its command line: these must stay the same from release to release.  The
-# guard keeps an agent quiet where the package is not installed.
-_COMMAND = "command -v craftkit-hook >/dev/null 2>&1 || exit 0; craftkit-hook {}"
-_HOOKS = (
-    ("SessionStart", "session-start", 10, "startup|resume|clear|compact|fork"),
-    ("UserPromptSubmit", "prompt", 5, ""),
-    ("PostToolUse", "post-edit", 5, "Edit|Write|MultiEdit|NotebookEdit"),
-    ("Stop", "stop", 15, ""),
-    ("SubagentStop", "subagent-stop", 10, ""),
-    ("PreCompact", "pre-compact", 5, ""),
-    ("PostCompact", "post-compact", 5, ""),
-    ("SessionEnd", "session-end", 5, ""),
-)
 _README = """\
 # craftkit, as a plugin
 
@@ -61,10 +48,10 @@ def files(version: str) -> dict[str, str]:
     skill = render.skill_files(load())
     return {
         ".claude-plugin/plugin.json": _json(_manifest(version)),
-        ".mcp.json": _json({"mcpServers": mcp_servers()}),
+        ".mcp.json": _json({"mcpServers": {NAME: SERVER}}),
         "README.md": _README,
         "hooks/hooks.json": _json({"hooks": hooks()}),
-        **claude_commands(),
+        **{f"commands/{c.name}.md": render.claude_command(c) for c in load()},
         **{f"skills/{render.SKILL}/{path}": text for path, text in skill.items()},
     }
 
@@ -75,29 +62,9 @@ def marketplace(version: str) -> str:
     return _json({"name": NAME, "owner": _OWNER, "description": _ABOUT, "plugins": [plugin]})
 
 
-def claude_commands(namespace: str = "", language: render.Language = "en") -> dict[str, str]:
-    """`commands/<name>.md`, or `commands/<namespace>/<name>.md` for `/<namespace>:<name>`."""
-    if namespace and not re.fullmatch(r"[a-z0-9]+(?:-[a-z0-9]+)*", namespace):
-        raise UsageProblem(
-            f"{namespace!r} cannot be the first part of a command's name.",
-            "take small letters, digits and single hyphens, such as `cft`",
-        )
-    folder = f"commands/{namespace}/" if namespace else "commands/"
-    return {f"{folder}{c.name}.md": render.claude_command(c, language) for c in load()}
-
-
 def hooks() -> dict[str, Any]:
-    """What stands under `hooks` in hooks.json and in settings.json."""
-    return {name: [_hook(event, limit, match)] for name, event, limit, match in _HOOKS}
-
-
-def mcp_servers() -> dict[str, Any]:
-    return {NAME: {"command": "craftkit", "args": ["mcp"]}}
-
-
-def _hook(event: str, seconds: int, matcher: str) -> dict[str, Any]:
-    call = {"type": "command", "command": _COMMAND.format(event), "timeout": seconds}
-    return ({"matcher": matcher} if matcher else {}) | {"hooks": [call]}
+    """What stands under `hooks` in hooks.json: the same as in a project's settings."""
+    return {native: [group(event, matcher)] for native, (event, matcher) in claude.EVENTS.items()}
 
 
 def _manifest(version: str) -> dict[str, Any]:

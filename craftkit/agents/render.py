@@ -105,15 +105,6 @@ def skill_files(commands: Sequence[Command], language: Language = "en") -> dict[
     return {"SKILL.md": overview_skill(commands, language)} | pages
 
 
-def skill(command: Command, language: Language = "en") -> str:
-    """SKILL.md of the folder `craftkit-<name>`, with the keys of the standard only."""
-    return _front(
-        ("name", f"{SKILL}-{command.name}"),
-        ("description", _quoted(describe(command, language))),
-        ("allowed-tools", "" if needs_agreement(command) else _ALLOWED),
-    ) + _without_arguments(command)
-
-
 # Commands
 
 

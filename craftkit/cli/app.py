@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli import knowledge, outbox, process, schedule, spec, task
+from craftkit.cli import agents, knowledge, outbox, process, schedule, spec, task
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
 from craftkit.cli.output import Reply, emit, paint
 
@@ -28,6 +28,7 @@ app.add_typer(knowledge.app, name="knowledge")
 app.add_typer(process.app, name="process")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(schedule.app, name="schedule")
+app.add_typer(agents.app, name="agents")
 
 
 def _version(wanted: bool) -> None:
@@ -49,14 +50,31 @@ def root(
 
 
 @app.command(epilog="Example: craftkit init")
-def init(as_json: AsJson = False) -> int:
+def init(
+    with_agents: Annotated[
+        bool | None,
+        typer.Option(
+            "--agents/--no-agents",
+            help="Install for the coding agents that are found; by default a terminal is asked.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
     """Set craftkit up in this repository; what is there already stays as it is."""
 
     def action() -> Reply:
         from craftkit.workflow import setup
 
         data, lines, remarks = setup.init()
-        return Reply(data, lines, diagnostics=remarks)
+        integration, more, reply = agents.at_init(with_agents, as_json)
+        return Reply(
+            data | {"agents": integration},
+            lines + more,
+            reply.notes,
+            reply.exit_code,
+            [*remarks, *reply.diagnostics],
+        )
 
     return emit("init", as_json, action)
 

@@ -15,7 +15,6 @@ import yaml
 
 from craftkit import __version__
 from craftkit.agents import plugin, render
-from craftkit.errors import UsageProblem
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,20 +101,6 @@ def test_the_server_is_craftkit_mcp() -> None:
 
 def test_the_readme_says_enough() -> None:
     assert len(re.findall(r"\w+", FILES["README.md"])) >= 40
-
-
-def test_commands_have_the_namespace_of_their_folder() -> None:
-    plain, ancestor = plugin.claude_commands(), plugin.claude_commands("cft", "ja")
-    assert "commands/spec-create.md" in plain and plain.items() <= FILES.items()
-    assert {p.replace("/cft/", "/") for p in ancestor} == plain.keys()
-    assert "commands/cft/spec-create.md" in ancestor
-    assert not any("/cft/" in path for path in FILES)
-
-
-@pytest.mark.parametrize("namespace", ["..", "a/b", "CFT", "-a", "a--b", "a b", "cft\n"])
-def test_a_namespace_that_is_no_name_is_refused(namespace: str) -> None:
-    with pytest.raises(UsageProblem):
-        plugin.claude_commands(namespace)
 
 
 def _claude() -> str | None:

@@ -44,15 +44,6 @@ def _check_skill(folder: str, text: str) -> None:
     assert len(body.splitlines()) < 500
 
 
-@each
-@in_each
-def test_a_skill_keeps_the_rules(command: Command, language: render.Language) -> None:
-    text = render.skill(command, language)
-    _check_skill(f"craftkit-{command.name}", text)
-    assert _front(text)[0]["description"] == render.describe(command, language)
-    assert "$ARGUMENTS" not in text
-
-
 @in_each
 def test_the_one_skill_names_every_command_and_has_its_page(language: render.Language) -> None:
     files = render.skill_files(COMMANDS, language)
@@ -91,8 +82,8 @@ def test_what_needs_agreement_is_not_allowed_beforehand() -> None:
     asking = {c.name for c in COMMANDS if render.needs_agreement(c)}
     assert {"spec-delete", "spec-update", "github-init", "reconcile", "spec-phase"} == asking
     for command in COMMANDS:
-        for text in (render.claude_command(command), render.skill(command)):
-            assert ("allowed-tools" in _front(text)[0]) == (command.name not in asking)
+        front = _front(render.claude_command(command))[0]
+        assert ("allowed-tools" in front) == (command.name not in asking)
 
 
 @each
@@ -139,7 +130,6 @@ def test_cursor_gets_plain_markdown(command: Command) -> None:
 
 
 FORMS: list[Callable[[Command, render.Language], str]] = [
-    render.skill,
     render.reference,
     render.claude_command,
     render.gemini_toml,

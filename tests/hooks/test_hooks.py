@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from hostile import FORBIDDEN, SAMPLES
 
+from craftkit.agents.events import NATIVE
+
 Bed = Any
 
 
@@ -94,13 +96,11 @@ def envelope(agent: str, event: str, words: str) -> dict[str, Any]:
         return {
             "gemini": {"decision": "deny", "reason": words},
             "cursor": {"followup_message": words},
-            "opencode": {"prompt": words},
         }.get(agent, {"decision": "block", "reason": words})
-    native = PAYLOADS[agent][event].get("hook_event_name", "")
+    native = PAYLOADS[agent][event].get("hook_event_name") or NATIVE[event][0]
     return {
         "copilot": {"additionalContext": words},
         "cursor": {"additional_context": words},
-        "opencode": {"context": words},
     }.get(agent, {"hookSpecificOutput": {"hookEventName": native, "additionalContext": words}})
 
 

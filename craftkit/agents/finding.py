@@ -1,0 +1,183 @@
+"""Where an agent's files are, which agents somebody uses, and what their files depend on."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from craftkit.agents import targets
+from craftkit.agents.manifest import NAME
+from craftkit.agents.target import PROJECT, USER, Facts, Target
+from craftkit.errors import CannotRead, NotSetUp, UnsafePath, UsageProblem
+from craftkit.repo import Repo, find
+
+_LIMIT = 1 << 26
+_PLUGIN = re.compile(r'"craftkit@[^"\n]+"(\s*:\s*false)?')
+
+
+class Scope(NamedTuple):
+    """The base that paths are relative to, and the folder of the manifest."""
+
+    name: str
+    base: str
+    state: str
+    repo: Repo | None
+
+    @property
+    def manifest(self) -> str:
+        return os.path.join(self.state, NAME)
+
+    def place(self, path: str) -> str:
+        return os.path.join(self.base, *path.split("/")) if path[:1] != "/" else path
+
+
+class Clue(NamedTuple):
+    """An agent and why it is thought to be in use; `why` is empty where it is not."""
+
+    agent: str
+    why: str
+
+
+def home(env: Mapping[str, str]) -> str:
+    given = env.get("HOME", "") if os.name != "nt" else env.get("USERPROFILE", "")
+    return os.path.realpath(given or os.path.expanduser("~"))
+
+
+def _user_state(env: Mapping[str, str]) -> str:
+    variable = "APPDATA" if sys.platform == "win32" else "XDG_CONFIG_HOME"
+    folder = env.get(variable, "")
+    if not os.path.isabs(folder):  # a relative one counts as unset
+        folder = os.path.join(home(env), ".config")
+    return os.path.join(folder, "craftkit")
+
+
+def scope(name: str, cwd: str, env: Mapping[str, str]) -> Scope:
+    """Raises NotSetUp where a project is asked for and none is set up here."""
+    repo = find(cwd)
+    if name == USER:
+        return Scope(USER, home(env), _user_state(env), repo)
+    if repo is None or not os.path.isdir(os.path.join(repo.root, ".craftkit")):
+        raise NotSetUp(
+            f"craftkit is not set up in {repo.worktree if repo else cwd}.",
+            "run `craftkit init` at the top of the repository, or add `--scope user`",
+        )
+    # Each linked worktree has files of its own, so it has a manifest of its own.
+    return Scope(PROJECT, repo.worktree, os.path.join(repo.worktree, ".craftkit"), repo)
+
+
+def read(where: Scope, path: str) -> bytes | None:
+    """The bytes of a file; None without one.  Raises UnsafePath or CannotRead."""
+    place = where.place(path)
+    refuse_links(where, place)
+    try:
+        if os.path.exists(place) and not os.path.isfile(place):
+            raise UnsafePath(f"{path} is no regular file.", "move it away", path)
+        with open(place, "rb") as file:
+            return file.read(_LIMIT)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise CannotRead(
+            f"{place} cannot be read ({error.strerror}).", "check its mode", path
+        ) from error
+
+
+def refuse_links(where: Scope, place: str) -> None:
+    """Nothing is written through a symlink below the base: it may lead anywhere."""
+    base = where.base if place.startswith(where.base + os.sep) else ""
+    at = base
+    for name in os.path.relpath(place, base).split(os.sep) if base else [place]:
+        at = os.path.join(at, name)
+        if os.path.islink(at):
+            raise UnsafePath(
+                f"{at} is a symlink, so nothing is written through it.",
+                "put a regular file or folder there, or leave out this agent",
+                at,
+            )
+
+
+def clues(where: Scope, env: Mapping[str, str]) -> list[Clue]:
+    return [Clue(name, _why(where, env, targets.load(name))) for name in targets.names()]
+
+
+def _why(where: Scope, env: Mapping[str, str], target: Target) -> str:
+    if where.name == PROJECT:
+        for sign in target.signs:
+            if os.path.lexists(where.place(sign)):
+                return f"{sign} is here"
+    folder = os.path.join(home(env), target.folder(env))
+    if os.path.isdir(folder):
+        return f"{folder} is there"
+    for binary in target.binaries:
+        if shutil.which(binary, path=env.get("PATH")):
+            return f"`{binary}` is on the PATH"
+    return ""
+
+
+def facts(where: Scope, target: Target, env: Mapping[str, str], language: str) -> Facts:
+    def same(one: str, other: str) -> bool:
+        first, second = where.place(one), where.place(other)
+        return os.path.islink(first) and os.path.realpath(first) == second
+
+    old = where.name == PROJECT and os.path.isdir(where.place(".cc-craft-kit"))
+    return Facts(
+        where.name,
+        env,
+        lambda path: os.path.isfile(where.place(path)),
+        lambda path: os.path.isdir(where.place(path)),
+        same,
+        "cft" if old else "craftkit",
+        "ja" if language == "ja" else "en",
+        has_plugin(where, target, env),
+    )
+
+
+def has_plugin(where: Scope, target: Target, env: Mapping[str, str]) -> bool:
+    """Whether the agent's own records name a craftkit plugin that is not switched off."""
+    folders = [os.path.join(home(env), target.folder(env))]
+    if where.name == PROJECT:
+        folders.append(where.place(target.home))
+    found = False
+    for folder in folders:
+        for sign in target.plugin_signs:
+            path = os.path.join(folder, *sign.split("/"))
+            if os.path.basename(os.path.dirname(path)) == "craftkit":
+                found = found or os.path.isfile(path)
+                continue
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    marks = [match[1] for match in _PLUGIN.finditer(file.read(_LIMIT))]
+            except OSError:
+                continue
+            if any(marks):
+                return False
+            found = found or bool(marks)
+    return found
+
+
+def chosen(names: list[str] | None, where: Scope, env: Mapping[str, str]) -> list[Clue]:
+    """The agents to install for.  Raises UsageProblem for a name that is none, or for none."""
+    every = targets.names()
+    if names and "all" in names:
+        return [Clue(name, "you asked for all") for name in every]
+    check(names)
+    if names:
+        return [Clue(name, "you asked for it") for name in dict.fromkeys(names)]
+    found = [clue for clue in clues(where, env) if clue.why]
+    if not found:
+        raise UsageProblem(
+            "No agent was found: no folder of one here or at home, none on the PATH.",
+            f"name one: `--agent {every[0]}` ({', '.join(every)}, all)",
+        )
+    return found
+
+
+def check(names: list[str] | None) -> None:
+    every = targets.names()
+    for name in names or []:
+        if name not in every and name != "all":
+            raise UsageProblem(f"There is no agent {name!r}.", f"one of {', '.join(every)}, all")

@@ -1,0 +1,127 @@
+"""What was done for agents, in words and as data."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from craftkit.agents import install, targets
+from craftkit.agents.executor import Change, Done, Work
+from craftkit.agents.finding import Clue
+from craftkit.agents.install import Outcome
+from craftkit.model import Diagnostic
+
+_ORDER = (install.REPLACED, install.ADDED, install.REMOVED, install.LEFT, install.SAME)
+
+
+def piece(outcome: Outcome) -> dict[str, str]:
+    return {
+        "path": outcome.path,
+        "what": outcome.what,
+        "at": ".".join(outcome.at),
+        "state": outcome.state,
+    }
+
+
+def as_dict(done: Done, clues: Sequence[Clue]) -> dict[str, Any]:
+    return {
+        "agent": done.agent,
+        "why": next((clue.why for clue in clues if clue.agent == done.agent), None),
+        "ok": done.error is None,
+        "changed": bool(done.changes),
+        "plugin": done.plugin,
+        "pieces": [piece(o) | {"action": o.action} for o in done.outcomes],
+        "files": [{"path": c.path, "diff": diff(c)} for c in done.changes],
+    }
+
+
+def lines(work: Work, done: Sequence[Done], why: Mapping[str, str]) -> list[str]:
+    found = []
+    for one in done:
+        if one.error is not None:
+            continue
+        reason = f" ({why[one.agent]})" if why.get(one.agent) else ""
+        rows = _rows(one)
+        found.append(f"{one.agent}{reason}:" + ("" if rows else " nothing to do"))
+        found += rows
+        if work.dry_run:
+            found += [line for change in one.changes for line in diff(change).splitlines()]
+    return found or ([] if done else ["nothing is installed"])
+
+
+def _rows(done: Done) -> list[str]:
+    """One line for each file that changes, or that another agent needs."""
+    paths: dict[str, tuple[set[str], list[str]]] = {}
+    for outcome in done.outcomes:
+        if outcome.action in (install.SAME, install.KEPT):
+            continue
+        actions, what = paths.setdefault(outcome.path, (set(), []))
+        actions.add(outcome.action)
+        if outcome.what not in what:
+            what.append(outcome.what)
+    rows = []
+    for path, (actions, what) in paths.items():
+        word = next(word for word in _ORDER if word in actions)
+        word = "kept for others" if word == install.LEFT else word
+        rows.append(f"  {word:<9} {path} ({', '.join(what)})")
+    return rows
+
+
+def diff(change: Change) -> str:
+    """The change as a unified diff."""
+
+    def rows(data: bytes | None) -> list[str]:
+        text = (data or b"").decode("utf-8", "replace")
+        return text.replace("\r\n", "\n").splitlines()
+
+    names = (
+        ("/dev/null" if change.before is None else change.path),
+        ("/dev/null" if change.after is None else change.path),
+    )
+    found = difflib.unified_diff(rows(change.before), rows(change.after), *names, lineterm="", n=1)
+    return "\n".join(found)
+
+
+def failures(done: Sequence[Done]) -> list[Diagnostic]:
+    return [
+        Diagnostic("error", e.code, f"{one.agent}: {e.message}", e.hint, e.target)
+        for one in done
+        if (e := one.error) is not None
+    ]
+
+
+def remarks(work: Work, done: Sequence[Done]) -> list[Diagnostic]:
+    """What could not be done, and what was left alone."""
+    found = failures(done)
+    for one in done:
+        kept = [o for o in one.outcomes if o.action == install.KEPT]
+        for (path, what, state), names in _grouped(kept).items():
+            found.append(_kept(path, what, state, names))
+        if one.plugin and one.error is None:
+            title = targets.load(one.agent).title
+            text = f"{title} has the craftkit plugin, which brings the hooks: none are written."
+            found.append(Diagnostic("info", "plugin_present", text))
+    return found
+
+
+def _grouped(outcomes: Sequence[Outcome]) -> dict[tuple[str, str, str], list[str]]:
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for outcome in outcomes:
+        key = (outcome.path, outcome.what, outcome.state)
+        found.setdefault(key, []).extend(outcome.at[-1:])
+    return found
+
+
+def _kept(path: str, what: str, state: str, names: Sequence[str]) -> Diagnostic:
+    part = f"{what}: {', '.join(names)}" if names else what
+    if state == install.MISSING:
+        text, hint = f"{path} ({part}) was deleted.", "`craftkit agents install` writes it again"
+        return Diagnostic("info", "deleted_by_user", text, hint, path)
+    text = f"{path} ({part}) was changed, or is not craftkit's, so it is left alone."
+    return Diagnostic("warning", "changed_by_user", text, "`--force` overrides this", path)
+
+
+def next_steps(done: Sequence[Done]) -> list[str]:
+    changed = [one.agent for one in done if one.changes and one.error is None]
+    return [words for name in changed if (words := targets.load(name).next)]

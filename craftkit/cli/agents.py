@@ -1,0 +1,251 @@
+"""`craftkit agents …`"""
+
+from __future__ import annotations
+
+import os
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from craftkit.cli.options import AsJson
+from craftkit.cli.output import Reply, emit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from craftkit.agents.executor import Done, Work
+    from craftkit.agents.finding import Clue, Scope
+    from craftkit.model import Diagnostic
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Give coding agents craftkit's skill, commands, hooks and MCP server.",
+)
+
+
+class ScopeName(StrEnum):
+    project = "project"
+    user = "user"
+
+
+class Language(StrEnum):
+    en = "en"
+    ja = "ja"
+
+
+NAMES = "claude, codex, copilot, cursor, gemini, opencode, or all"
+Agents = Annotated[
+    list[str] | None, typer.Option("--agent", metavar="NAME", help=f"{NAMES}; repeatable.")
+]
+OneScope = Annotated[
+    ScopeName, typer.Option("--scope", help="This repository, or everything that you work on.")
+]
+LanguageOption = Annotated[
+    Language | None, typer.Option("--language", help="Of the texts; by default as before, else en.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Also what somebody changed.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")]
+
+
+@app.command(epilog="Example: craftkit agents install --agent claude")
+def install(
+    agent: Agents = None,
+    scope: OneScope = ScopeName.project,
+    language: LanguageOption = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write what the agents need; by default for those that are found."""
+
+    def action() -> Reply:
+        from craftkit.agents import executor, finding
+
+        work = _work(scope, force, dry_run, language)
+        clues = finding.chosen(agent, work.scope, work.env)
+        done = executor.install_all(work, [clue.agent for clue in clues])
+        return _reply(work, done, clues)
+
+    return emit("agents install", as_json, action)
+
+
+@app.command(epilog="Example: craftkit agents update")
+def update(
+    agent: Agents = None,
+    scope: OneScope = ScopeName.project,
+    language: LanguageOption = None,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Rewrite what an older craftkit wrote; by default for all agents that have something."""
+
+    def action() -> Reply:
+        from craftkit.agents import executor
+
+        work = _work(scope, force, dry_run, language)
+        done = executor.install_all(work, _installed(work, agent), restore=False)
+        return _reply(work, done)
+
+    return emit("agents update", as_json, action)
+
+
+@app.command(epilog="Example: craftkit agents remove --agent codex")
+def remove(
+    agent: Agents = None,
+    scope: OneScope = ScopeName.project,
+    force: Force = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> int:
+    """Take away what was written, and leave all else byte for byte as it is."""
+
+    def action() -> Reply:
+        from craftkit.agents import executor
+
+        work = _work(scope, force, dry_run, None)
+        return _reply(work, executor.remove_all(work, _installed(work, agent)))
+
+    return emit("agents remove", as_json, action)
+
+
+@app.command("list", epilog="Example: craftkit agents list --scope user")
+def list_(
+    agent: Agents = None,
+    scope: Annotated[
+        ScopeName | None, typer.Option("--scope", help="Only this one; by default both.")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Tell for each agent what is installed, changed, outdated or missing."""
+
+    def action() -> Reply:
+        from craftkit.agents import finding
+        from craftkit.errors import NotSetUp
+
+        finding.check(agent)
+        rows: list[dict[str, Any]] = []
+        notes: list[Diagnostic] = []
+        for name in [scope] if scope else list(ScopeName):
+            try:
+                work = _work(name, False, True, None)
+            except NotSetUp:
+                if scope:
+                    raise
+                continue
+            rows += _rows(work, agent, notes)
+        lines = [line for row in rows for line in _row_lines(row)]
+        code = 1 if any(row["state"] == "unreadable" for row in rows) else 0
+        return Reply({"agents": rows}, lines, exit_code=code, diagnostics=notes)
+
+    return emit("agents list", as_json, action)
+
+
+def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | None) -> Work:
+    from craftkit.agents.executor import Work
+    from craftkit.agents.finding import scope as scope_of
+    from craftkit.workflow.context import here
+
+    where = scope_of(scope.value, here(), os.environ)
+    return Work(where, os.environ, force, dry_run, language.value if language else "")
+
+
+def _installed(work: Work, names: list[str] | None) -> list[str]:
+    """The agents that are named, else those that the manifest names, else those that have all."""
+    from craftkit.agents import executor, finding, targets
+
+    finding.check(names)
+    if names and "all" not in names:
+        return list(dict.fromkeys(names))
+    known = executor.load(work.scope).agents
+    if known and not names:
+        return [name for name in known if name in targets.names()]
+    return [name for name in targets.names() if name in known or _state(work, name) != "absent"]
+
+
+def _state(work: Work, agent: str) -> str:
+    from craftkit.agents import executor
+
+    return executor.summary(work, executor.states(work, agent))
+
+
+# What is said
+
+
+def _reply(work: Work, done: Sequence[Done], clues: Sequence[Clue] = ()) -> Reply:
+    from craftkit.agents import report
+
+    notes = report.remarks(work, done)
+    lines = report.lines(work, done, {clue.agent: clue.why for clue in clues})
+    data = {
+        "scope": work.scope.name,
+        "dry_run": work.dry_run,
+        "agents": [report.as_dict(one, clues) for one in done],
+    }
+    words = report.next_steps(done) if clues and not work.dry_run else []
+    failed = next((one.error.exit_code for one in done if one.error is not None), 0)
+    return Reply(data, lines, words, failed, notes)
+
+
+def _rows(work: Work, names: list[str] | None, notes: list[Diagnostic]) -> list[dict[str, Any]]:
+    from craftkit.agents import executor, finding, report, targets
+
+    rows = []
+    for clue in finding.clues(work.scope, work.env):
+        if names and clue.agent not in names and "all" not in names:
+            continue
+        done = executor.states(work, clue.agent)
+        notes += report.failures([done])
+        rows.append(
+            {
+                "agent": clue.agent,
+                "title": targets.load(clue.agent).title,
+                "scope": work.scope.name,
+                "state": executor.summary(work, done),
+                "found": clue.why or None,
+                "plugin": done.plugin,
+                "pieces": [report.piece(outcome) for outcome in done.outcomes],
+            }
+        )
+    return rows
+
+
+def _row_lines(row: dict[str, Any]) -> list[str]:
+    why = row["found"] or "not found"
+    lines = [f"{row['agent']:<9} {row['scope']:<8} {row['state']:<11} {why}"]
+    if row["state"] not in ("absent", "installed", "unreadable"):
+        odd = [p for p in row["pieces"] if p["state"] != "installed"]
+        names = [f"  {p['state']:<10} {p['path']} ({p['what']})" for p in odd]
+        lines += list(dict.fromkeys(names))
+    return lines
+
+
+# For `craftkit init`
+
+
+def at_init(wanted: bool | None, as_json: bool) -> tuple[dict[str, Any] | None, list[str], Reply]:
+    """Install for the agents that are found, where that is wanted; data, lines and the rest."""
+    from craftkit.agents import executor, finding
+
+    work = _work(ScopeName.project, False, False, None)
+    advice = "for your coding agent: craftkit agents install"
+    if wanted is None and (as_json or not (sys.stdin.isatty() and sys.stderr.isatty())):
+        return None, [] if _is_known(work.scope) else [advice], Reply({})
+    clues = [] if wanted is False else finding.clues(work.scope, work.env)
+    clues = [clue for clue in clues if clue.why]
+    if wanted is None and clues:
+        for clue in clues:
+            typer.echo(f"found {clue.agent}: {clue.why}", err=True)
+        if not typer.confirm("Write craftkit's skill, commands, hooks and MCP server?", err=True):
+            clues = []
+    if not clues:
+        return None, [] if wanted is False else [advice], Reply({})
+    reply = _reply(work, executor.install_all(work, [c.agent for c in clues]), clues)
+    return reply.data, list(reply.lines), reply
+
+
+def _is_known(scope: Scope) -> bool:
+    return os.path.exists(scope.manifest)
