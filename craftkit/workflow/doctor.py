@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sqlite3
 import stat
@@ -11,7 +10,6 @@ import time
 from collections.abc import Iterator
 
 from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
-from craftkit.specs import files
 from craftkit.store import db, outbox
 from craftkit.workflow import catalog, editing, hooklog, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
@@ -123,8 +121,7 @@ def _processes(context: Context, fix: bool) -> Check:
 def _specs(context: Context, fix: bool) -> Check:
     specs = catalog.load_all(context)
     if fix:
-        for folder in sorted({os.path.dirname(s.path) for s in specs}):
-            files.sweep(context.worktree, folder, functools.partial(editing.tell, context))
+        editing.tidy(context, specs)
     bad = [s.path for s in specs if any(d.severity == "error" for d in s.diagnostics)]
     if bad:
         return _check("specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {bad[0]}`")

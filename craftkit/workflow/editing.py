@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from craftkit.errors import FileChanged
 from craftkit.model import Spec
@@ -59,6 +59,13 @@ def one_writer(context: Context, path: str) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def tidy(context: Context, specs: Iterable[Spec]) -> None:
+    """Remove what a killed edit left beside these specs."""
+    for path in {os.path.dirname(spec.path): spec.path for spec in specs}.values():
+        with one_writer(context, path):
+            pass
 
 
 def tell(context: Context, rescued: str) -> None:

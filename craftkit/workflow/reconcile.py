@@ -424,6 +424,7 @@ def command(
         session.repair(context)
     specs = catalog.load_all(context) if every else [catalog.choose_spec(context, wanted_spec).spec]
     if change:
+        editing.tidy(context, specs)
         for spec in specs:
             if spec.blocked_by is None:
                 session.settle_boxes(context, spec)

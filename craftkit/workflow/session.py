@@ -10,7 +10,7 @@ from craftkit.model import Spec, Task
 from craftkit.redact import clean, tame, word
 from craftkit.specs import files
 from craftkit.store import journal, outbox
-from craftkit.workflow import catalog, choose, decisions, intake, runner, sessions, tasks
+from craftkit.workflow import catalog, choose, decisions, editing, intake, runner, sessions, tasks
 from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
@@ -99,6 +99,8 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
             raise
         return without_spec(context, error, repaired)
     spec = chosen.spec
+    if context.store.durable:
+        editing.tidy(context, [spec])
     doubts: list[dict[str, str]] = []
     if spec.blocked_by is None:
         repaired += settle_boxes(context, spec)
