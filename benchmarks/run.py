@@ -92,6 +92,47 @@ def interleave(jobs: dict[str, Callable[[int], float]], rounds: int) -> dict[str
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
+HOOK_BARS = {
+    "post-edit, another file": 2.5,
+    "post-edit, a box was ticked": 6.0,
+    "prompt, nothing new": 2.5,
+    "stop, without network": 8.0,
+    "session-start, offline": 10.0,
+}
+
+
+def hooks(place: Path, rounds: int) -> None:
+    """What an agent's user waits for."""
+    repo = make_repo(place / "hooked", 100)
+    spec = repo / "specs/bench.md"
+
+    def hook(event: str, payload: bytes = b'{"session_id": "bench"}') -> float:
+        return timed([*HOOK[:-1], event], repo, payload)
+
+    def ticked(number: int) -> float:
+        key = f"T{number + 1:03d}"
+        text = spec.read_text(encoding="utf-8")
+        spec.write_text(text.replace(f"[ ] {key}", f"[x] {key}"), encoding="utf-8")
+        return hook("post-edit", b'{"session_id": "bench", "tool_input": {"file_path": "s.md"}}')
+
+    medians = interleave(
+        {
+            "bare": lambda number: timed(BARE, repo),
+            "post-edit, another file": lambda number: hook("post-edit", EDIT),
+            "post-edit, a box was ticked": ticked,
+            "prompt, nothing new": lambda number: hook("prompt"),
+            "stop, without network": lambda number: hook("stop"),
+            "session-start, offline": lambda number: hook("session-start"),
+        },
+        rounds,
+    )
+    bare = medians.pop("bare")
+    print("Hooks, as multiples of `python -c pass`")
+    for name, median in medians.items():
+        line(f"craftkit-hook {name}", median / bare, f"bar {HOOK_BARS[name]:g}")
+    print()
+
+
 def line(name: str, figure: float, bar: str, extra: str = "") -> None:
     print(f"  {name:<44} {figure:8.2f}   {bar:<12} {extra}".rstrip(), flush=True)
 
@@ -105,7 +146,6 @@ def commands(place: Path, rounds: int) -> None:
     medians = interleave(
         {
             "bare": lambda number: timed(BARE, repo),
-            "craftkit-hook post-edit, no spec": lambda number: timed(HOOK, repo, EDIT),
             "task next": run("task", "next"),
             "task done": lambda number: timed(
                 [*CRAFTKIT, "task", "done", f"T{number + 1:03d}"], repo
@@ -219,6 +259,7 @@ def main() -> None:
     quick = parser.parse_args().quick
     with tempfile.TemporaryDirectory(prefix="craftkit-bench-") as name:
         commands(Path(name), 5 if quick else 15)
+        hooks(Path(name), 5 if quick else 15)
         print("10,000 tasks, as multiples of 1,000 tasks")
         growth(Path(name), 2 if quick else 5)
         print("GitHub sync, nothing changed")

@@ -47,6 +47,11 @@ def answer(arguments: list[str]) -> str:
 
 
 def respond(event: str, agent: str, raw: str) -> str:
+    if event in IDLE:
+        from craftkit.agents import glance
+
+        if glance.is_quiet(event, agent, raw, os.environ, os.getcwd()):
+            return ""
     import json
 
     from craftkit.agents import events
@@ -57,25 +62,14 @@ def respond(event: str, agent: str, raw: str) -> str:
         payload = {}
     heard = events.read(event, agent, payload, os.getcwd())
     if not _inside(heard.cwd):
-        return events.render(heard, events.Answer())
+        return ""
     try:
-        return _answer(heard, raw)
+        from craftkit.agents import hooks
+
+        return events.render(heard, hooks.respond(heard))
     except BaseException as error:
         _log(heard, error)
         raise
-
-
-def _answer(heard: Event, raw: str) -> str:
-    from craftkit.agents import events
-
-    if heard.name in IDLE:
-        from craftkit.agents import glance
-
-        if glance.is_quiet(heard, raw, os.environ):
-            return events.render(heard, events.Answer())
-    from craftkit.agents import hooks
-
-    return events.render(heard, hooks.respond(heard))
 
 
 def _log(heard: Event, error: BaseException) -> None:

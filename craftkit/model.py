@@ -1,7 +1,5 @@
 """The nouns: what a spec file says, as frozen data.  Pure: imports nothing of craftkit."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 PHASES = ("requirements", "design", "implementation", "review", "completed")

@@ -4,8 +4,6 @@ Hooks run this at every edit, so git itself is started only where its files cann
 reftable format) and for what only the index knows.  Odd files never raise: they read as "unknown".
 """
 
-from __future__ import annotations
-
 import os
 from typing import NamedTuple
 

@@ -4,8 +4,6 @@ Standard library only, and little of it: this runs at every edit.  The shapes ar
 agent documents; where one is stricter than the others, its form is used for all that share it.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,101 +1,138 @@
 """A look that costs a few milliseconds: is there anything that a hook has to do?
 
-Standard library only.  What cannot be told here counts as something to do.
+Nothing is imported here but what an interpreter has loaded anyway, and sqlite3: `json`, `re` and
+`typing` would cost more than all the rest.  What cannot be told here counts as something to do.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-import sqlite3
 import time
-from collections.abc import Mapping
 
-from craftkit import repo as git
-from craftkit.agents.events import WITH_SESSION, Event
-from craftkit.workflow.identity import session_and_agent
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 3  # as in craftkit.store.db; a test compares
 FRESH = 300  # seconds for which a heartbeat lasts
+DOUBT = 5  # seconds by which the clock of a file system may be off
 # Where spec files are; an edit that names none of these concerns no spec that we do not know yet.
 SPEC_PLACES = ("specs/", "specs\\", ".kiro", "openspec", ".cc-craft-kit")
+# The variables by which a session is known, and the agents whose payload names the same id.
+SESSION_VARIABLES = (
+    ("CRAFTKIT_SESSION", ()),
+    ("CLAUDE_CODE_SESSION_ID", ("", "claude")),
+    ("CODEX_THREAD_ID", ("codex",)),
+    ("GEMINI_SESSION_ID", ("gemini",)),
+)
 
 
-def session_of(event: Event, env: Mapping[str, str], worktree: str) -> str:
-    """The session that this hook and the commands of its agent's shell belong to."""
-    given = event.session if event.agent in WITH_SESSION and "CRAFTKIT_SESSION" not in env else None
-    return session_and_agent(env, worktree, given or None)[0]
+def is_quiet(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str) -> bool:
+    """Whether the spec files are as craftkit last saw them and nothing waits to be said.
 
+    `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
+    """
+    root = _root(cwd)
+    session = env.get("CRAFTKIT_SESSION") or _session(raw, agent, env)
+    if root is None or not session:
+        return False
+    edited = _string(raw, "file_path")
+    if edited is None or (os.path.isabs(edited) and not edited.startswith(root + os.sep)):
+        return False
+    import sqlite3
 
-def is_quiet(event: Event, raw: str, env: Mapping[str, str]) -> bool:
-    """Whether the spec files are as craftkit last saw them and nothing waits to be said."""
-    found = git.find(event.cwd)
-    if found is None:
-        return True
-    path = os.path.join(found.root, ".craftkit", "craftkit.db")
-    if not os.path.exists(path):
-        return not os.path.isdir(os.path.dirname(path))
-    session = session_of(event, env, found.worktree)
     try:
+        path = os.path.join(root, ".craftkit", "craftkit.db")
         connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
         try:
-            return _is_quiet(connection, event, raw, session, found.worktree)
+            return _is_quiet(connection, (session, root), event, agent, raw)
         finally:
             connection.close()
     except sqlite3.Error:
         return False
 
 
+def _root(cwd: str) -> str | None:
+    """The main worktree around `cwd`, if it has a database; a linked one is not looked at here."""
+    where = os.path.realpath(cwd)
+    while not os.path.lexists(os.path.join(where, ".git")):
+        above = os.path.dirname(where)
+        if above == where:
+            return None
+        where = above
+    found = os.path.isdir(os.path.join(where, ".git"))
+    return where if found and os.path.isfile(f"{where}/.craftkit/craftkit.db") else None
+
+
+def _session(raw: str, agent: str, env: Mapping[str, str]) -> str:
+    """The id of the session where it is easily told, else ""."""
+    for variable, agents in SESSION_VARIABLES:
+        if env.get(variable):
+            return env[variable]
+        if agent in agents:
+            return _string(raw, "session_id") or ""
+    return ""
+
+
+def _string(raw: str, name: str) -> str | None:
+    """The first string member `name` of a JSON text; "" without one, None for one with escapes."""
+    at = raw.find(f'"{name}"')
+    if at < 0:
+        return ""
+    rest = raw[at + len(name) + 2 : at + 5000].lstrip().removeprefix(":").lstrip()
+    if not rest.startswith('"'):
+        return None
+    value, end, _ = rest[1:].partition('"')
+    return value if end and "\\" not in value else None
+
+
 def _is_quiet(
-    connection: sqlite3.Connection, event: Event, raw: str, session: str, worktree: str
+    connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str, raw: str
 ) -> bool:
     if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
         return False
     known = dict(
-        connection.execute(
-            "select name, value from hooks where session = ? and worktree = ?", (session, worktree)
-        )
+        connection.execute("select name, at from hooks where session = ? and worktree = ?", place)
     )
-    if "refresh" in known and event.name == "prompt":
+    if "refresh" in known and event == "prompt":
         return False
     views = connection.execute(
-        "select path, digest from views where worktree = ?", (worktree,)
+        "select path, digest, seen_at from views where worktree = ?", place[1:]
     ).fetchall()
-    if event.name == "post-edit" and _names_unknown_spec(raw, views):
+    if event == "post-edit" and _names_unknown_spec(raw, [row[0] for row in views]):
         return False
-    if any(_has_changed(os.path.join(worktree, path), digest) for path, digest in views):
+    if any(_has_changed(os.path.join(place[1], path), *seen) for path, *seen in views):
         return False
-    _beat(connection, event, session, worktree)
+    if known.get(f"seen.{event}", "") < _stamp(time.time() - FRESH):
+        _beat(connection, place, event, agent)
     return True
 
 
-def _names_unknown_spec(raw: str, views: list[tuple[str, str]]) -> bool:
-    return any(place in raw for place in SPEC_PLACES) and not any(path in raw for path, _ in views)
+def _names_unknown_spec(raw: str, paths: list[str]) -> bool:
+    return any(place in raw for place in SPEC_PLACES) and not any(path in raw for path in paths)
 
 
-def _has_changed(path: str, digest: str) -> bool:
+def _has_changed(path: str, digest: str, seen_at: str) -> bool:
     try:
+        if _stamp(os.stat(path).st_mtime + DOUBT) < seen_at:
+            return False  # a file with an older date is found at the end of the turn
         with open(path, "rb") as file:
-            return hashlib.sha256(file.read()).hexdigest() != digest
+            data = file.read()
     except OSError:
         return False  # it is not in this worktree now: no evidence
+    import hashlib
+
+    return hashlib.sha256(data).hexdigest() != digest
 
 
-def _beat(connection: sqlite3.Connection, event: Event, session: str, worktree: str) -> None:
-    """Note that hooks run here; seldom, and without waiting for the disk."""
-    now = time.time()
-    name = f"seen.{event.name}"
-    row = connection.execute(
-        "select at from hooks where session = ? and worktree = ? and name = ?",
-        (session, worktree, name),
-    ).fetchone()
-    if row is not None and row[0] > _stamp(now - FRESH):
-        return
+def _beat(connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str) -> None:
+    """Note that hooks run here, without waiting for the disk."""
     connection.execute("pragma synchronous = normal")
     connection.execute(
         "insert into hooks values (?, ?, ?, ?, ?) on conflict do update"
         " set value = excluded.value, at = excluded.at",
-        (session, worktree, name, event.agent, _stamp(now)),
+        (*place, f"seen.{event}", agent or "claude", _stamp(time.time())),
     )
 
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from craftkit.agents.events import Answer, Event
-from craftkit.agents.glance import session_of
+from craftkit.agents.events import WITH_SESSION, Answer, Event
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.model import Spec
-from craftkit.workflow import catalog, choose, hooklog, hub, later, session, tasks
+from craftkit.workflow import catalog, choose, hooklog, later, session, tasks
 from craftkit.workflow.context import Context, open_context
 
 BUSY_MS = 3000  # a hook waits no longer for another process; the next one does the rest
@@ -27,15 +26,20 @@ Note = dict[str, str]
 
 def respond(event: Event) -> Answer:
     """Do what the event asks for; what is to be said.  Raises CraftkitError."""
-    context = open_context(event.cwd)
-    given = session_of(event, context.env, context.worktree)
-    agent = event.agent if context.session.agent == "person" else context.session.agent
-    context.session = context.session._replace(id=given, agent=agent)
+    given = event.session if event.agent in WITH_SESSION else ""
+    context = open_context(
+        event.cwd, session=None if "CRAFTKIT_SESSION" in os.environ else given or None
+    )
+    if context.session.agent == "person":
+        context.session = context.session._replace(agent=event.agent)
     if not context.store.durable:
         return Answer()  # nothing can be remembered, so nothing is to be said twice
-    context.store.connection.execute(f"pragma busy_timeout = {BUSY_MS}")
+    connection = context.store.connection
+    connection.execute(f"pragma busy_timeout = {BUSY_MS}")
+    connection.execute("pragma synchronous = normal")  # a heartbeat is not worth a wait
     with context.store.write() as tx:
         hooklog.remember(tx, context, f"seen.{event.name}", event.agent)
+    connection.execute("pragma synchronous = full")
     return DO[event.name](context, event)
 
 
@@ -154,16 +158,25 @@ def _silent(context: Context, event: Event) -> Answer:
 
 def _stop(context: Context, event: Event) -> Answer:
     notes = settle(context)
-    sent = hub.send(context, FLUSH_SECONDS)
+    queued = _flush(context)
     if not event.passive:
         for spec_id, ref, reason in contradictions(context, notes):
             if _first_time(context, f"blocked.{event.session}.{event.prompt}.{spec_id}.{ref}"):
                 return Answer(block=safe(reason, PARTS))
-    if sent.queued and _first_time(context, "told.queued", str(sent.queued)):
-        plural = "write waits" if sent.queued == 1 else "writes wait"
-        words = f"craftkit: {sent.queued} GitHub {plural}; sent as soon as GitHub can be reached."
+    if queued and _first_time(context, "told.queued", str(queued)):
+        plural = "write waits" if queued == 1 else "writes wait"
+        words = f"craftkit: {queued} GitHub {plural}; sent as soon as GitHub can be reached."
         return Answer(message=words)
     return Answer()
+
+
+def _flush(context: Context) -> int:
+    """Send what waits; how many writes wait still."""
+    if not later.has_unsent(context):
+        return 0
+    from craftkit.workflow import hub  # half of a turn's end would be its import
+
+    return hub.send(context, FLUSH_SECONDS).queued
 
 
 def _first_time(context: Context, name: str, value: str = "") -> bool:

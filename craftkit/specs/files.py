@@ -10,8 +10,6 @@ out and of the one that goes in: whoever is killed at whatever moment, a file of
 other content holds somebody's save, and is set aside in place of deleted.
 """
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import hashlib

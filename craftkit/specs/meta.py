@@ -1,7 +1,5 @@
 """Read the metadata at the top of a spec file, and simple YAML without loading yaml."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeAlias

@@ -1,7 +1,5 @@
 """Turn the bytes of a spec file into a Spec; never raises, linear in the file's size."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections import Counter

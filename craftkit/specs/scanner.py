@@ -7,8 +7,6 @@ number, raw HTML blocks other than comments hide nothing, and a fence that never
 the next column-0 `## ` heading.
 """
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """Find the task section of a spec file by its title."""
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from bisect import bisect_left

@@ -1,7 +1,5 @@
 """Take one task line apart: key, title, tags, dependencies and link."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import unicodedata

@@ -1,7 +1,5 @@
 """Opening the database: modes from birth, pragmas, schema check, short immediate transactions."""
 
-from __future__ import annotations
-
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator

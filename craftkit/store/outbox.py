@@ -5,8 +5,6 @@ that says whether it was carried out; `delivered` is confirmed; `dead` is given 
 task until `outbox retry` or `outbox drop`.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, MutableMapping

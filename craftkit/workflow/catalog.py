@@ -1,7 +1,5 @@
 """Which specs this worktree has, which one a command means, and what the database knows of it."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Pure decisions: which task a word means, what is ready, what comes next."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 

@@ -1,7 +1,5 @@
 """What hooks leave behind: heartbeats, what was said already, and their errors."""
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

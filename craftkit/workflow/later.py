@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from craftkit.store import outbox
-from craftkit.workflow import hub
 from craftkit.workflow.context import Context
+
+if TYPE_CHECKING:
+    import subprocess
 
 DETACHED = 0x00000008 | 0x00000200  # on Windows: no console, a group of its own
 COMMAND = ("outbox", "send", "--json")
@@ -17,18 +18,21 @@ COMMAND = ("outbox", "send", "--json")
 
 def deliver(context: Context) -> bool:
     """Send what waits in a detached process; whether there was anything to send."""
-    if (
-        context.offline
-        or not hub.is_configured(context)
-        or not outbox.counts(context.store)["queued"]
-    ):
+    if context.offline or not has_unsent(context):
         return False
     start(context.worktree, COMMAND)
     return True
 
 
+def has_unsent(context: Context) -> bool:
+    """Whether something waits for GitHub that could be sent."""
+    return bool(context.config["github.repo"] and outbox.counts(context.store)["queued"])
+
+
 def start(worktree: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """`craftkit WORDS` as a process that outlives this one, its terminal and its pipes."""
+    import subprocess
+
     apart: dict[str, Any] = (
         {"creationflags": DETACHED} if os.name == "nt" else {"start_new_session": True}
     )

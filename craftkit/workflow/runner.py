@@ -4,8 +4,6 @@ A step has a part that acts outside the database (`do`, repeatable) and a part t
 (`save`, in the transaction that marks the step as done).  A step marked done never runs again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """Resume, status and end of a session: compare, repair, and say where the work stands."""
 
-from __future__ import annotations
-
 import json
 from typing import Any, NamedTuple
 

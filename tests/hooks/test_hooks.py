@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import bed as bed_of
 import pytest
 from hostile import FORBIDDEN, SAMPLES
 
@@ -359,9 +360,7 @@ def test_a_heartbeat_is_seen_by_doctor(bed: Bed) -> None:
 @pytest.mark.parametrize("sample", SAMPLES, ids=range(len(SAMPLES)))
 def test_hostile_spec_lines_are_data(tmp_path: Path, sample: str) -> None:
     """No byte of them reaches an agent as anything but plain words."""
-    from conftest import Bed as Made
-
-    bed = Made(tmp_path.resolve() / "repo")
+    bed = bed_of.Bed(tmp_path.resolve() / "repo")
     flat = sample.replace("\x00", "").replace("\r", " ").replace("\n", " ")
     bed.begin("One", "Two")
     quoted = json.dumps(sample.replace("\x00", ""))

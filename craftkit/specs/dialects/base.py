@@ -1,7 +1,5 @@
 """What a dialect is: where its files are, how a line is read and what may be written."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
