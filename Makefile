@@ -4,8 +4,11 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check install -qq
 
+CLIENTS := @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-ai \
+           @github/copilot @modelcontextprotocol/inspector@2.12.0
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test machine lint bench docs clean
+.PHONY: help demo test machine clients lint bench docs clean
 
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
@@ -18,6 +21,11 @@ test: $(VENV)/.installed-dev ## run the tests
 
 machine: $(VENV)/.installed-dev ## walk two clones and a GitHub through 10,000 stories
 	@CRAFTKIT_THOROUGH=1 $(PY) -m pytest -n 2 -q tests/sync/test_machine.py
+
+clients: | $(PY) ## install the coding agents that some tests talk to (1.4 GB; needs npm)
+	@command -v npm >/dev/null || { echo "npm is missing: these tests are skipped"; exit 0; }; \
+	  echo "Installing coding agents for the tests ..."; \
+	  npm install --prefix $(VENV)/clients --no-audit --no-fund --loglevel=error $(CLIENTS) >/dev/null
 
 lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/ruff check .

@@ -8,10 +8,11 @@ from typing import Any
 from craftkit.agents import render
 from craftkit.agents.commands import load
 from craftkit.agents.target import SERVER, group
-from craftkit.agents.targets import claude
+from craftkit.agents.targets import claude, gemini
 
 NAME = "craftkit"
 FOLDER = "craftkit-plugin"
+GEMINI_FOLDER = "craftkit-gemini"
 MARKETPLACE = ".claude-plugin/marketplace.json"
 _ABOUT = "Keeps spec files, GitHub Sub Issues and the agent's task loop in step"
 _OWNER = {"name": "craftkit contributors"}
@@ -52,6 +53,22 @@ def files(version: str) -> dict[str, str]:
         "README.md": _README,
         "hooks/hooks.json": _json({"hooks": hooks()}),
         **{f"commands/{c.name}.md": render.claude_command(c) for c in load()},
+        **{f"skills/{render.SKILL}/{path}": text for path, text in skill.items()},
+    }
+
+
+def gemini_files(version: str) -> dict[str, str]:
+    """Every file of the extension for Gemini CLI: path inside of it -> text."""
+    skill = render.skill_files(load())
+    own = {"name": NAME, "version": version, "description": _ABOUT, "mcpServers": {NAME: SERVER}}
+    calls = {
+        native: [group(event, matcher, "gemini", gemini.MILLISECONDS)]
+        for native, (event, matcher) in gemini.EVENTS.items()
+    }
+    return {
+        "gemini-extension.json": _json(own),
+        "hooks/hooks.json": _json({"hooks": calls}),
+        **{f"commands/{NAME}/{c.name}.toml": render.gemini_toml(c) for c in load()},
         **{f"skills/{render.SKILL}/{path}": text for path, text in skill.items()},
     }
 

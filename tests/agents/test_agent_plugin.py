@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,36 +104,67 @@ def test_the_readme_says_enough() -> None:
     assert len(re.findall(r"\w+", FILES["README.md"])) >= 40
 
 
-def _claude() -> str | None:
+def _client(name: str) -> str | None:
     """The binary: where the tests' clients are installed, else in PATH."""
     inside = Path("node_modules", ".bin")
     places = [ROOT / ".venv" / "clients" / inside]
     if os.environ.get("CRAFTKIT_CLIENTS"):
         places.insert(0, Path(os.environ["CRAFTKIT_CLIENTS"]) / inside)
-    found = (shutil.which("claude", path=str(place)) for place in places)
-    return next(filter(None, found), None) or shutil.which("claude")
+    found = (shutil.which(name, path=str(place)) for place in places)
+    return next(filter(None, found), None) or shutil.which(name)
 
 
-@pytest.mark.skipif(_claude() is None, reason="Claude Code is not installed")
-@pytest.mark.parametrize("what", [plugin.FOLDER, plugin.MARKETPLACE])
-def test_claude_code_accepts_it(what: str, tmp_path: Path) -> None:
+def _run(place: Path, name: str, *words: str, cwd: Path | None = None) -> str:
+    """What a client prints, with a home of its own; it has to end well."""
+    binary = _client(name)
+    if binary is None:
+        pytest.skip(f"{name} is not installed")
+    for path, text in generate.wanted().items():
+        (place / "it" / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / "it" / path).write_text(text, encoding="utf-8")
     env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
+        # craftkit and craftkit-hook beside the interpreter, as `pip install` puts them.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(place),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "DISABLE_AUTOUPDATER": "1",
     }
-    claude = _claude()
-    assert claude
-    for path, text in generate.wanted().items():
-        (tmp_path / "it" / path).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / "it" / path).write_text(text, encoding="utf-8")
     done = subprocess.run(
-        [claude, "plugin", "validate", str(tmp_path / "it" / what), "--strict"],
+        [binary, *words],
         env=env,
+        cwd=cwd or place,
+        stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("what", [plugin.FOLDER, plugin.MARKETPLACE])
+def test_claude_code_accepts_it(what: str, tmp_path: Path) -> None:
+    _run(tmp_path, "claude", "plugin", "validate", str(tmp_path / "it" / what), "--strict")
+
+
+def test_gemini_accepts_its_extension(tmp_path: Path) -> None:
+    place = str(tmp_path / "it" / plugin.GEMINI_FOLDER)
+    assert "success" in _run(tmp_path, "gemini", "extensions", "validate", place).lower()
+
+
+def test_claude_code_really_injects_the_brief(tmp_path: Path) -> None:
+    """The start of a real session, without a model: its log says what the hook has given."""
+    project, log = tmp_path / "project", tmp_path / "debug.log"
+    (project / "specs").mkdir(parents=True)
+    (project / "specs/demo.md").write_text("# Demo\n\n## Tasks\n\n- [ ] T001 One\n")
+    subprocess.run(["git", "init", "-q"], cwd=project, check=True)
+    craftkit = [sys.executable, "-m", "craftkit"]
+    subprocess.run([*craftkit, "init"], cwd=project, check=True, capture_output=True)
+    folder = str(tmp_path / "it" / plugin.FOLDER)
+    words = ("--init-only", "--plugin-dir", folder, "--debug-file", str(log))
+    _run(tmp_path, "claude", *words, cwd=project)
+    said = log.read_text(encoding="utf-8", errors="replace")
+    assert re.search(r"SessionStart.*provided additionalContext \(\d+ chars\)", said), said[-3000:]
+    status = subprocess.run([*craftkit, "doctor"], cwd=project, capture_output=True, text=True)
+    assert "claude (session-" in status.stdout
