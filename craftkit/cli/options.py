@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from craftkit.model import Diagnostic
     from craftkit.workflow.context import Context
 
 
@@ -15,7 +16,28 @@ def context_for(session: str | None, *, offline: bool = False) -> Context:
 
     context = open_context(session=session)
     context.offline = offline
+    opened.append(context)
     return context
+
+
+opened: list[Context] = []  # what this command works with
+
+
+def last_words() -> list[Diagnostic]:
+    """What every command has to say in the end: that GitHub writes were given up."""
+    from craftkit.errors import CraftkitError
+    from craftkit.workflow import later
+
+    for context in opened:
+        try:
+            if context.has_store:
+                later.mention_dead(context)
+        except CraftkitError:
+            continue
+        for note in context.diagnostics:
+            if note.code == later.DEAD:
+                return [note]
+    return []
 
 
 def agree(question: str, yes: bool, otherwise: str) -> None:

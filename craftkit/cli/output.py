@@ -39,18 +39,22 @@ def _is_coloured(stream: Any) -> bool:
 
 def emit(command: str, as_json: bool, action: Callable[[], Reply]) -> int:
     """Run a command and print its answer; return the exit code."""
+    from craftkit.cli.options import last_words
+
     try:
         reply = action()
     except CraftkitError as error:
         return fail(command, as_json, error)
+    last = last_words()
+    notes = [note for note in reply.diagnostics if note not in last] + last
     if as_json:
-        envelope(command, reply.exit_code == 0, reply.data, reply.diagnostics)
+        envelope(command, reply.exit_code == 0, reply.data, notes)
         return reply.exit_code
     for line in reply.lines:
         out(line)
     for line in reply.notes:
         say(line)
-    for note in reply.diagnostics:
+    for note in notes:
         remark(note)
     return reply.exit_code
 

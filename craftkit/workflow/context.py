@@ -96,6 +96,11 @@ class Context:
             self._store.connection.close()
             self._store = None
 
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a database; one that nobody needs is not made."""
+        return self._store is not None or os.path.exists(os.path.join(self.state_dir, db.DATABASE))
+
     def now(self) -> str:
         """The time as ISO 8601 in UTC with milliseconds."""
         return stamp(self.clock())

@@ -13,6 +13,7 @@ from craftkit.errors import BadConfig, CraftkitError
 from craftkit.github.gateway import Unreachable
 from craftkit.store import outbox
 from craftkit.sync import drain
+from craftkit.workflow import later
 from craftkit.workflow.context import Context
 
 SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
@@ -210,10 +211,4 @@ def say(context: Context, sent: Sent) -> None:
         plural = "write waits" if sent.queued == 1 else "writes wait"
         hint = sent.hint or "`craftkit reconcile` sends what is queued"
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
-    if sent.dead and all(note.code != "outbox_dead" for note in context.diagnostics):
-        context.note(
-            "error",
-            "outbox_dead",
-            f"{sent.dead} GitHub {'write was' if sent.dead == 1 else 'writes were'} given up.",
-            "`craftkit outbox list` shows why; then `craftkit outbox retry` or `outbox drop`",
-        )
+    later.mention_dead(context)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import subprocess
 
 DETACHED = 0x00000008 | 0x00000200  # on Windows: no console, a group of its own
+DEAD = "outbox_dead"
 COMMAND = ("outbox", "send", "--json")
 
 
@@ -27,6 +28,18 @@ def deliver(context: Context) -> bool:
 def has_unsent(context: Context) -> bool:
     """Whether something waits for GitHub that could be sent."""
     return bool(context.config["github.repo"] and outbox.counts(context.store)["queued"])
+
+
+def mention_dead(context: Context) -> None:
+    """Say, once in a command, that GitHub writes were given up."""
+    dead = outbox.counts(context.store)["dead"]
+    if dead and all(note.code != DEAD for note in context.diagnostics):
+        context.note(
+            "error",
+            DEAD,
+            f"{dead} GitHub {'write was' if dead == 1 else 'writes were'} given up.",
+            "`craftkit outbox list` shows why; then `craftkit outbox retry` or `outbox drop`",
+        )
 
 
 def start(worktree: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:

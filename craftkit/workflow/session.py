@@ -8,7 +8,17 @@ from craftkit.model import Spec, Task
 from craftkit.redact import clean, tame, word
 from craftkit.specs import files
 from craftkit.store import journal, outbox
-from craftkit.workflow import catalog, choose, decisions, editing, intake, runner, sessions, tasks
+from craftkit.workflow import (
+    catalog,
+    choose,
+    decisions,
+    editing,
+    intake,
+    later,
+    runner,
+    sessions,
+    tasks,
+)
 from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
@@ -72,14 +82,7 @@ def repair(context: Context) -> list[dict[str, str]]:
     for row in runner.recover(context):
         what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
         notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
-    dead = outbox.counts(context.store)["dead"]
-    if dead:
-        context.note(
-            "error",
-            "outbox_dead",
-            f"{dead} GitHub {'write was' if dead == 1 else 'writes were'} given up.",
-            "`craftkit outbox list` shows why; then `craftkit outbox retry` or `outbox drop`",
-        )
+    later.mention_dead(context)
     taken = intake.take_in_spool(context)
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})

@@ -761,3 +761,32 @@ def test_json_is_one_document_also_when_github_fails(desk: Desk) -> None:
     answer = json.loads(said.out)
     assert said.code == 1 and answer["ok"] is False
     assert answer["diagnostics"][0]["hint"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "status",
+        "task list",
+        "task next",
+        "task show T002",
+        "task start T002",
+        "task report",
+        "spec list",
+        "spec check specs/demo.md",
+        "spec update",
+        "session-resume",
+        "session-end --reason over",
+        "history",
+        "process list",
+        "knowledge list",
+        "outbox list",
+    ],
+)
+def test_what_was_given_up_is_every_commands_last_word(desk: Desk, words: str) -> None:
+    desk.begin(2).link()
+    desk.delete(2)
+    desk.ok("task", "done", "T001")
+    said = desk.ck(*words.split())
+    assert "1 GitHub write was given up" in said.err.splitlines()[-2], said.words
+    assert said.err.splitlines()[-1].startswith("hint: `craftkit outbox list`")
