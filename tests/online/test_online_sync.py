@@ -773,7 +773,6 @@ def test_json_is_one_document_also_when_github_fails(desk: Desk) -> None:
         "task start T002",
         "task report",
         "spec list",
-        "spec check specs/demo.md",
         "spec update",
         "session-resume",
         "session-end --reason over",
