@@ -8,24 +8,22 @@ that are printed beside the figures.
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import threading
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple, get_args
 
 from craftkit import __version__
 from craftkit.agents import plugin, render
 from craftkit.agents.commands import load
+from craftkit.errors import CraftkitError
 from craftkit.specs import meta
 from craftkit.workflow.session import BRIEF_TOKENS, SHORT_TOKENS, tokens
 
 CRAFTKIT = [sys.executable, "-m", "craftkit"]
-ALWAYS, COMMAND = 120, 600
+ALWAYS, COMMAND, TOOLS = 120, 600, 1500
 LEFT_OUT = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_")
 ENV = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
 ENV |= {"CRAFTKIT_SESSION": "tokens", "NO_COLOR": "1", "PYTHONUTF8": "1"}
@@ -87,31 +85,12 @@ def texts() -> list[Figure]:
 
 
 def tools() -> list[Figure]:
-    """The MCP server's list of tools, as a client gets it; nothing where there is no server."""
-    if find_spec("craftkit.mcp") is None:
+    """The MCP server's list of tools, as a client gets it; nothing where the SDK is missing."""
+    try:
+        from craftkit.mcp.server import tool_listing
+    except (ImportError, CraftkitError):
         return []
-    client = {"name": "tokens", "version": "1"}
-    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
-    messages = (
-        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
-        {"jsonrpc": "2.0", "method": "notifications/initialized"},
-        {"jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {}},
-    )
-    with subprocess.Popen(
-        [*CRAFTKIT, "mcp"], env=ENV, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as server:
-        assert server.stdin and server.stdout
-        limit = threading.Timer(60, server.kill)
-        limit.start()
-        server.stdin.writelines(json.dumps(message) + "\n" for message in messages)
-        server.stdin.flush()
-        # stdin stays open until the answer is there: its end is the server's.
-        answer = next((a for line in server.stdout if (a := json.loads(line)).get("id") == 2), None)
-        limit.cancel()
-        server.kill()
-    assert answer, "the server gave no list of tools"
-    listed = answer["result"]["tools"]
-    return [Figure(f"MCP, {len(listed)} tools", tokens(json.dumps(listed, ensure_ascii=False)))]
+    return [Figure("MCP, list of tools", tokens(tool_listing()), TOOLS)]
 
 
 def main() -> None:
