@@ -24,8 +24,6 @@ NATIVE = {
 }
 EVENTS = tuple(NATIVE)
 AGENTS = ("claude", "codex", "gemini", "copilot", "cursor", "opencode")
-# Their shells carry the session id in a variable, so that hook and command are one session.
-WITH_SESSION = ("claude", "codex", "gemini")
 
 
 class Event(NamedTuple):

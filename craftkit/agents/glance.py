@@ -19,13 +19,6 @@ FRESH = 300  # seconds for which a heartbeat lasts
 DOUBT = 5  # seconds by which the clock of a file system may be off
 # Where spec files are; an edit that names none of these concerns no spec that we do not know yet.
 SPEC_PLACES = ("specs/", "specs\\", ".kiro", "openspec", ".cc-craft-kit")
-# The variables by which a session is known, and the agents whose payload names the same id.
-SESSION_VARIABLES = (
-    ("CRAFTKIT_SESSION", ()),
-    ("CLAUDE_CODE_SESSION_ID", ("", "claude")),
-    ("CODEX_THREAD_ID", ("codex",)),
-    ("GEMINI_SESSION_ID", ("gemini",)),
-)
 
 
 def is_quiet(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str) -> bool:
@@ -34,8 +27,10 @@ def is_quiet(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str)
     `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
     """
     root = _root(cwd)
-    session = env.get("CRAFTKIT_SESSION") or _session(raw, agent, env)
-    if root is None or not session:
+    if root is None:
+        return False
+    session = _session(raw, agent, env, root)
+    if not session:
         return False
     edited = _string(raw, "file_path")
     if edited is None or (os.path.isabs(edited) and not edited.startswith(root + os.sep)):
@@ -65,14 +60,16 @@ def _root(cwd: str) -> str | None:
     return where if found and os.path.isfile(f"{where}/.craftkit/craftkit.db") else None
 
 
-def _session(raw: str, agent: str, env: Mapping[str, str]) -> str:
-    """The id of the session where it is easily told, else ""."""
-    for variable, agents in SESSION_VARIABLES:
-        if env.get(variable):
-            return env[variable]
-        if agent in agents:
-            return _string(raw, "session_id") or ""
-    return ""
+def _session(raw: str, agent: str, env: Mapping[str, str], root: str) -> str:
+    """The session that this hook and the commands of its agent's shell belong to; "" for unsure."""
+    from craftkit.workflow import identity
+
+    given = None
+    if "CRAFTKIT_SESSION" not in env and agent in ("", *identity.WITH_SESSION):
+        given = _string(raw, "session_id")
+        if not given:
+            return ""
+    return identity.session_and_agent(env, root, given)[0]
 
 
 def _string(raw: str, name: str) -> str | None:
@@ -105,7 +102,8 @@ def _is_quiet(
     if any(_has_changed(os.path.join(place[1], path), *seen) for path, *seen in views):
         return False
     if known.get(f"seen.{event}", "") < _stamp(time.time() - FRESH):
-        _beat(connection, place, event, agent)
+        guess = "codex" if '"turn_id"' in raw else "claude"  # the two that need not say
+        _beat(connection, place, event, agent or guess)
     return True
 
 
@@ -132,7 +130,7 @@ def _beat(connection: sqlite3.Connection, place: tuple[str, str], event: str, ag
     connection.execute(
         "insert into hooks values (?, ?, ?, ?, ?) on conflict do update"
         " set value = excluded.value, at = excluded.at",
-        (*place, f"seen.{event}", agent or "claude", _stamp(time.time())),
+        (*place, f"seen.{event}", agent, _stamp(time.time())),
     )
 
 

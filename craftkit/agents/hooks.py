@@ -10,11 +10,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from craftkit.agents.events import WITH_SESSION, Answer, Event
+from craftkit.agents.events import Answer, Event
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.model import Spec
 from craftkit.workflow import catalog, choose, hooklog, later, session, tasks
 from craftkit.workflow.context import Context, open_context
+from craftkit.workflow.identity import WITH_SESSION
 
 BUSY_MS = 3000  # a hook waits no longer for another process; the next one does the rest
 FLUSH_SECONDS = 3.0  # at the end of a turn

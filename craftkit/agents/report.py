@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from craftkit.agents import install, targets
@@ -12,6 +14,7 @@ from craftkit.agents.finding import Clue
 from craftkit.agents.install import Outcome
 from craftkit.model import Diagnostic
 
+MANY = 3  # files of a kind that are named one by one
 _ORDER = (install.REPLACED, install.ADDED, install.REMOVED, install.LEFT, install.SAME)
 
 
@@ -51,7 +54,7 @@ def lines(work: Work, done: Sequence[Done], why: Mapping[str, str]) -> list[str]
 
 
 def _rows(done: Done) -> list[str]:
-    """One line for each file that changes, or that another agent needs."""
+    """One line for each file that changes, or that another agent needs; one for many of a kind."""
     paths: dict[str, tuple[set[str], list[str]]] = {}
     for outcome in done.outcomes:
         if outcome.action in (install.SAME, install.KEPT):
@@ -60,11 +63,18 @@ def _rows(done: Done) -> list[str]:
         actions.add(outcome.action)
         if outcome.what not in what:
             what.append(outcome.what)
-    rows = []
+    kinds: dict[tuple[str, str], list[str]] = {}
     for path, (actions, what) in paths.items():
         word = next(word for word in _ORDER if word in actions)
         word = "kept for others" if word == install.LEFT else word
-        rows.append(f"  {word:<9} {path} ({', '.join(what)})")
+        kinds.setdefault((word, ", ".join(what)), []).append(path)
+    rows = []
+    for (word, kind), places in kinds.items():
+        if len(places) > MANY:
+            folder = os.path.commonpath(places)
+            rows.append(f"  {word:<9} {folder}/ ({kind}, {len(places)} files)")
+        else:
+            rows += [f"  {word:<9} {path} ({kind})" for path in places]
     return rows
 
 
@@ -102,6 +112,10 @@ def remarks(work: Work, done: Sequence[Done]) -> list[Diagnostic]:
             title = targets.load(one.agent).title
             text = f"{title} has the craftkit plugin, which brings the hooks: none are written."
             found.append(Diagnostic("info", "plugin_present", text))
+    added = [o for one in done for o in one.outcomes if o.action == install.ADDED]
+    if any(o.what == "mcp" for o in added) and find_spec("mcp") is None:
+        text = "The MCP entry starts `craftkit mcp`, which needs a package that is not installed."
+        found.append(Diagnostic("info", "mcp_missing", text, "`pip install 'craftkit[mcp]'`"))
     return found
 
 

@@ -353,9 +353,10 @@ def doctor(
     """Prove the installation: state, database, specs, interrupted work, GitHub and drift."""
 
     def action() -> Reply:
+        from craftkit.agents import silence
         from craftkit.workflow import doctor as checks
 
-        found, drift = checks.examine(fix, offline)
+        found, drift = checks.examine(fix, offline, silence.checks)
         marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
         lines = []
         for check in found:

@@ -61,9 +61,9 @@ def _start(session: str | None, *, offline: bool = False) -> Context:
 def _mention_hooks(context: Context) -> None:
     """Tell an agent once where its hooks do not run; people have none."""
     if context.session.agent != "person":
-        from craftkit.workflow import hooklog
+        from craftkit.agents import silence
 
-        hooklog.safely(context)
+        silence.mention(context)
 
 
 @app.command("list", epilog="Example: craftkit task list --ready --json")

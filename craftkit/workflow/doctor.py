@@ -7,11 +7,11 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
 from craftkit.store import db, outbox
-from craftkit.workflow import catalog, editing, hooklog, runner, sessions
+from craftkit.workflow import catalog, editing, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
@@ -23,8 +23,14 @@ def _check(name: str, status: str, message: str, hint: str = "") -> Check:
     return {"name": name, "status": status, "message": message, "hint": hint}
 
 
-def examine(fix: bool, offline: bool = False) -> tuple[list[Check], dict[str, int]]:
+def examine(
+    fix: bool,
+    offline: bool = False,
+    hooks: Callable[[Context], list[tuple[str, str, str]]] = lambda context: [],
+) -> tuple[list[Check], dict[str, int]]:
     """Every check in order, and the figures by which specs and GitHub differ, where known.
+
+    `hooks` looks whether agents' hooks run: status, message and hint of each of its findings.
 
     Raises NotSetUp or BadConfig where there is nothing to examine.
     """
@@ -38,7 +44,7 @@ def examine(fix: bool, offline: bool = False) -> tuple[list[Check], dict[str, in
         return found, {}
     found.append(_processes(context, fix))
     found.append(_specs(context, fix))
-    found += [_check("hooks", *said) for said in hooklog.checks(context)]
+    found += [_check("hooks", *said) for said in hooks(context)]
     if not context.config["github.repo"]:
         return found, {}
     found.append(_outbox(context))

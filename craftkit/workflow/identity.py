@@ -1,9 +1,12 @@
-"""Which session a process belongs to.  Standard library only: hooks ask at every edit."""
+"""Which session a process belongs to.  Loads next to nothing: hooks ask at every edit."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # The variables by which coding agents make themselves known to the commands that they run.
 AGENT_SESSIONS = (
@@ -11,6 +14,7 @@ AGENT_SESSIONS = (
     ("codex", "CODEX_THREAD_ID"),
     ("gemini", "GEMINI_SESSION_ID"),
 )
+WITH_SESSION = tuple(name for name, _ in AGENT_SESSIONS)
 AGENT_MARKS = (("claude", "CLAUDECODE"), ("gemini", "GEMINI_CLI"), ("cursor", "CURSOR_AGENT"))
 
 

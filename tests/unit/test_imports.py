@@ -23,7 +23,7 @@ print(json.dumps({"code": code, "modules": sorted(sys.modules)}))
 HOOK = """\
 import json, sys
 from craftkit import hook
-text = hook.answer(["post-edit"])
+text = hook.answer(sys.argv[1:] or ["post-edit"])
 print(json.dumps({"text": text, "modules": sorted(sys.modules)}))
 """
 
@@ -74,3 +74,24 @@ def test_the_hook_of_another_file_loads_almost_nothing(place: Path) -> None:
     loaded = answer["modules"]
     assert isinstance(loaded, list)
     assert [name for name in HOOK_HEAVY if name in loaded] == []
+
+
+def test_an_idle_prompt_takes_a_glance_and_no_more(place: Path) -> None:
+    answer = _python(HOOK, "prompt", cwd=place, stdin='{"session_id": "imports"}')
+    assert answer["text"] == ""
+    loaded = answer["modules"]
+    assert isinstance(loaded, list)
+    assert {name for name in loaded if name.startswith("craftkit.")} == {
+        "craftkit.hook",
+        "craftkit.agents",
+        "craftkit.agents.glance",
+        "craftkit.workflow",
+        "craftkit.workflow.identity",
+    }
+
+
+def test_the_glance_knows_the_schema() -> None:
+    from craftkit.agents import glance
+    from craftkit.store import db
+
+    assert glance.SCHEMA_VERSION == db.SCHEMA_VERSION
