@@ -11,7 +11,7 @@ from typing import Any
 
 import bed as bed_of
 import pytest
-from hostile import FORBIDDEN, SAMPLES
+from injections import FORBIDDEN, SAMPLES
 
 from craftkit.agents.events import NATIVE
 

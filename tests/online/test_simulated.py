@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "hooks"))
-import hostile  # type: ignore[import-not-found]
+import injections  # type: ignore[import-not-found]
 
 simulated = pytest.importorskip("simulated")
 Desk = Any
@@ -30,9 +30,9 @@ def test_i3_i4_with_any_hooks_off_all_is_closed_once(desk: Desk, enabled: Sequen
 
 def test_no_byte_of_github_reaches_a_hooks_words(desk: Desk) -> None:
     """Hostile samples are titles, bodies and comments; the states still get through."""
-    total = len(hostile.SAMPLES)
+    total = len(injections.SAMPLES)
     desk.begin(total).link()
-    for number, sample in enumerate(hostile.SAMPLES, 2):
+    for number, sample in enumerate(injections.SAMPLES, 2):
         title = f"SENTINEL {sample}"[:250].replace("\x00", "")
         desk.human(
             "PATCH", f"issues/{number}", {"title": title, "body": f"<!-- {title} -->{title}"}
@@ -53,4 +53,4 @@ def test_no_byte_of_github_reaches_a_hooks_words(desk: Desk) -> None:
     assert "T001 was ticked" in said[2] and "tasks done" in said[4]
     for text in said:
         assert "SENTINEL" not in text and "reviewer" not in text
-        assert not [char for char in hostile.FORBIDDEN if char in text]
+        assert not [char for char in injections.FORBIDDEN if char in text]

@@ -144,7 +144,7 @@ class Sync(RuleBasedStateMachine):
         self.away: dict[str, bytes | None] = {}  # clone -> what its file was on its own branch
         self.finished: set[str] = set()  # `task done` returned
         self.opened: set[str] = set()  # a box was opened by a pull, a branch or an editor
-        self.only_local: set[str] = set()  # done where the task had no issue yet
+        self.only_local: set[str] = set()  # done, and nothing but a box says so
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
         self.retitled: set[int] = set()  # issues to which a person gave a title
         self.human_labels: set[tuple[int, str]] = set()
@@ -514,6 +514,7 @@ class Sync(RuleBasedStateMachine):
     def lose_the_database(self, clone: str) -> None:
         # What was decided and not sent is in the boxes; where those were replaced, it is lost.
         self.finished -= self.opened
+        self.only_local |= {w for w in self.finished if gh.OPEN in self.issue_states(w)}
         stash = self.away.get(clone)
         if stash is not None:
             kept = {line.word for line in lines_of(stash.decode()) if line.ticked}
@@ -623,7 +624,7 @@ class Sync(RuleBasedStateMachine):
                 if line.word not in self.finished or line.issue in doubts - {None}:
                     continue
                 if line.word in self.only_local & self.opened:
-                    continue  # done before it had an issue, then opened by a pull
+                    continue  # nothing but a box said so, and a pull has opened it
                 if line.issue is None and not self.knows_parent(clone):
                     continue  # a file from before the links, where nobody could know of them
                 assert line.ticked, f"I3 {clone}: {line.word} was done"
