@@ -244,7 +244,7 @@ def reconcile(
         )
         lines, notes = findings.lines(report, evidence=dry_run)
         if offline:
-            notes = ["offline: the boxes are recorded, nothing was compared with GitHub"]
+            notes = ["offline: nothing was compared with GitHub"]
         code = findings.exit_code(report, check)
         return Reply(findings.as_dict(report), lines, notes, code, context.diagnostics)
 

@@ -24,6 +24,8 @@ class Report(NamedTuple):
     sent: hub.Sent
     requests: int
     failed: CraftkitError | None = None  # why GitHub could not be asked
+    delivered: int = 0  # writes that waited before, or came of this
+    recorded: tuple[str, ...] = ()  # what the boxes said
 
     def drift(self) -> dict[str, int]:
         """The figures by which spec and GitHub differ."""
@@ -81,8 +83,11 @@ def verb(item: SpecReport, action: planner.Action) -> str:
 
 def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
     """What was done (or would be), and remarks."""
-    out: list[str] = []
+    out: list[str] = list(report.recorded)
     notes: list[str] = []
+    if report.delivered:
+        plural = "write" if report.delivered == 1 else "writes"
+        notes.append(f"{report.delivered} GitHub {plural} delivered")
     for item in report.specs:
         name = item.spec.id
         for action in item.plan.actions:
@@ -105,7 +110,7 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
             notes.append(
                 f"{name}: sub-issues without a task line ({numbers}): `--adopt` appends them"
             )
-    if not out:
+    if not out and not report.delivered:
         notes.append("nothing to settle")
     return out, notes
 
@@ -169,5 +174,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         ],
         "drift": report.drift(),
         "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},
+        "recorded": list(report.recorded),
+        "delivered": report.delivered,
         "requests": report.requests,
     }

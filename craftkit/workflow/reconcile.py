@@ -40,7 +40,7 @@ def run(
                 drain.close_late_parents(bench)
                 reports = [_apply(context, bench, report) for report in reports]
                 left = None if max_writes is None else max_writes - sent
-                _drain(context, bench, left, decided)
+                sent += _drain(context, bench, left, decided)
                 unsent = {(row.spec_id, row.task_id) for row in outbox.waiting(context.store)}
                 reports = [
                     report._replace(unsent=frozenset(t for s, t in unsent if s == report.spec.id))
@@ -53,7 +53,8 @@ def run(
             waits = hub.waiting(context)
             if change:
                 hub.say(context, waits)
-            return Report(tuple(reports), waits, bench.gateway.requests - before)
+            asked = bench.gateway.requests - before
+            return Report(tuple(reports), waits, asked, delivered=sent)
     except CraftkitError as error:
         return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
 
@@ -420,6 +421,7 @@ def command(
             "No GitHub repository is configured.",
             "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
         )
+    recorded: list[str] = []
     if change:
         session.repair(context)
     specs = catalog.load_all(context) if every else [catalog.choose_spec(context, wanted_spec).spec]
@@ -427,12 +429,13 @@ def command(
         editing.tidy(context, specs)
         for spec in specs:
             if spec.blocked_by is None:
-                session.settle_boxes(context, spec)
+                notes = session.settle_boxes(context, spec)
+                recorded += [f"{spec.id}: {note['message']}" for note in notes]
         specs = [catalog.load(context, spec.path) for spec in specs]
     if context.offline:
         hub.say(context, hub.waiting(context))
-        return Report((), hub.waiting(context), 0)
+        return Report((), hub.waiting(context), 0, recorded=tuple(recorded))
     report = run(context, specs, policy, change=change, max_writes=max_writes)
     if report.failed is not None:
         raise report.failed
-    return report
+    return report._replace(recorded=tuple(recorded))
