@@ -95,3 +95,25 @@ def test_what_was_ticked_by_hand_goes_in_one_request(desk: Desk) -> None:
         desk.replace(f"[ ] T00{n}", f"[x] T00{n}")
     assert counted(desk, "session-resume") <= 3
     assert all(i["state"] == "closed" for i in desk.issues().values() if i["parent"])
+
+
+@pytest.mark.parametrize(("older", "created"), [(90, ""), (150, "created: 2099-01-01\n")])
+def test_a_first_link_among_the_issues_of_others(desk: Desk, older: int, created: str) -> None:
+    """The newest hundred come with the repository; a spec that is younger has none further back."""
+    desk.begin(23, loopback.forked.FRONT.replace("phase:", f"{created}phase:"))
+    desk.server.add_issues(loopback.REPO, [{"title": f"Old {n}"} for n in range(older)])
+    assert counted(desk, "spec", "link", "--yes") <= 26
+    assert desk.text.count("(#") == 23
+
+
+def test_a_lost_database_costs_a_look_further_back(desk: Desk) -> None:
+    desk.begin(3)
+    before = desk.text
+    desk.link()
+    desk.server.add_issues(loopback.REPO, [{"title": f"New {n}"} for n in range(150)])
+    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+        path.unlink()
+    (desk.repo / loopback.SPEC).write_text(before)
+    desk.link()
+    assert len(desk.issues()) == 4 + 150
+    assert "T001 Task 1 (#2)" in desk.text
