@@ -383,7 +383,7 @@ def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
         verb = "When it is finished" if now else "Next"
         must.append(f"{verb}: `{stand.next_command}`{title}")
     may = ["After each task: `craftkit task done KEY`; it prints the next one."]
-    may += [f"Repaired: {tame(r['message'], 120)}." for r in stand.repaired[:5]]
+    may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
     if len(stand.repaired) > 5:
         may.append(f"… and {len(stand.repaired) - 5} more repairs: `craftkit history`")
     may += [
