@@ -157,8 +157,7 @@ def commands(place: Path, rounds: int) -> None:
     bare = medians.pop("bare")
     print(f"100 tasks, as multiples of `python -c pass` ({bare * 1000:.1f} ms, {rounds} rounds)")
     for name, median in medians.items():
-        bar = "bar 2.5" if "hook" in name else "bar 10"
-        line(name, median / bare, bar, f"{median * 1000:.1f} ms")
+        line(name, median / bare, "bar 10", f"{median * 1000:.1f} ms")
 
 
 def growth(place: Path, rounds: int) -> None:
