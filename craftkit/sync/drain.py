@@ -64,14 +64,14 @@ class _Stop(Exception):
 def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     """Send everything that may be sent now.  Never raises for what GitHub answers."""
     rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)[:max_writes]
-    rows, delivered = _skip_overtaken(bench, rows)
+    rows = _skip_overtaken(bench, rows)
+    delivered = 0
     try:
         late = _outdone(bench, rows)
     except CraftkitError as error:
         return Drained(delivered, error)
     rows = [row for row in rows if row not in late]
     outdone = frozenset((row.spec_id, row.task_id) for row in late)
-    delivered += len(late)
     batch: list[outbox.Row] = []
     held: set[tuple[str, str | None]] = set()  # a row of these failed: what follows it waits
     unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
@@ -140,8 +140,8 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
 STATES = ("close", "drop", "reopen")  # each leaves the same, whatever was there before
 
 
-def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> tuple[list[outbox.Row], int]:
-    """Leave out what a later row of the same task takes back; the rest, and how many went so."""
+def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+    """Leave out, and settle, what a later row of the same task takes back."""
     last = {(r.spec_id, r.task_id): r.id for r in rows if r.action in STATES}
     aside = {(r.spec_id, r.task_id): r.id for r in rows if r.payload.get("aside")}
 
@@ -155,7 +155,7 @@ def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> tuple[list[outb
     if overtaken:
         with bench.store.write() as tx:
             outbox.mark(tx, overtaken, "delivered", bench.now())
-    return [row for row in rows if not is_overtaken(row)], len(overtaken)
+    return [row for row in rows if not is_overtaken(row)]
 
 
 def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:

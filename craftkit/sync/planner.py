@@ -70,6 +70,7 @@ class View(NamedTuple):
     intents: Mapping[str, str]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
     complete: bool  # the listing had all its pages
     blocked: bool = False  # conflict markers in the file
+    linked: bool = True  # the spec has a parent issue: only then can a task lack its own
 
 
 class Policy(NamedTuple):
@@ -103,6 +104,7 @@ class Plan(NamedTuple):
     missing: tuple[str, ...] = ()  # refs of task lines without an issue
     orphans: tuple[int, ...] = ()  # sub-issues that no line stands for
     stopped: str = ""  # why nothing at all is done with this spec
+    overridable: bool = False  # `Policy.yes` goes on all the same
 
 
 def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immutable default
@@ -123,6 +125,8 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
         if number is None:
             if view.base.get(line.id, Base(None)).dropped:
                 continue  # given up before it had an issue
+            if not view.linked:
+                continue  # a first link shows and asks before it makes anything
             missing.append(line.ref)
             if policy.create and view.complete:
                 actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
@@ -320,5 +324,6 @@ def _guard(result: Plan, total: int) -> Plan:
         return result._replace(
             actions=(),
             stopped=f"{doubtful} of {total} tasks would be unticked or are in doubt",
+            overridable=True,
         )
     return result

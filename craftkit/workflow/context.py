@@ -67,6 +67,7 @@ class Context:
         self.offline = False
         self.network_until: float | None = None  # seconds since 1970: no network after it
         self.gave_up: CraftkitError | None = None  # why this command does not ask GitHub again
+        self.repairing = False  # finishing what was interrupted before
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
         self._store: db.Store | None = None

@@ -302,7 +302,13 @@ def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[run
 
 
 def _send(context: Context) -> dict[str, Any]:
-    """Tell GitHub now, if it can be reached; else the outbox keeps it."""
+    """Tell GitHub now, if it can be reached; else the outbox keeps it.
+
+    What is repaired at the beginning of a command waits for what the command itself has to say:
+    that must be on the disk first.
+    """
+    if context.repairing:
+        return {"queued": True}
     from craftkit.workflow import hub
 
     sent = hub.send(context)

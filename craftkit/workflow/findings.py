@@ -17,6 +17,7 @@ class SpecReport(NamedTuple):
     plan: planner.Plan
     applied: bool
     unsent: frozenset[str | None] = frozenset()  # ids of tasks of which GitHub has not heard yet
+    linked: bool = True  # the spec has a parent issue
 
 
 class Report(NamedTuple):
@@ -35,7 +36,8 @@ class Report(NamedTuple):
             for action in plan.actions:
                 if action.kind in KIND_OF:
                     found[KIND_OF[action.kind]] += 1
-            found["missing"] += len(plan.missing)
+            created = sum(a.kind == planner.CREATE for a in plan.actions) if report.applied else 0
+            found["missing"] += len(plan.missing) - created
             found["orphan"] += len(plan.orphans)
             found["attention"] += len(plan.attention) + bool(plan.stopped)
         found["queued"], found["dead"] = self.sent.queued, self.sent.dead
@@ -99,12 +101,15 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
         for doubt in item.plan.attention:
             out.append(f"{name}: attention: {doubt.message}: {' or '.join(doubt.commands)}")
         if item.plan.stopped:
-            out.append(f"{name}: stopped: {item.plan.stopped}; `--yes` goes on")
-        if item.plan.missing:
+            further = "; `--yes` goes on" if item.plan.overridable else ""
+            out.append(f"{name}: stopped: {item.plan.stopped}{further}")
+        if not item.linked:
+            notes.append(f"{name}: has no issues on GitHub: `craftkit spec link` makes them")
+        made = {a.ref for a in item.plan.actions if a.kind == planner.CREATE and item.applied}
+        if set(item.plan.missing) - made:
             refs = ", ".join(item.plan.missing[:5])
-            notes.append(
-                f"{name}: {len(item.plan.missing)} tasks have no issue ({refs}): `--create`"
-            )
+            have = "task has" if len(item.plan.missing) == 1 else "tasks have"
+            notes.append(f"{name}: {len(item.plan.missing)} {have} no issue ({refs}): `--create`")
         if item.plan.orphans:
             numbers = ", ".join(f"#{n}" for n in item.plan.orphans[:5])
             notes.append(
@@ -150,7 +155,9 @@ def doubts(report: Report) -> list[dict[str, str]]:
                 {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
             )
         if item.plan.stopped:
-            hint = "`craftkit reconcile --dry-run` shows all, `craftkit reconcile --yes` goes on"
+            hint = "`craftkit reconcile --dry-run` shows all"
+            if item.plan.overridable:
+                hint += ", `craftkit reconcile --yes` goes on"
             found.append(
                 {"code": "stopped", "task": "", "message": item.plan.stopped, "hint": hint}
             )

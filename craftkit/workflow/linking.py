@@ -143,8 +143,15 @@ def record(
         now = context.now()
         for payload in making.parents:
             outbox.queue(tx, now, spec.id, None, None, "create", payload=payload)
+        started = {
+            row[0] for row in tx.execute("select task_id from claims where spec_id = ?", (spec.id,))
+        }
         for task, payload in making.children:
             outbox.queue(tx, now, spec.id, task.id, None, "create", payload=payload)
+            if task.checked:
+                outbox.queue(tx, now, spec.id, task.id, None, "close")
+            elif task.id in started:
+                outbox.queue(tx, now, spec.id, task.id, None, "start")
         sessions.touch(context, tx)
         journal.record(
             tx,

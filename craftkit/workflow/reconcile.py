@@ -33,7 +33,12 @@ def run(
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
             sent = _drain(context, bench, max_writes, decided) if change else 0
             reports = [
-                SpecReport(spec, _confirmed(bench, planner.plan(view, policy)), False)
+                SpecReport(
+                    spec,
+                    _confirmed(bench, planner.plan(view, policy)),
+                    False,
+                    linked=view.linked,
+                )
                 for spec, view in _views(context, bench, specs, decided, learn=change)
             ]
             if change:
@@ -251,6 +256,7 @@ def _view(
         decided | outbox.pending(context.store, spec.id),
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
         spec.blocked_by is not None,
+        spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks),
     )
 
 

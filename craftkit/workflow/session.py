@@ -79,11 +79,15 @@ def repair(context: Context) -> list[dict[str, str]]:
     notes: list[dict[str, str]] = []
     if not context.store.durable:
         return notes
-    for row in runner.recover(context):
-        what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
-        notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
-    later.mention_dead(context)
-    taken = intake.take_in_spool(context)
+    context.repairing = True
+    try:
+        for row in runner.recover(context):
+            what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
+            notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
+        later.mention_dead(context)
+        taken = intake.take_in_spool(context)
+    finally:
+        context.repairing = False
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
     return notes
