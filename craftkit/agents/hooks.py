@@ -177,7 +177,8 @@ def _flush(context: Context) -> int:
         return 0
     from craftkit.workflow import hub  # half of a turn's end would be its import
 
-    return hub.send(context, FLUSH_SECONDS).queued
+    sent = hub.send(context, FLUSH_SECONDS)
+    return 0 if sent.code == hub.BUSY else sent.queued  # another process is about it
 
 
 def _first_time(context: Context, name: str, value: str = "") -> bool:
@@ -216,7 +217,7 @@ def contradictions(context: Context, notes: Sequence[Note] = ()) -> list[tuple[s
 
 
 def _do(ref: str) -> str:
-    return f"Run `craftkit task done {ref}` if it is finished; if not, say so. Asked once."
+    return f"Run `craftkit task done {ref}` if it is finished; if not, say so. Asked once a turn."
 
 
 def _done_since(context: Context, spec: Spec, rows: Sequence[choose.View], now: choose.View) -> str:

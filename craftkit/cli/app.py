@@ -121,6 +121,8 @@ def _screen(stand: Standing) -> list[str]:
         lines.append(f"in progress  {stand.current['key']}  {stand.current['title']}")
     if stand.next_command:
         lines.append(f"next         {stand.next_command}")
+    for held in stand.elsewhere:
+        lines.append(f"also held    {held['task']} of {held['spec']}")
     lines += [f"repaired     {r['message']}" for r in stand.repaired]
     for item in stand.attention:
         lines.append(f"{paint('attention', 'warning')}    {item['message']}: {item['hint']}")

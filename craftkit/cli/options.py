@@ -23,6 +23,20 @@ def context_for(session: str | None, *, offline: bool = False) -> Context:
 opened: list[Context] = []  # what this command works with
 
 
+def flagged(hint: str) -> str:
+    """A hint whose commands mean the spec that this command was about."""
+    flag = next((context.flag for context in opened if context.flag), "")
+    if not flag or "`craftkit task " not in hint:
+        return hint
+    import re
+
+    return re.sub(
+        r"`(craftkit task (?:list|show|start|done|reopen|drop)\b[^`]*)`",
+        lambda found: found[0] if " --spec" in found[1] else f"`{found[1]}{flag}`",
+        hint,
+    )
+
+
 def last_words() -> list[Diagnostic]:
     """What every command has to say in the end: that GitHub writes were given up."""
     from craftkit.errors import CraftkitError

@@ -39,7 +39,7 @@ def _is_coloured(stream: Any) -> bool:
 
 def emit(command: str, as_json: bool, action: Callable[[], Reply]) -> int:
     """Run a command and print its answer; return the exit code."""
-    from craftkit.cli.options import last_words
+    from craftkit.cli.options import flagged, last_words
 
     try:
         reply = action()
@@ -47,6 +47,7 @@ def emit(command: str, as_json: bool, action: Callable[[], Reply]) -> int:
         return fail(command, as_json, error)
     last = last_words()
     notes = [note for note in reply.diagnostics if note not in last] + last
+    notes = [note._replace(hint=flagged(note.hint)) for note in notes]
     if as_json:
         envelope(command, reply.exit_code == 0, reply.data, notes)
         return reply.exit_code
@@ -64,7 +65,9 @@ def fail(command: str, as_json: bool, error: CraftkitError) -> int:
         import traceback
 
         traceback.print_exc()
-    note = Diagnostic("error", error.code, error.message, error.hint, error.target)
+    from craftkit.cli.options import flagged
+
+    note = Diagnostic("error", error.code, error.message, flagged(error.hint), error.target)
     if as_json:
         envelope(command, False, {}, [note])
     else:

@@ -70,15 +70,17 @@ def find_repository(
 ) -> tuple[str, str]:
     """Owner and name of the repository.
 
-    CRAFTKIT_GITHUB_REPO, GITHUB_REPOSITORY, `github.repo`, then the git remote.  Raises BadConfig
-    where none is given or one is no OWNER/NAME, and where the remote is on another server.
+    CRAFTKIT_GITHUB_REPO, `github.repo`, GITHUB_REPOSITORY, then the git remote: what was chosen for
+    this repository is not overruled by what a shell happens to export.  Raises BadConfig where none
+    is given or one is no OWNER/NAME, and where the remote is on another server.
     """
-    for name in ("CRAFTKIT_GITHUB_REPO", "GITHUB_REPOSITORY"):
-        if env.get(name):
-            return _owner_and_name(env[name], name)
+    if env.get("CRAFTKIT_GITHUB_REPO"):
+        return _owner_and_name(env["CRAFTKIT_GITHUB_REPO"], "CRAFTKIT_GITHUB_REPO")
     configured = str(config.get("github.repo") or "")
     if configured:
         return _owner_and_name(configured, "github.repo")
+    if env.get("GITHUB_REPOSITORY"):
+        return _owner_and_name(env["GITHUB_REPOSITORY"], "GITHUB_REPOSITORY")
     if remote is None:
         raise BadConfig(
             "No GitHub repository is known: there is no git remote.",

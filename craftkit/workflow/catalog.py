@@ -4,7 +4,14 @@ import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from craftkit.errors import AmbiguousSpec, CannotRead, SpecNeedsAttention, UnknownSpec, UnsafePath
+from craftkit.errors import (
+    AmbiguousSpec,
+    CannotRead,
+    CraftkitError,
+    SpecNeedsAttention,
+    UnknownSpec,
+    UnsafePath,
+)
 from craftkit.model import Spec
 from craftkit.redact import word
 from craftkit.specs import files, parse
@@ -53,7 +60,9 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
     Raises UnknownSpec or AmbiguousSpec.
     """
     if wanted:
-        return Chosen(_named(context, wanted), NAMED)
+        named = _named(context, wanted)
+        context.flag = _flag(context, named)
+        return Chosen(named, NAMED)
     saved = context.store.row(
         "select spec_id, task_key from workflow_state where worktree = ? and session = ?",
         context.worktree,
@@ -65,7 +74,24 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
     if spec is not None and phase_of(context, spec) != "completed":
         return Chosen(spec, "this session is at work on it")
     gone = spec is None and saved["task_key"] is not None
+    if gone:
+        context.note(
+            "warning",
+            "spec_gone",
+            f"The spec {saved['spec_id']}, whose {saved['task_key']} is in progress here, is not in"
+            " this worktree now.",
+            "nothing is lost: it is there again when its file is",
+        )
     return _unnamed(context, saved["spec_id"] if gone else "")
+
+
+def _flag(context: Context, spec: Spec) -> str:
+    """What a command has to say for this spec, where it would mean another one without."""
+    try:
+        same = choose_spec(context, None).spec.path == spec.path
+    except CraftkitError:
+        same = False
+    return "" if same else f" --spec {word(name_of(spec, load_all(context)))}"
 
 
 def by_id(context: Context, spec_id: str) -> Spec | None:

@@ -67,6 +67,7 @@ class Context:
         self.offline = False
         self.network_until: float | None = None  # seconds since 1970: no network after it
         self.gave_up: CraftkitError | None = None  # why this command does not ask GitHub again
+        self.flag = ""  # what commands about the spec at hand must add, as ` --spec demo`
         self.repairing = False  # finishing what was interrupted before
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
@@ -189,6 +190,7 @@ def read_config(root: str, env: Mapping[str, str]) -> dict[str, Any]:
         if override is not None:
             config[name] = override.split(",") if isinstance(DEFAULTS[name], list) else override
         config[name] = _checked(name, config[name])
+    config["github.repo"] = config["github.repo"] or env.get("GITHUB_REPOSITORY", "")
     return config
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
 from craftkit.model import Spec
+from craftkit.redact import word
 from craftkit.sync import planner
 from craftkit.workflow import hub
 
@@ -99,7 +101,8 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
                 why = f"  ({action.why})" if evidence or not item.applied else ""
                 out.append(f"{name}: {does} {action.ref}{number}{why}")
         for doubt in item.plan.attention:
-            out.append(f"{name}: attention: {doubt.message}: {' or '.join(doubt.commands)}")
+            fix = " or ".join(named(item.spec.id, doubt.commands))
+            out.append(f"{name}: attention: {doubt.message}: {fix}")
         if item.plan.stopped:
             further = "; `--yes` goes on" if item.plan.overridable else ""
             out.append(f"{name}: stopped: {item.plan.stopped}{further}")
@@ -118,6 +121,19 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
     if not out and not report.delivered:
         notes.append("nothing to settle")
     return out, notes
+
+
+def named(spec_id: str, commands: Sequence[str]) -> list[str]:
+    """Commands that say which spec they mean: the active one may have the same keys."""
+    return [
+        f"{command} --spec {word(spec_id)}"
+        if command.startswith(("craftkit task ", "craftkit spec ", RECONCILE))
+        else command
+        for command in commands
+    ]
+
+
+RECONCILE = "craftkit reconcile "
 
 
 def exit_code(report: Report, check: bool) -> int:
@@ -142,25 +158,22 @@ def as_notes(report: Report) -> list[dict[str, str]]:
     return notes
 
 
-def doubts(report: Report) -> list[dict[str, str]]:
+def doubts(item: SpecReport) -> list[dict[str, str]]:
     """What a person has to settle, in the same words as `reconcile` uses."""
     found = []
-    for item in report.specs:
-        for doubt in item.plan.attention:
-            hint = " or ".join(
-                f"`{command}`" if command.startswith("craftkit ") else command
-                for command in doubt.commands
-            )
-            found.append(
-                {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
-            )
-        if item.plan.stopped:
-            hint = "`craftkit reconcile --dry-run` shows all"
-            if item.plan.overridable:
-                hint += ", `craftkit reconcile --yes` goes on"
-            found.append(
-                {"code": "stopped", "task": "", "message": item.plan.stopped, "hint": hint}
-            )
+    for doubt in item.plan.attention:
+        hint = " or ".join(
+            f"`{command}`" if command.startswith("craftkit ") else command
+            for command in named(item.spec.id, doubt.commands)
+        )
+        found.append(
+            {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
+        )
+    if item.plan.stopped:
+        hint = "`craftkit reconcile --dry-run` shows all"
+        if item.plan.overridable:
+            hint += ", `craftkit reconcile --yes` goes on"
+        found.append({"code": "stopped", "task": "", "message": item.plan.stopped, "hint": hint})
     return found
 
 

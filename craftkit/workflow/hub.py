@@ -16,6 +16,7 @@ from craftkit.sync import drain
 from craftkit.workflow import later
 from craftkit.workflow.context import Context
 
+BUSY = "busy"
 SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
 
 
@@ -101,7 +102,7 @@ def send(
         return _sent(before)
     with only_sender(context) as free:
         if not free:
-            return _sent(before)._replace(why="another craftkit is sending now", code="busy")
+            return _sent(before)._replace(why="another craftkit is sending now", code=BUSY)
         try:
             ready = bench(context, seconds, progress)
             done = drain.drain(ready, max_writes)

@@ -284,7 +284,7 @@ def _report_spec(context: Context, tell: Tell, item: findings.SpecReport) -> Non
         words = f"{name}: {findings.verb(item, action)} {action.ref}{number}"
         _say(context, tell, "info", words, action=action.kind, issue=action.issue)
     for doubt in plan.attention:
-        words = f"{name}: {doubt.message}: {' or '.join(doubt.commands)}"
+        words = f"{name}: {doubt.message}: {' or '.join(findings.named(name, doubt.commands))}"
         _say(context, tell, "attention", words, attention=doubt.code, issue=doubt.issue)
     if plan.stopped:
         words = f"{name}: stopped: {plan.stopped}; see `craftkit reconcile --spec {word(name)}`"

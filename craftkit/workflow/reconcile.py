@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from craftkit.errors import CraftkitError, UsageProblem
@@ -13,7 +14,7 @@ from craftkit.store import journal, outbox
 from craftkit.sync import drain, markers, planner, tasklist
 from craftkit.workflow import catalog, decisions, editing, hub, linking, session
 from craftkit.workflow.context import Context
-from craftkit.workflow.findings import Report, SpecReport
+from craftkit.workflow.findings import Report, SpecReport, doubts
 
 
 def run(
@@ -55,6 +56,7 @@ def run(
                     _note_edits(context, report)
                 _task_lists(context, bench, specs)
                 _remember_time(context, bench)
+            _remember_doubts(context, bench, reports)
             waits = hub.waiting(context)
             if change:
                 hub.say(context, waits)
@@ -140,6 +142,20 @@ def _note_edits(context: Context, report: SpecReport) -> None:
 
 def _remember_time(context: Context, bench: drain.Bench) -> None:
     outbox.Remembered(context.store, bench.settings.repo, context.now())["synced"] = context.now()
+
+
+def _remember_doubts(context: Context, bench: drain.Bench, reports: Sequence[SpecReport]) -> None:
+    """What a person has to settle, so that `status` can say it without asking GitHub."""
+    if not context.store.durable:
+        return
+    box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+    for report in reports:
+        name = session.DOUBTS + report.spec.id
+        text = json.dumps(doubts(report)) if report.plan.attention or report.plan.stopped else ""
+        if text:
+            box[name] = text  # also where it is the same: it holds from now on
+        else:
+            box.pop(name, None)
 
 
 def _views(

@@ -22,6 +22,7 @@ from craftkit.workflow import (
 from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
+DOUBTS = "doubts "  # begins the name under which those of a spec are remembered
 NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
 
@@ -39,6 +40,7 @@ class Standing(NamedTuple):
     repaired: list[dict[str, str]]
     attention: list[dict[str, str]]
     others: list[dict[str, Any]]  # the active specs, where none could be chosen
+    elsewhere: list[dict[str, str]]  # tasks of other specs that are in progress here
     outbox: dict[str, int]
     next_title: str
 
@@ -65,6 +67,7 @@ class Standing(NamedTuple):
             "remaining": self.remaining,
             "outbox": self.outbox,
             "specs": self.others,
+            "elsewhere": self.elsewhere,
         }
 
 
@@ -106,7 +109,7 @@ def resume(context: Context, wanted_spec: str | None) -> Standing:
     spec = chosen.spec
     if context.store.durable:
         editing.tidy(context, [spec])
-    doubts: list[dict[str, str]] = []
+    doubts: list[dict[str, str]] | None = None
     if spec.blocked_by is None:
         repaired += settle_boxes(context, spec)
         merged, doubts = _refresh(context, catalog.load(context, spec.path))
@@ -159,15 +162,17 @@ def settle_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
     return [] if first_sight else _complete_ticked(context, spec)
 
 
-def _refresh(context: Context, spec: Spec) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+def _refresh(
+    context: Context, spec: Spec
+) -> tuple[list[dict[str, str]], list[dict[str, str]] | None]:
     """GitHub's half, within NETWORK_SECONDS: what was settled, and what a person has to settle.
 
-    Where that fails, what is known answers.
+    Where that fails, what is known answers: the second is None.
     """
     if context.offline or not context.config["github.repo"] or not context.store.durable:
-        return [], []
+        return [], None
     if spec.issue is None and all(task.issue is None for task in spec.tasks):
-        return [], []
+        return [], None
     from craftkit.sync.planner import Policy
     from craftkit.workflow import reconcile
     from craftkit.workflow.findings import as_notes, doubts
@@ -178,8 +183,8 @@ def _refresh(context: Context, spec: Spec) -> tuple[list[dict[str, str]], list[d
         known = f"; this is as of {since[:16]}Z" if since else ""
         message = report.failed.message.rstrip(".")
         context.note("warning", report.failed.code, f"{message}{known}.", report.failed.hint)
-        return [], []
-    return as_notes(report), doubts(report)
+        return [], None
+    return as_notes(report), [note for item in report.specs for note in doubts(item)]
 
 
 def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
@@ -231,11 +236,11 @@ def standing(
     left = choose.open_required(rows)
     phase = catalog.phase_of(context, spec)
     if now is not None:
-        action, command = "done", f"craftkit task done {now.task.ref}"
+        action, command = "done", f"craftkit task done {now.task.ref}{context.flag}"
     elif following is not None:
-        action, command = "start", f"craftkit task start {following.task.ref}"
+        action, command = "start", f"craftkit task start {following.task.ref}{context.flag}"
     elif left:
-        action, command = "none", "craftkit task list"
+        action, command = "none", f"craftkit task list{context.flag}"
     else:
         action, command = "none", _after_last_task(phase, spec)
     return Standing(
@@ -248,11 +253,50 @@ def standing(
         next_command=command,
         remaining=len(left),
         repaired=repaired or [],
-        attention=_without_twice(doubts or [], attention(context, spec, rows)),
+        attention=_without_twice(
+            _known_doubts(context, spec) if doubts is None else doubts,
+            attention(context, spec, rows),
+        ),
         others=[],
+        elsewhere=_elsewhere(context, spec),
         outbox=outbox.counts(context.store),
         next_title=clean(following.task.title, 80) if following else "",
     )
+
+
+def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """What this session, or an ended one in this worktree, has in progress in other specs."""
+    rows = context.store.rows(
+        "select spec_id, task_id, session from claims where worktree = ? and spec_id <> ?"
+        " order by started_at",
+        context.worktree,
+        spec.id,
+    )
+    return [
+        {"spec": row["spec_id"], "task": row["task_id"]}
+        for row in rows
+        if row["session"] == context.session.id
+        or not sessions.is_live(context, row["session"], context.worktree)
+    ]
+
+
+def _known_doubts(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """What the last comparison with GitHub left to a person, save what was decided on since."""
+    repo = str(context.config["github.repo"]).lower()
+    row = context.store.row(
+        "select value, at from remembered where place = ? and name = ?", repo, DOUBTS + spec.id
+    )
+    if row is None:
+        return []
+    ids = {task.ref: task.id for task in spec.tasks}
+    settled = {
+        found["task_id"]
+        for found in context.store.rows(
+            "select task_id from intents where spec_id = ? and created_at > ?", spec.id, row["at"]
+        )
+    }
+    notes: list[dict[str, str]] = json.loads(row["value"])
+    return [note for note in notes if ids.get(note["task"]) not in settled]
 
 
 def _without_twice(
@@ -345,6 +389,7 @@ def without_spec(
         repaired=repaired,
         attention=[],
         others=others,
+        elsewhere=[],
         outbox=outbox.counts(context.store),
         next_title="",
     )
@@ -386,6 +431,11 @@ def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
         title = f" ({tame(stand.next_title)})" if stand.next_action == "start" else ""
         verb = "When it is finished" if now else "Next"
         must.append(f"{verb}: `{stand.next_command}`{title}")
+    for held in stand.elsewhere[:2]:
+        must.append(
+            f"Also in progress: {tame(held['task'], 40)} of {tame(held['spec'], 60)}:"
+            f" `craftkit session-resume --spec {word(held['spec'])}`"
+        )
     may = ["After each task: `craftkit task done KEY`; it prints the next one."]
     may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
     if len(stand.repaired) > 5:

@@ -134,6 +134,8 @@ def start(
         )
     refuse_foreign_claim(context, spec, task, take_over)
     if row.state == IN_PROGRESS and row.holder == context.session.id:
+        with context.store.write() as tx:  # what comes next is about this spec again
+            sessions.save_state(context, tx, spec.id, task, "done")
         return decisions.outcome(context, spec, task, changed=False, applied=True)
     busy = context.store.rows(
         "select task_id from claims where session = ? and worktree = ? and spec_id = ?"

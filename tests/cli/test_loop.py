@@ -451,3 +451,27 @@ def test_machine_output_is_alone_on_stdout(spec: Path, ck: Ck) -> None:
         assert code == 0 and answer["ok"] and err == "", command
         assert answer["command"] == " ".join(command)
         json.dumps(answer)
+
+
+def test_commands_for_a_spec_that_is_not_the_active_one_name_it(ck: Ck, spec: Path) -> None:
+    """The other spec has the same keys: without its name, a command would finish the wrong task."""
+    ck("task", "start", "T001")
+    assert ck("spec", "new", "Other", "--task", "Uno", "--task", "Due")[0] == 0
+    assert "next         craftkit task done T001 --spec login" in ck("status", "--spec", "login")[1]
+    code, _, err = ck("task", "start", "T002", "--spec", "login")
+    assert code != 0 and "`craftkit task done T001 --spec login`" in err
+    _, out, _ = ck("session-resume")
+    assert "Spec other" in out and "Next: `craftkit task start T001`" in out
+    assert "Also in progress: T001 of login: `craftkit session-resume --spec login`" in out
+    assert ck("task", "start", "T001", "--spec", "login")[0] == 0  # the work is on it again
+    assert "Spec login" in ck("session-resume")[1]
+
+
+def test_a_spec_that_is_away_for_a_while_is_named(ck: Ck, spec: Path) -> None:
+    ck("spec", "new", "Other", "--task", "Uno")
+    ck("task", "start", "T001", "--spec", "login")
+    away = spec.rename(spec.with_suffix(".away"))
+    _, out, err = ck("session-resume")
+    assert "Also in progress: T001 of login" in out + err or "login" in err
+    away.rename(spec)
+    assert "Also in progress: T001 of login" in ck("session-resume", "--spec", "other")[1]

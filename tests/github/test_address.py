@@ -121,8 +121,8 @@ def test_the_repository_is_found_in_order() -> None:
     server = find_server({}, {})
     config = {"github.repo": "in/config"}
     env = {"GITHUB_REPOSITORY": "in/actions"}
-    assert find_repository(env, config, REMOTE, server) == ("in", "actions")
-    assert find_repository({}, config, REMOTE, server) == ("in", "config")
+    assert find_repository(env, config, REMOTE, server) == ("in", "config")
+    assert find_repository(env, {}, REMOTE, server) == ("in", "actions")
     assert find_repository({}, {}, REMOTE, server) == ("octo", "demo")
     both = env | {"CRAFTKIT_GITHUB_REPO": "in/env"}
     assert find_repository(both, config, REMOTE, server) == ("in", "env")

@@ -789,3 +789,54 @@ def test_what_was_given_up_is_every_commands_last_word(desk: Desk, words: str) -
     said = desk.ck(*words.split())
     assert "1 GitHub write was given up" in said.err.splitlines()[-2], said.words
     assert said.err.splitlines()[-1].startswith("hint: `craftkit outbox list`")
+
+
+def test_a_first_link_is_never_made_by_reconcile(desk: Desk) -> None:
+    desk.begin(2)
+    said = desk.ok("reconcile", "--create")
+    assert not desk.issues() and "`craftkit spec link`" in said.err
+    assert desk.ck("reconcile", "--check").code == 0
+
+
+def test_issues_of_begun_and_finished_tasks_say_so_at_once(desk: Desk) -> None:
+    desk.begin(3)
+    desk.ok("task", "done", "T001")
+    desk.ok("task", "start", "T002")
+    desk.link()
+    assert state(desk, 2)[0] == "closed"
+    assert desk.issue(3)["labels"] == ["status: in-progress"]
+    desk.ok("task", "done", "T002")
+    desk.ok("task", "add", "A fourth")
+    desk.replace("[ ] T004", "[x] T004")
+    said = desk.ok("reconcile", "--create")
+    assert state(desk, 5)[0] == "closed" and "--create" not in said.err
+    assert desk.ck("reconcile", "--check").code == 0
+
+
+def test_status_says_what_the_last_comparison_left_to_a_person(desk: Desk) -> None:
+    desk.begin(2).link()
+    desk.close(2, "not_planned")
+    desk.ck("reconcile")
+    before = desk.requests()
+    out = desk.ok("status").out
+    assert "#2 of T001 was closed as not planned" in out and "--spec demo" in out
+    assert desk.requests() == before
+    desk.ok("task", "reopen", "T001")
+    assert "not planned" not in desk.ok("status").out
+
+
+def test_what_a_shell_exports_does_not_overrule_the_configuration(desk: Desk) -> None:
+    desk.begin(1).link()
+    desk.env["GITHUB_REPOSITORY"] = "octo-dev/another"
+    assert "nothing to settle" in desk.ok("reconcile").err
+
+
+def test_a_decision_is_recorded_before_an_older_one_is_sent(desk: Desk) -> None:
+    """The older one was interrupted; GitHub hangs; the new one must be on the disk first."""
+    desk.begin(2).link()
+    desk.ok("task", "done", "T001", "--offline")
+    desk.ask("update processes set status = 'running', finished_at = null")
+    desk.ask("update process_steps set status = 'pending' where name = 'close_issue'")
+    before = desk.requests()
+    desk.ok("task", "done", "T002", "--offline")
+    assert desk.requests() == before and desk.text.count("[x]") == 2
