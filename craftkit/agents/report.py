@@ -13,9 +13,11 @@ from craftkit.agents.executor import Change, Done, Work
 from craftkit.agents.finding import Clue
 from craftkit.agents.install import Outcome
 from craftkit.model import Diagnostic
+from craftkit.words import count
 
 MANY = 3  # files of a kind that are named one by one
-_ORDER = (install.REPLACED, install.ADDED, install.REMOVED, install.LEFT, install.SAME)
+EDITED = "edited"  # the file was there before, and still is
+_ORDER = (install.REPLACED, EDITED, install.ADDED, install.REMOVED, install.LEFT, install.SAME)
 
 
 def piece(outcome: Outcome) -> dict[str, str]:
@@ -49,7 +51,7 @@ def lines(work: Work, done: Sequence[Done], why: Mapping[str, str]) -> list[str]
         found.append(f"{one.agent}{reason}:" + ("" if rows else " nothing to do"))
         found += rows
         if work.dry_run:
-            found += [line for change in one.changes for line in diff(change).splitlines()]
+            found += [line for change in one.changes for line in _preview(change)]
     return found or ([] if done else ["nothing is installed"])
 
 
@@ -63,8 +65,11 @@ def _rows(done: Done) -> list[str]:
         actions.add(outcome.action)
         if outcome.what not in what:
             what.append(outcome.what)
+    edited = {c.path for c in done.changes if c.before is not None and c.after is not None}
     kinds: dict[tuple[str, str], list[str]] = {}
     for path, (actions, what) in paths.items():
+        if path in edited and actions & {install.ADDED, install.REMOVED}:
+            actions.add(EDITED)
         word = next(word for word in _ORDER if word in actions)
         word = "kept for others" if word == install.LEFT else word
         kinds.setdefault((word, ", ".join(what)), []).append(path)
@@ -76,6 +81,15 @@ def _rows(done: Done) -> list[str]:
         else:
             rows += [f"  {word:<9} {path} ({kind})" for path in places]
     return rows
+
+
+def _preview(change: Change) -> list[str]:
+    """The diff; of a whole file that comes or goes only its name and size."""
+    if change.before is None:
+        return [f"+++ {change.path} ({count(len(change.after or b''), 'byte')})"]
+    if change.after is None:
+        return [f"--- {change.path} ({count(len(change.before), 'byte')})"]
+    return diff(change).splitlines()
 
 
 def diff(change: Change) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from copy import copy
@@ -10,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import typer
+
+
+_NO_NUMBER = r"Invalid value for '\[?([^']*?)\]?': ('.*') is not a valid int(?:eger)?(?: range)?\.?"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -55,7 +59,10 @@ def _run(arguments: list[str]) -> int:
         hint = f"see `{path} --help`"
         if getattr(error, "option_name", "") == "--json":
             hint = "write it behind the command, as in `craftkit status --json`"
-        problem = UsageProblem(_sentence(error.format_message()), hint)
+        text = error.format_message()
+        if words.startswith("knowledge ") and "unexpected extra argument" in text:
+            hint = f'one text in quotes, and the task by name: `craftkit {words} "TEXT" --task KEY`'
+        problem = UsageProblem(_sentence(text), hint)
         return output.fail(words, as_json, problem)
     except typer.Exit as error:
         return int(error.exit_code)
@@ -111,4 +118,5 @@ def _name(command: Any) -> str:
 
 def _sentence(text: str) -> str:
     text = " ".join(text.split())
+    text = re.sub(_NO_NUMBER, r"\1 is a whole number, and \2 is none.", text)
     return text if text.endswith((".", "?")) else text + "."

@@ -338,7 +338,7 @@ def history(
         events = records.history(context, spec_name, limit)
         lines = [
             f"{e['at'][:19]}Z  {e['event']:<16} {e['task_id'] or e['spec_id'] or '':<12}"
-            f" {e['session']} ({e['agent']})"
+            f" {e['session']} ({e['agent']}){records.why(e)}"
             for e in events
         ]
         return Reply({"events": events}, lines, diagnostics=context.diagnostics)

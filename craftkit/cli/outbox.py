@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -29,15 +29,20 @@ def list_(as_json: AsJson = False) -> int:
 
         context = context_for(None)
         found = records.outbox_list(context)
-        lines = [
-            f"{r['id']:>5}  {r['state']:<8} {r['action']:<10} {r['task'] or r['spec']:<12}"
-            f" {'#' + str(r['issue']) if r['issue'] else '-':<8} {r['error'] or ''}".rstrip()
-            for r in found
-        ]
+        lines = [_line(row) for row in found]
         notes = [] if found else ["nothing waits"]
         return Reply({"outbox": found}, lines, notes, diagnostics=context.diagnostics)
 
     return emit("outbox list", as_json, action)
+
+
+def _line(row: dict[str, Any]) -> str:
+    issue = f"#{row['issue']}" if row["issue"] else "-"
+    later = f"next try {row['not_before'][11:19]}Z" if row["not_before"] else ""
+    why = "; ".join(part for part in (later, row["error"] or "") if part)
+    place = row["task"] or row["spec"]
+    head = f"{row['id']:>5}  {row['state']:<8} {row['action']:<10} {place:<12} {issue:<8} {why}"
+    return head.rstrip()
 
 
 @app.command(epilog="Example: craftkit outbox send")

@@ -91,6 +91,7 @@ def check(
 
     def action() -> Reply:
         from craftkit import repo
+        from craftkit.words import count
         from craftkit.workflow import specs
         from craftkit.workflow.context import here
 
@@ -110,8 +111,8 @@ def check(
         lines = []
         for spec, item in zip(read, data, strict=True):
             lines.append(
-                f"{spec.path}: {spec.dialect}, {item['tasks']} tasks, {item['done']} done,"
-                f" {item['linked']} linked"
+                f"{spec.path}: {spec.dialect}, {count(len(spec.tasks), 'task')},"
+                f" {item['done']} done, {item['linked']} linked"
             )
             for d in spec.diagnostics:
                 lines.append(f"  {d.target or spec.path}: {d.severity} {d.code}: {d.message}")

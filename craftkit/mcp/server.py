@@ -12,12 +12,13 @@ from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
 from mcp_types import INTERNAL_ERROR, CallToolResult, TextContent, ToolAnnotations
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from craftkit import __version__
 from craftkit.errors import CraftkitError, UnknownSpec
 from craftkit.mcp import answers, shapes
 from craftkit.mcp.calls import Calls, find_project, sentence
+from craftkit.redact import clean
 from craftkit.workflow.context import Context
 
 T = TypeVar("T")
@@ -45,6 +46,35 @@ def _hints(reads: bool = False, takes_back: bool = False, github: bool = False) 
         idempotent_hint=True,
         open_world_hint=github,
     )
+
+
+class _Strict(Tool):
+    """A tool that refuses arguments in one sentence, those that nobody knows included."""
+
+    async def run(
+        self, arguments: dict[str, Any], context: Any, convert_result: bool = False
+    ) -> Any:
+        problem = self._problem(arguments)
+        if problem:
+            raise ToolError(f"Error executing tool {self.name}: {problem}")
+        return await super().run(arguments, context, convert_result)
+
+    def _problem(self, arguments: dict[str, Any]) -> str:
+        known = self.parameters["properties"]
+        names = ", ".join(known)
+        for name in arguments:
+            if name not in known:
+                return f"There is no argument {clean(name, 60)}; known: {names}."
+        for name in self.parameters.get("required", ()):
+            if name not in arguments:
+                return f"The argument {name} is missing."
+        try:
+            self.fn_metadata.validate_arguments(arguments)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            return f"The argument {place} cannot be used: {clean(first['msg'])}."
+        return ""
 
 
 def _tools(calls: Calls) -> list[Tool]:
@@ -128,7 +158,7 @@ def _tool(work: Callable[..., Any], hints: ToolAnnotations) -> Tool:
 
     Of an answer all members are always there, so that `required` would only name them again.
     """
-    tool = Tool.from_function(work, annotations=hints)
+    tool = _Strict.from_function(work, annotations=hints)
     tool.parameters = _short(tool.parameters)
     answer = _short(tool.fn_metadata.output_schema)
     tool.fn_metadata.output_schema = {k: part for k, part in answer.items() if k != "required"}

@@ -455,6 +455,15 @@ def discover(root: str, extra: Sequence[str] = ()) -> list[str]:
     return sorted(path for path in found if not _is_no_spec(path))
 
 
+def misfits(root: str) -> list[str]:
+    """Relative paths that are named like spec files and are no files: directories, FIFOs."""
+    found: set[str] = set()
+    for dialect in DIALECTS.values():
+        for pattern in dialect.patterns:
+            found.update(_expand(root, "", pattern.split("/"), misfits=True))
+    return sorted(path for path in found if not _is_no_spec(path))
+
+
 def _is_no_spec(path: str) -> bool:
     folder, _, name = path.rpartition("/")
     if name.casefold() == "readme.md":
@@ -462,7 +471,7 @@ def _is_no_spec(path: str) -> bool:
     return path.startswith("openspec/changes/archive/")
 
 
-def _expand(root: str, base: str, parts: Sequence[str]) -> Iterator[str]:
+def _expand(root: str, base: str, parts: Sequence[str], misfits: bool = False) -> Iterator[str]:
     part, rest = parts[0], parts[1:]
     try:
         with os.scandir(os.path.join(root, base) if base else root) as entries:
@@ -472,8 +481,10 @@ def _expand(root: str, base: str, parts: Sequence[str]) -> Iterator[str]:
                 path = f"{base}/{entry.name}" if base else entry.name
                 if rest:
                     if entry.is_dir(follow_symlinks=False):
-                        yield from _expand(root, path, rest)
-                elif entry.is_file(follow_symlinks=False) and not _TEMP.match(entry.name):
+                        yield from _expand(root, path, rest, misfits)
+                elif entry.is_file(follow_symlinks=False) is misfits:
+                    continue
+                elif not _TEMP.match(entry.name):
                     yield path
     except OSError:
         return  # what cannot be listed holds no specs that could be read

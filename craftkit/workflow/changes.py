@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping, Set
 from typing import Any
 
 from craftkit.model import Spec
 from craftkit.store import journal, outbox
+from craftkit.words import count
 from craftkit.workflow import catalog, hub, session
 from craftkit.workflow.context import Context
+
+# What the reader puts behind the id of a line whose key another line has, too.
+_TWIN = r"(~[^.]+)\.\d+|(.+)~\d+"
 
 
 def update(
@@ -39,8 +45,7 @@ def update(
     notes = []
     if bare and context.config["github.repo"]:
         how = f"craftkit {'reconcile --create' if linked else 'spec link'} --spec {spec.id}"
-        count = f"{len(bare)} {'task has' if len(bare) == 1 else 'tasks have'}"
-        notes.append(f"{count} no issue yet: `{how}`")
+        notes.append(f"{count(len(bare), 'task has', 'tasks have')} no issue yet: `{how}`")
     return data, _lines(spec, data), notes
 
 
@@ -52,14 +57,17 @@ def _compare(context: Context, spec: Spec) -> dict[str, Any]:
             "select task_id, key, title, issue from tasks where spec_id = ?", spec.id
         )
     }
-    gone, here = _gone(context, spec), {task.id for task in spec.tasks}
+    told, gone = _told(context, spec)
+    # A line that a conflict brought for a while was never told to be new.
+    known = {i: r for i, r in known.items() if i in told or not _is_twin(i, known.keys())}
+    new, removed = _apart(spec, {i: r["title"] for i, r in known.items()}, gone)
     changed = [t for t in spec.tasks if t.id in known and known[t.id]["title"] != t.title]
     return {
         "first_seen": not known,
         "new": [
             {"id": t.id, "key": t.ref, "title": t.title, "line": t.line}
             for t in spec.tasks
-            if t.id not in known or t.id in gone
+            if t.id in new
         ],
         "changed": [
             {"id": t.id, "key": t.ref, "title": t.title, "line": t.line}
@@ -69,13 +77,44 @@ def _compare(context: Context, spec: Spec) -> dict[str, Any]:
         "removed": [
             {"id": i, "key": row["key"] or i, "title": row["title"], "issue": row["issue"]}
             for i, row in known.items()
-            if i not in here and i not in gone
+            if i in removed
         ],
     }
 
 
-def _gone(context: Context, spec: Spec) -> set[str]:
-    """Ids of lines that an earlier update of this worktree has told to be removed."""
+def _apart(spec: Spec, known: Mapping[str, str], gone: set[str]) -> tuple[set[str], set[str]]:
+    """Ids of new and of removed lines.
+
+    Lines of one key get ids of their own (`T002~1`), so that one more or one less changes the id
+    of a line that has stayed: the same key and title are the same line.
+    """
+    here = {task.id for task in spec.tasks}
+    new = {i for i in here if i not in known or i in gone}
+    lost = [i for i in known if i not in here and i not in gone]
+    for task in spec.tasks:
+        if task.id in new or known[task.id] != task.title:
+            line = (_plain(task.id), task.title)
+            was = next((i for i in lost if (_plain(i), known[i]) == line), None)
+            if was is not None:
+                lost.remove(was)
+                new.discard(task.id)
+    return new, set(lost)
+
+
+def _is_twin(task_id: str, others: Set[str]) -> bool:
+    """Whether an id is that of a second line with the key of a line among others."""
+    return _plain(task_id) != task_id and _plain(task_id) in others
+
+
+def _plain(task_id: str) -> str:
+    """The id of a line, were it the only one with its key."""
+    found = re.fullmatch(_TWIN, task_id)
+    return (found[1] or found[2]) if found else task_id
+
+
+def _told(context: Context, spec: Spec) -> tuple[set[str], set[str]]:
+    """Ids that earlier updates of this worktree have told to be new, and now to be removed."""
+    told: set[str] = set()
     gone: set[str] = set()
     for row in context.store.rows(
         "select data from history where spec_id = ? and event = 'spec.updated' order by seq",
@@ -83,8 +122,9 @@ def _gone(context: Context, spec: Spec) -> set[str]:
     ):
         data = json.loads(row["data"])
         if data.get("worktree") == context.worktree:
+            told |= set(data["new"])
             gone = (gone | set(data["removed"])) - set(data["new"])
-    return gone
+    return told, gone
 
 
 def _remember(context: Context, spec: Spec, found: dict[str, Any]) -> None:
@@ -117,7 +157,7 @@ def _without_issue(context: Context, spec: Spec) -> tuple[list[str], bool]:
 def _lines(spec: Spec, data: dict[str, Any]) -> list[str]:
     lines = []
     if data["first_seen"]:
-        lines.append(f"{spec.path} is new to craftkit: {len(spec.tasks)} tasks")
+        lines.append(f"{spec.path} is new to craftkit: {count(len(spec.tasks), 'task')}")
     else:
         lines += [f"new      {t['key']} {t['title']}" for t in data["new"]]
         lines += [f"changed  {t['key']} {t['title']} (was: {t['was']})" for t in data["changed"]]

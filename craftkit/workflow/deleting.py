@@ -13,6 +13,7 @@ from craftkit.errors import DatabaseUnwritable, SpecNeedsAttention, TaskClaimed,
 from craftkit.model import Spec
 from craftkit.specs import files
 from craftkit.store import journal, outbox
+from craftkit.words import count
 from craftkit.workflow import catalog, commits, editing, records, sessions
 from craftkit.workflow.context import Context
 
@@ -90,7 +91,7 @@ def _refuse_live(context: Context, spec: Spec) -> None:
 def _refuse_unsent(spec: Spec, waiting: list[outbox.Row], unfinished: list[sqlite3.Row]) -> None:
     if waiting:
         raise SpecNeedsAttention(
-            f"GitHub has not got {len(waiting)} writes of {spec.id} yet.",
+            f"GitHub has not got {count(len(waiting), 'write')} of {spec.id} yet.",
             "`craftkit reconcile` sends them; or `--force`, which forgets them",
         )
     if unfinished:
@@ -119,9 +120,9 @@ def question(found: Prospect) -> str:
     if found.claimed:
         words.append(f"In progress: {', '.join(found.claimed[:5])}.")
     if found.unsent:
-        words.append(f"{len(found.unsent)} unsent GitHub writes will be forgotten.")
+        words.append(f"{count(len(found.unsent), 'unsent GitHub write')} will be forgotten.")
     if found.unfinished:
-        words.append(f"{len(found.unfinished)} unfinished operations will be given up.")
+        words.append(f"{count(len(found.unfinished), 'unfinished operation')} will be given up.")
     about = f"{spec.path} ({spec.done}/{len(spec.tasks)} tasks done) will be deleted."
     return " ".join([about, *words])
 

@@ -10,12 +10,17 @@ import time
 from collections.abc import Callable, Iterator
 
 from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
+from craftkit.model import Spec
+from craftkit.redact import word
+from craftkit.specs import files
 from craftkit.store import db, outbox
+from craftkit.words import count
 from craftkit.workflow import catalog, editing, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
 Check = dict[str, str]
 SERVED_OTHERWISE = ("graphql", "sub_issues", "dependencies")  # what a server may lack
+NO_TEXT = ("not_utf8", "nul_bytes")
 SECONDS = 15.0  # that an examination waits for GitHub
 
 
@@ -46,7 +51,8 @@ def examine(
     found.append(_specs(context, fix))
     found += [_check("hooks", *said) for said in hooks(context)]
     if not context.config["github.repo"]:
-        return found, {}
+        words = "no repository is configured; nothing is sent"
+        return [*found, _check("github", "ok", words)], {}
     found.append(_outbox(context))
     if offline:
         return found, {}
@@ -70,7 +76,7 @@ def _modes(context: Context, fix: bool) -> Check:
     if not loose:
         return _check("modes", "ok", "state is readable by you alone")
     if fix:
-        return _check("modes", "ok", f"{len(loose)} modes tightened")
+        return _check("modes", "ok", f"{count(len(loose), 'mode')} tightened")
     return _check("modes", "warning", f"others can read {loose[0]}", "`craftkit doctor --fix`")
 
 
@@ -128,6 +134,11 @@ def _specs(context: Context, fix: bool) -> Check:
     specs = catalog.load_all(context)
     if fix:
         editing.tidy(context, specs)
+    unreadable = _unreadable(context, specs)
+    if unreadable:
+        path, words, hint = unreadable[0]
+        more = f" (and {len(unreadable) - 1} more)" if len(unreadable) > 1 else ""
+        return _check("specs", "warning", f"{path} {words}{more}", hint)
     bad = [s.path for s in specs if any(d.severity == "error" for d in s.diagnostics)]
     if bad:
         return _check("specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {bad[0]}`")
@@ -138,9 +149,27 @@ def _specs(context: Context, fix: bool) -> Check:
             return _check("specs", "warning", words, "give one of them another `id`")
     doubtful = sum(row.reopened for s in specs for row in catalog.task_views(context, s))
     if doubtful:
-        words = f"{doubtful} tasks were done, but their boxes are open here"
+        words = (
+            "1 task was done, but its box is open here"
+            if doubtful == 1
+            else f"{doubtful} tasks were done, but their boxes are open here"
+        )
         return _check("specs", "warning", words, "`craftkit status` shows how to settle them")
     return _check("specs", "ok", f"{len(specs)} read")
+
+
+def _unreadable(context: Context, specs: list[Spec]) -> list[tuple[str, str, str]]:
+    """Path, what is wrong and hint of whatever is named like a spec and cannot be read as one."""
+    listed = set(files.discover(context.worktree)) - {spec.path for spec in specs}
+    notes = {note.target: note.hint for note in context.diagnostics if note.severity == "warning"}
+    found = [(path, "cannot be read", notes.get(path, "")) for path in listed]
+    hint = "give it another name"
+    found += [(path, "is not a regular file", hint) for path in files.misfits(context.worktree)]
+    for spec in specs:
+        if any(note.code in NO_TEXT for note in spec.diagnostics):
+            hint = f"`craftkit spec check {word(spec.path)}`"
+            found.append((spec.path, "is not plain UTF-8 text", hint))
+    return sorted(found)
 
 
 def _configuration(context: Context) -> Check:
@@ -154,10 +183,10 @@ def _configuration(context: Context) -> Check:
 def _outbox(context: Context) -> Check:
     counts = outbox.counts(context.store)
     if counts["dead"]:
-        words = f"{counts['dead']} GitHub writes were given up"
+        words = f"{count(counts['dead'], 'GitHub write was', 'GitHub writes were')} given up"
         return _check("outbox", "error", words, "`craftkit outbox list` shows why")
     if counts["queued"]:
-        words = f"{counts['queued']} GitHub writes wait"
+        words = count(counts["queued"], "GitHub write waits", "GitHub writes wait")
         return _check("outbox", "warning", words, "`craftkit outbox list`")
     return _check("outbox", "ok", "nothing waits for GitHub")
 
@@ -184,7 +213,8 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     drift = report.drift() | {"stale_claim": _stale_claims(context)}
     apart = {name: n for name, n in drift.items() if n and name not in findings.BENIGN}
     if not apart:
-        return [*found, _check("drift", "ok", f"{len(linked)} specs in step with GitHub")], drift
+        words = f"{count(len(linked), 'spec')} in step with GitHub"
+        return [*found, _check("drift", "ok", words)], drift
     words = ", ".join(f"{name.replace('_', '-')} {n}" for name, n in apart.items())
     hint = "`craftkit reconcile --all --dry-run` shows each"
     return [*found, _check("drift", "warning", words, hint)], drift

@@ -26,6 +26,7 @@ from craftkit.model import Spec
 from craftkit.redact import clean, redact, word
 from craftkit.store import outbox
 from craftkit.sync import planner
+from craftkit.words import count
 from craftkit.workflow import catalog, commits, findings, hub, log, reconcile, session
 from craftkit.workflow.context import Context
 
@@ -290,10 +291,12 @@ def _report_spec(context: Context, tell: Tell, item: findings.SpecReport) -> Non
         words = f"{name}: stopped: {plan.stopped}; see `craftkit reconcile --spec {word(name)}`"
         _say(context, tell, "attention", words)
     if plan.missing:
-        words = f"{name}: {len(plan.missing)} tasks have no issue: `craftkit spec link`"
+        words = f"{name}: {count(len(plan.missing), 'task has', 'tasks have')} no issue"
+        words += ": `craftkit spec link`"
         _say(context, tell, "info", words)
     if plan.orphans:
-        words = f"{name}: {len(plan.orphans)} sub-issues have no task: `craftkit reconcile --adopt`"
+        words = f"{name}: {count(len(plan.orphans), 'sub-issue has', 'sub-issues have')} no task"
+        words += ": `craftkit reconcile --adopt`"
         _say(context, tell, "info", words)
 
 
@@ -305,7 +308,8 @@ def _commit_lines(result: Result) -> list[tuple[str, str]]:
     commit, lines = result.commit, []
     if commit.sha:
         pushed = " and pushed" if commit.pushed else ""
-        lines.append(("info", f"committed{pushed} {commit.sha[:12]}: {len(commit.files)} specs"))
+        specs = count(len(commit.files), "spec")
+        lines.append(("info", f"committed{pushed} {commit.sha[:12]}: {specs}"))
     elif commit.pushed:
         lines.append(("info", "pushed what an earlier job committed"))
     if commit.refused:
@@ -314,8 +318,8 @@ def _commit_lines(result: Result) -> list[tuple[str, str]]:
         lines.append(("error", f"{commit.error.message} ({commit.error.hint})"))
     if not result.kept:
         words = "run `craftkit reconcile` in a clone, or let the job commit and push"
-        count = len(result.changed)
-        lines.append(("info", f"{count} changed specs go away with this checkout: {words}"))
+        gone = count(len(result.changed), "changed spec goes", "changed specs go")
+        lines.append(("info", f"{gone} away with this checkout: {words}"))
     return lines
 
 
@@ -323,7 +327,8 @@ def _totals(result: Result) -> str:
     done = sum(len(_shown(item)) for item in result.reports) + len(result.local)
     doubts = sum(len(r.plan.attention) + bool(r.plan.stopped) for r in result.reports)
     return (
-        f"{len(result.specs)} specs, {done} settled, {doubts} need attention,"
+        f"{count(len(result.specs), 'spec')}, {done} settled, {count(doubts, 'needs', 'need')}"
+        " attention,"
         f" {len(result.errors)} failed, {result.sent['queued']} queued, {result.sent['dead']} dead"
     )
 

@@ -9,11 +9,13 @@ import time
 from typing import Any
 
 from craftkit.errors import UnknownProcess, UsageProblem
+from craftkit.redact import clean
 from craftkit.store import journal, outbox, processes
 from craftkit.workflow import catalog, runner
-from craftkit.workflow.context import Context
+from craftkit.workflow.context import Context, stamp
 
 ABANDONED = "abandoned"
+SOURCES = {"github": "from GitHub", "box": "from its box", "spool": "from the spool"}
 
 
 def history(context: Context, spec: str | None, limit: int) -> list[dict[str, Any]]:
@@ -30,6 +32,15 @@ def history(context: Context, spec: str | None, limit: int) -> list[dict[str, An
             database.query(f"select * from history {where} order by seq desc limit :limit", values)  # noqa: S608
         )
     return [row | {"data": json.loads(row["data"])} for row in reversed(rows)]
+
+
+def why(event: dict[str, Any]) -> str:
+    """Whence an event comes and its reason, as ` (…)`; nothing where it has neither."""
+    data = event["data"]
+    reason = data.get("reason") or data.get("why") or ""
+    said = [SOURCES.get(data.get("source"), ""), clean(str(reason))]
+    words = ": ".join(part for part in said if part)
+    return f" ({words})" if words else ""
 
 
 def process_list(context: Context, every: bool) -> list[dict[str, Any]]:
@@ -185,11 +196,26 @@ def outbox_list(context: Context) -> list[dict[str, Any]]:
             "task": row.task_id,
             "issue": row.issue,
             "attempts": row.attempts,
+            "not_before": _next_try(context, row),
             "error": row.error,
             "created_at": row.created_at,
         }
         for row in outbox.waiting(context.store)
     ]
+
+
+def _next_try(context: Context, row: outbox.Row) -> str | None:
+    """When a row is tried next, where that is not at once.
+
+    A creation that a killed process sent may have arrived: it is looked for a while later.
+    """
+    at = row.not_before
+    if row.state == "sent":
+        from craftkit.workflow import hub
+
+        lost = row.action == "create"
+        at = _epoch(row.updated_at) + hub.settings(context).grace if lost else 0.0
+    return stamp(at) if row.state != "dead" and at > context.clock() else None
 
 
 def outbox_retry(context: Context, number: int | None) -> int:

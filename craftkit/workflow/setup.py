@@ -9,6 +9,7 @@ from craftkit import repo as git
 from craftkit.errors import CannotWrite, UsageProblem
 from craftkit.model import Diagnostic
 from craftkit.store import db
+from craftkit.words import count
 from craftkit.workflow import catalog
 from craftkit.workflow.context import STATE_DIR, build_context, here
 
@@ -64,7 +65,7 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     if found.git_dir is None:
         lines.append("This is no git repository; craftkit works here all the same.")
     lines.append(
-        f"{len(specs)} specs found: craftkit status"
+        f"{count(len(specs), 'spec')} found: craftkit status"
         if specs
         else 'next: craftkit spec new "What to build"'
     )

@@ -20,6 +20,7 @@ from craftkit.errors import (
 from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.specs import edit, files, parse
 from craftkit.store import journal, outbox
+from craftkit.words import count
 from craftkit.workflow import catalog, choose, editing, runner, sessions
 from craftkit.workflow.context import Context, here
 
@@ -192,7 +193,8 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
     if left:
         names = ", ".join(row.task.ref for row in left[:5]) + (", …" if len(left) > 5 else "")
         raise IllegalPhase(
-            f"{spec.id} cannot be completed: {len(left)} tasks are open ({names}).",
+            f"{spec.id} cannot be completed:"
+            f" {count(len(left), 'task is', 'tasks are')} open ({names}).",
             f"finish or drop them, as in `craftkit task done {left[0].task.ref}`",
         )
     waiting = context.store.value(
@@ -200,7 +202,8 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
     )
     if waiting:
         raise IllegalPhase(
-            f"{spec.id} cannot be completed: {waiting} GitHub writes are not delivered yet.",
+            f"{spec.id} cannot be completed:"
+            f" {count(waiting, 'GitHub write is', 'GitHub writes are')} not delivered yet.",
             "or `--force --reason …`",
         )
 

@@ -471,3 +471,25 @@ def test_init_asks_a_terminal(place: Place, answer: str) -> None:
     assert process.returncode == 0 and "found claude: " in said and "[y/N]" in said
     assert state(place, "claude", "project") == ("installed" if answer == "y" else "absent")
     assert ("agents install" in text) is (answer == "n")
+
+
+def test_a_file_that_stays_is_edited(place: Place) -> None:
+    mine = place.repo / ".mcp.json"
+    mine.write_bytes(FOREIGN[".mcp.json"])
+    said = place("agents", "install", "--agent", "claude")[1]
+    assert "  edited    .mcp.json (mcp)\n" in said
+    assert "  added     .claude/settings.json (hooks)\n" in said
+    said = place("agents", "remove", "--agent", "claude")[1]
+    assert "  edited    .mcp.json (mcp)\n" in said
+    assert "  removed   .claude/settings.json (hooks)\n" in said
+    assert mine.read_bytes() == FOREIGN[".mcp.json"]
+
+
+def test_dry_run_shows_what_is_merged_and_only_names_what_is_new(place: Place) -> None:
+    (place.repo / ".mcp.json").write_bytes(FOREIGN[".mcp.json"])
+    said = place("agents", "install", "--agent", "claude", "--dry-run")[1].splitlines()
+    assert "--- .mcp.json" in said and any(line.startswith("@@") for line in said)
+    new = [line for line in said if line.startswith("+++ ") and line.endswith(" bytes)")]
+    assert any(line.startswith("+++ .claude/settings.json (") for line in new)
+    assert not any("/dev/null" in line for line in said)
+    assert len(said) < 80

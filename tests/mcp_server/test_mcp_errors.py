@@ -45,6 +45,28 @@ def test_arguments_of_the_wrong_kind_are_refused(desk: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("tool", "args", "sentence"),
+    [
+        (
+            "task_start",
+            {"key": "T001", "bogus": 1},
+            "There is no argument bogus; known: key, spec.",
+        ),
+        ("task_done", {}, "The argument key is missing."),
+        ("task_drop", {"key": "T001"}, "The argument reason is missing."),
+        ("issue_show", {"number": "all"}, "The argument number cannot be used: "),
+    ],
+)
+def test_arguments_are_refused_in_one_sentence(
+    desk: Any, tool: str, args: dict[str, Any], sentence: str
+) -> None:
+    with talking.inside(desk) as talk:
+        text = talk.refused(tool, **args)
+    assert text.startswith(f"Error executing tool {tool}: {sentence}")
+    assert "\n" not in text and "http" not in text
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "README.md",

@@ -304,7 +304,7 @@ def test_commit_takes_the_changed_specs_and_nothing_else(desk: Desk) -> None:
         "specs/demo.md",
     ]
     assert git(desk, "status", "--porcelain") == "M code.py\n?? new.txt"
-    assert f"committed {git(desk, 'rev-parse', 'HEAD')[:12]}: 1 specs" in said.out
+    assert f"committed {git(desk, 'rev-parse', 'HEAD')[:12]}: 1 spec" in said.out
     job(desk, "--commit")
     assert git(desk, "rev-list", "--count", "HEAD") == "2"
 
@@ -459,7 +459,7 @@ def test_what_is_not_kept_is_not_remembered(desk: Desk, runner: Runner) -> None:
     desk.close(2)
     for _ in range(3):
         said = runner.run()  # never "was done, but its box is open here"
-        assert "ticked T001 #2" in said.out and "1 changed specs go away" in said.out
+        assert "ticked T001 #2" in said.out and "1 changed spec goes away" in said.out
     assert state(desk, 2) == "closed"
     runner.edit("[ ] T001", "[x] T001")
     assert "go away" not in runner.run().out

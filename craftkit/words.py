@@ -1,0 +1,8 @@
+"""Words that depend on a number.  Pure: imports nothing of craftkit."""
+
+from __future__ import annotations
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 task`, `2 tasks`; `many` where an s at the end is not enough."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
