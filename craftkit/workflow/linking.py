@@ -20,6 +20,7 @@ from craftkit.redact import clean
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
 from craftkit.sync import drain, markers, planner
+from craftkit.words import count
 from craftkit.workflow import catalog, choose, editing, hub, runner, sessions
 from craftkit.workflow.context import Context
 
@@ -95,7 +96,13 @@ def split(spec: Spec, tasks: Sequence[Task]) -> tuple[Part, ...]:
 
 def _parent(context: Context, spec: Spec, part: Part, count: int) -> dict[str, Any]:
     name = f"{spec.name}: {part.name}" if count > 1 else spec.name
-    lines = [_where(context, spec), "", f"{len(part.tasks)} tasks.", "", markers.marker(spec.id)]
+    lines = [
+        _where(context, spec),
+        "",
+        f"{count(len(part.tasks), 'task')}.",
+        "",
+        markers.marker(spec.id),
+    ]
     label = context.config["github.phase_label"] + catalog.phase_of(context, spec)
     return {
         "title": clean(name, TITLE_LIMIT),
@@ -532,11 +539,12 @@ def question(context: Context, found: Prospect) -> str:
     where = repository.full_name if repository else str(context.config["github.repo"])
     who = f" as {clean(repository.login, 60)}" if repository and repository.login else ""
     kind = "private" if repository and repository.private else "public"
-    count = len(making.parents) + len(making.children)
+    total = count(len(making.parents) + len(making.children), "issue")
     kept = f" {len(making.adopted)} existing links stay." if making.adopted else ""
+    parents = count(len(making.parents), "parent")
     return (
-        f"{count} issues will be made in the {kind} repository {clean(where, 140)}{who}:"
-        f" {len(making.parents)} parent and {len(making.children)} Sub Issues.{kept}"
+        f"{total} will be made in the {kind} repository {clean(where, 140)}{who}:"
+        f" {parents} and {count(len(making.children), 'Sub Issue')}.{kept}"
     )
 
 

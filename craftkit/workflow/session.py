@@ -8,6 +8,7 @@ from craftkit.model import Spec, Task
 from craftkit.redact import clean, tame, word
 from craftkit.specs import files
 from craftkit.store import journal, outbox
+from craftkit.words import count
 from craftkit.workflow import (
     catalog,
     choose,
@@ -439,7 +440,7 @@ def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
     may = ["After each task: `craftkit task done KEY`; it prints the next one."]
     may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
     if len(stand.repaired) > 5:
-        may.append(f"… and {len(stand.repaired) - 5} more repairs: `craftkit history`")
+        may.append(f"… and {count(len(stand.repaired) - 5, 'more repair')}: `craftkit history`")
     may += [
         f"Attention: {tame(a['message'], 120)}: {clean(a['hint'], 120)}"
         for a in stand.attention[:4]
@@ -447,7 +448,7 @@ def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
     if len(stand.attention) > 4:
         may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
     if stand.outbox.get("queued"):
-        may.append(f"{stand.outbox['queued']} GitHub writes are queued.")
+        may.append(f"{count(stand.outbox['queued'], 'GitHub write')} in the outbox.")
     why = "" if stand.why == catalog.NAMED else f"Chosen because {tame(stand.why, 120)}. "
     may.append(f"{why}All tasks: `craftkit task list`")
     return must, may

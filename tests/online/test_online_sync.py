@@ -78,7 +78,7 @@ def test_link_refuses_what_is_not_the_remotes_repository(desk: Desk) -> None:
 
 def test_link_without_a_repository_or_a_token(desk: Desk) -> None:
     desk.begin(2)
-    said = desk.ck("spec", "link", "--yes", CRAFTKIT_GITHUB_REPO="")
+    said = desk.ck("spec", "link", "--yes", CRAFTKIT_GITHUB_REPO="", GITHUB_REPOSITORY="")
     assert said.code == 2 and "github.repo" in said.err
     said = desk.ck("spec", "link", "--yes", GH_TOKEN="")
     assert said.code == 4 and "hint:" in said.err

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import pkgutil
+import os
 
 from craftkit.agents.target import Target
 
 
 def names() -> list[str]:
-    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+    files = os.listdir(os.path.dirname(__file__))
+    return sorted(f[:-3] for f in files if f.endswith(".py") and f[0] != "_")
 
 
 def load(name: str) -> Target:
