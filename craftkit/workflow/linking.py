@@ -94,8 +94,8 @@ def split(spec: Spec, tasks: Sequence[Task]) -> tuple[Part, ...]:
     return tuple(Part(name, tuple(members)) for name, members in groups.items())
 
 
-def _parent(context: Context, spec: Spec, part: Part, count: int) -> dict[str, Any]:
-    name = f"{spec.name}: {part.name}" if count > 1 else spec.name
+def _parent(context: Context, spec: Spec, part: Part, parts: int) -> dict[str, Any]:
+    name = f"{spec.name}: {part.name}" if parts > 1 else spec.name
     lines = [
         _where(context, spec),
         "",
