@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -155,7 +156,8 @@ def test_what_a_user_changed_is_left_alone(place: Place, target: str, verb: str)
     place.do("install", target)
     path = {"cron": place.table, "github-actions": place.workflow}.get(target)
     path = path or next(place.units.glob("*.timer"))
-    path.write_text(path.read_text().replace("30", "25"))
+    # Not every 30: the folder of a test may have one in its name.
+    path.write_text(re.sub(r"59/30|30min|push:", "5/25", path.read_text()))
     changed = place.everything()
     assert place.do("status", target)["schedules"][0]["state"] == "changed"
     code, _, err = place("schedule", verb, "--target", target)

@@ -169,7 +169,7 @@ def test_delete_waits_for_what_is_unsent(desk: Desk) -> None:
     desk.ok("task", "done", "T001", "--offline")
     commit_all(desk)
     said = desk.ck("spec", "delete", "--yes")
-    assert said.code == 5 and "1 writes" in said.err and "--force" in said.err
+    assert said.code == 5 and "1 write " in said.err and "--force" in said.err
     gone = desk.data("spec", "delete", "--yes", "--force")
     assert gone["forgotten_writes"] == 1
     desk.ck("reconcile", "--all")
