@@ -6,6 +6,7 @@ may concern a spec loads more than the standard library.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -21,6 +22,7 @@ EVENTS = (*IDLE, "session-start", "stop", "pre-compact", "post-compact", "sessio
 
 def run() -> None:
     """The console script.  Never raises, never exits with anything but 0."""
+    gc.disable()  # what lives this short need not be tidied up
     try:
         text = answer(sys.argv[1:])
         if text:

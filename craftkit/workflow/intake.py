@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 from typing import Any
 
@@ -48,6 +47,8 @@ def _take_in(context: Context, intent: dict[str, Any]) -> bool:
     if spec is None or task is None:
         return False
     catalog.observe(context, spec)
+    import copy
+
     author = copy.copy(context)
     author.session = context.session._replace(id=intent["session"])
     try:

@@ -14,7 +14,6 @@ from craftkit.workflow import (
     choose,
     decisions,
     editing,
-    intake,
     later,
     runner,
     sessions,
@@ -83,6 +82,8 @@ def repair(context: Context) -> list[dict[str, str]]:
     notes: list[dict[str, str]] = []
     if not context.store.durable:
         return notes
+    from craftkit.workflow import intake  # hooks settle boxes without it
+
     context.repairing = True
     try:
         for row in runner.recover(context):
