@@ -44,11 +44,6 @@ def respond(event: Event) -> Answer:
     return DO[event.name](context, event)
 
 
-def is_explicit(context: Context) -> bool:
-    """Whether a ticked box only reminds, so that `task done` alone completes."""
-    return bool(context.config["agents.auto_done"] == "explicit")
-
-
 def settle(context: Context) -> list[Note]:
     """Record what the boxes of all changed specs say, or remind of it."""
     notes: list[Note] = []
@@ -56,7 +51,7 @@ def settle(context: Context) -> list[Note]:
         if spec.blocked_by is not None:
             continue
         opened = _opened(context, spec)
-        if is_explicit(context):
+        if session.only_reminds(context):
             catalog.observe(context, spec)
             notes += [
                 {
@@ -86,7 +81,7 @@ def _opened(context: Context, spec: Spec) -> list[Note]:
 
 
 def _session_start(context: Context, event: Event) -> Answer:
-    if is_explicit(context):
+    if session.only_reminds(context):
         notes = settle(context)
         chosen = _chosen(context)
         if chosen is None:
@@ -197,7 +192,7 @@ def contradictions(context: Context, notes: Sequence[Note] = ()) -> list[tuple[s
         return []
     spec = chosen.spec
     found = []
-    if is_explicit(context):
+    if session.only_reminds(context):
         for task in session.ticked_unrecorded(context, spec):
             words = f"craftkit: {task.ref} is ticked but not recorded. {_do(task.ref)}"
             found.append((spec.id, task.ref, words))

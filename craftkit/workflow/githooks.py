@@ -70,7 +70,7 @@ def deliver(context: Context) -> None:
 def settle(context: Context) -> list[str]:
     """Record ticked boxes of every changed spec of the worktree; what was recorded."""
     said: list[str] = []
-    if context.config["agents.auto_done"] == "explicit":
+    if session.only_reminds(context):
         return said
     for spec in session.changed_specs(context):
         if spec.blocked_by is not None:

@@ -12,7 +12,7 @@ from craftkit.redact import clean
 from craftkit.specs import edit, parse
 from craftkit.store import journal, outbox
 from craftkit.sync import drain, markers, planner, tasklist
-from craftkit.workflow import catalog, decisions, editing, hub, linking, session
+from craftkit.workflow import blueprint, catalog, decisions, editing, hub, linking, session
 from craftkit.workflow.context import Context
 from craftkit.workflow.findings import Report, SpecReport, doubts
 
@@ -265,7 +265,7 @@ def _view(
             seen[issue.number] = _seen(issue, spec.id, False)
     gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
     return planner.View(
-        [planner.Line(t.id, t.ref, linking.title_of(t), t.checked, t.issue) for t in spec.tasks],
+        [planner.Line(t.id, t.ref, blueprint.title_of(t), t.checked, t.issue) for t in spec.tasks],
         base,
         seen,
         gone,
@@ -338,7 +338,7 @@ REMOTE = {
 def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | None) -> None:
     payload = {}
     if action.kind == planner.RETITLE and task is not None:
-        payload = {"title": linking.title_of(task)}
+        payload = {"title": blueprint.title_of(task)}
     owner = None if action.kind == planner.CLOSE_DUPLICATE else action.task
     with context.store.write() as tx:
         outbox.queue(
@@ -378,7 +378,7 @@ def _adopt(
         issue = issues.get(number)
         if not isinstance(issue, gh.Issue):
             continue
-        title = clean(issue.title, linking.TITLE_LIMIT)
+        title = clean(issue.title, blueprint.TITLE_LIMIT)
 
         def change(now: Spec, title: str = title, number: int = number) -> str:
             if any(t.issue == number for t in now.tasks):
@@ -411,7 +411,7 @@ def _create(context: Context, spec: Spec) -> None:
         for row in outbox.waiting(context.store)
         if row.spec_id == spec.id and row.action == "create"
     }
-    making = linking.plan(spec, known, context)
+    making = blueprint.plan(spec, known, context)
     making = making._replace(
         parents=() if None in waiting else making.parents,
         children=tuple((t, p) for t, p in making.children if t.id not in waiting),

@@ -146,6 +146,11 @@ def changed_specs(context: Context) -> list[Spec]:
     return found
 
 
+def only_reminds(context: Context) -> bool:
+    """Whether a ticked box that a hook sees is left to `task done`."""
+    return bool(context.config["agents.auto_done"] == "explicit")
+
+
 def ticked_unrecorded(context: Context, spec: Spec) -> list[Task]:
     """Tasks whose box is ticked though nobody recorded them as done."""
     known = {
