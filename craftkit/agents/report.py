@@ -12,6 +12,7 @@ from craftkit.agents import install, targets
 from craftkit.agents.executor import Change, Done, Work
 from craftkit.agents.finding import Clue
 from craftkit.agents.install import Outcome
+from craftkit.errors import CraftkitError
 from craftkit.model import Diagnostic
 from craftkit.words import count
 
@@ -109,10 +110,17 @@ def diff(change: Change) -> str:
 
 def failures(done: Sequence[Done]) -> list[Diagnostic]:
     return [
-        Diagnostic("error", e.code, f"{one.agent}: {e.message}", e.hint, e.target)
+        Diagnostic("error", e.code, _of_agent(one.agent, e), e.hint, e.target)
         for one in done
         if (e := one.error) is not None
     ]
+
+
+def _of_agent(agent: str, error: CraftkitError) -> str:
+    """The message; a file that it begins with says which agent is meant."""
+    path = error.target.partition(":")[0]
+    named = path and error.message.startswith(path)
+    return error.message if named else f"{agent}: {error.message}"
 
 
 def remarks(work: Work, done: Sequence[Done]) -> list[Diagnostic]:
