@@ -2,9 +2,9 @@
 
 The command is a real process that gets SIGKILL before or after a call; then come the commands that
 a user would run next.  Some points of each scenario are tried; CRAFTKIT_THOROUGH=1 tries all of
-them, and all ordered pairs of a first kill and one of the recovery, where there are too many two
-for each first kill.  A failure prints the line
-that repeats it.
+them, and all ordered pairs of a first kill and one of the recovery: each different state that a
+pair can leave (see `killing`) is recovered from once, and some pairs are killed in earnest.
+CRAFTKIT_KILLS=3 goes on to rows of three.  A failure prints the line that repeats it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 loopback = pytest.importorskip("loopback")
+killing = pytest.importorskip("killing")
 forked = loopback.forked
 Desk = Any
 Point = tuple[str, int]  # "before" or "after", and the call, counted from 1
-SINGLES, PAIRS = 3, 1  # tried of each scenario and side, and of each scenario
-ALL = 10**9
-MANY = 3_000  # pairs; more take hours
+SINGLES, PAIRS, STATES = 3, 1, 4  # tried of each scenario and side, of each scenario, and of a run
+KILLS = int(os.environ.get("CRAFTKIT_KILLS", "2"))
 
 
 def set_link(desk: Desk) -> None:
@@ -94,23 +94,6 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], tuple[str, ...]]] = {
 }
 
 
-class Killer(forked.Killer):  # type: ignore[misc]
-    """Counts requests too."""
-
-    def install(self) -> None:
-        super().install()
-        from craftkit.github.wire import Wire
-
-        real = Wire.carry
-
-        def carry(wire: Any, request: Any, seconds: float) -> Any:
-            found = re.search(r"(?:mutation|query) (\w+)", request.body or "")
-            name = found[1] if found else request.url.rpartition("/")[2]
-            return self.at(f"{request.verb} {name}", lambda: real(wire, request, seconds))
-
-        Wire.carry = carry  # type: ignore[method-assign]
-
-
 class Stage:
     def __init__(self, desk: Desk, name: str) -> None:
         prepare, self.args = SCENARIOS[name]
@@ -132,7 +115,7 @@ class Stage:
         side, stop = point or ("", 0)
 
         def prepare() -> None:
-            killer = Killer(self.desk.repo, stop, side)
+            killer = killing.Killer(self.desk.repo, stop, side)
             killer.install()
             leave = os._exit
 
@@ -159,8 +142,11 @@ class Stage:
 
     def wrong(self) -> list[str]:
         """Run the next commands; what differs from the end of an uninterrupted run."""
+        return self.differs(self.desk.ck(*self.following()))
+
+    def differs(self, said: Any) -> list[str]:
+        """What is wrong with the end, after the command that came next said this."""
         desk = self.desk
-        said = desk.ck(*self.following())
         wrong = [] if said.code in (0, 5) else [f"the next command: {said.words}"]
         wrong += self.settle()
         end = desk.end()
@@ -175,26 +161,19 @@ class Stage:
     def writing(self, trace: list[str]) -> list[int]:
         return [n for n, call in enumerate(trace, 1) if not call.startswith(forked.READ)]
 
-    def replay(self, *points: Point) -> str:
+    def replay(self, points: tuple[Point, ...]) -> str:
         where = "+".join(f"{side}:{stop}" for side, stop in points)
         file = "tests/online/test_online_kill.py"
         return f"replay: CRAFTKIT_KILL={self.name}+{where} python -m pytest {file} -k replay"
 
-    def single(self, first: Point) -> list[str]:
+    def killed(self, *points: Point) -> list[str]:
+        """What is wrong after the command was killed, and each one that came next but the last."""
         self.desk.back(self.kept)
-        self.run(self.args, first)
-        found = self.wrong()
-        call = self.trace[first[1] - 1]
-        return [f"{first} ({call}): {w}\n  {self.replay(first)}" for w in found]
-
-    def pair(self, first: Point, second: Point) -> list[str]:
-        self.desk.back(self.kept)
-        self.run(self.args, first)
-        again = self.following()
-        self.run(again, second)
-        return [
-            f"{first}, {again} {second}: {w}\n  {self.replay(first, second)}" for w in self.wrong()
-        ]
+        args = self.args
+        for point in points:
+            self.run(args, point)
+            args = self.following()
+        return [f"{points}: {wrong}\n  {self.replay(points)}" for wrong in self.wrong()]
 
     def recovery(self, first: Point) -> list[str]:
         """The calls of the command that comes after a first kill."""
@@ -214,7 +193,7 @@ def test_i11_killed_at_a_call(desk: Desk, name: str, side: str) -> None:
     points = stage.writing(stage.trace)
     sending = [n for n in points if stage.trace[n - 1].startswith(("POST", "PATCH"))]
     chosen = {*some(dice, points, SINGLES), *some(dice, sending, 1)}
-    failures = [wrong for stop in sorted(chosen) for wrong in stage.single((side, stop))]
+    failures = [wrong for stop in sorted(chosen) for wrong in stage.killed((side, stop))]
     assert not failures, "\n".join(failures[:6])
 
 
@@ -225,16 +204,48 @@ def test_i11_killed_again_while_recovering(desk: Desk, name: str) -> None:
     for first in some(dice, sides, PAIRS):
         trace = stage.recovery(first)
         again = [(side, n) for n in stage.writing(trace) for side in ("before", "after")]
-        many = len(sides) * len(again) > MANY
-        for second in dice.sample(again, 2) if many else some(dice, again, 1):
-            failures += stage.pair(first, second)
+        for second in dice.sample(again, 2 if forked.THOROUGH else 1):
+            failures += stage.killed(first, second)
     assert not failures, "\n".join(failures[:6])
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_i11_killed_and_killed_again(desk: Desk, name: str) -> None:
+    stage, dice, failures = Stage(desk, name), random.Random(name), []
+    states = killing.States(desk, lambda found: some(dice, found, STATES))
+    desk.back(stage.kept)
+    todo = states.of(stage.args)[1]
+    assert todo, "no call of the command changes anything"
+    while todo:
+        state = todo.pop(0)
+        desk.back(state.kept)
+        if len(state.points) < KILLS:
+            said, more = states.of(stage.following(), state.points)
+            todo += more
+        else:
+            said = desk.ck(*stage.following())
+        shutil.rmtree(state.kept[0])
+        replay = stage.replay(state.points)
+        failures += [f"{state.points}: {wrong}\n  {replay}" for wrong in stage.differs(said)]
+    print(f"{name}: {states.seen} points left {len(states.known)} different states")
+    assert not failures, "\n".join(failures[:6])
+
+
+@pytest.mark.parametrize("name", list(SCENARIOS))
+def test_a_copied_state_is_what_a_kill_leaves(desk: Desk, name: str) -> None:
+    stage, dice = Stage(desk, name), random.Random(name)
+    states = killing.States(desk, list)
+    desk.back(stage.kept)
+    for state in some(dice, states.of(stage.args)[1], 1):
+        desk.back(stage.kept)
+        stage.run(stage.args, state.points[0])
+        left = killing.fingerprint(desk.repo, desk.state.world)
+        assert left == killing.fingerprint(*state.kept), f"{name} {state.points}"
 
 
 @pytest.mark.skipif("CRAFTKIT_KILL" not in os.environ, reason="repeats one failure")
 def test_replay(desk: Desk) -> None:
     name, *where = os.environ["CRAFTKIT_KILL"].split("+")
     points = [(side, int(stop)) for side, _, stop in (w.partition(":") for w in where)]
-    stage = Stage(desk, name)
-    wrong = stage.single(points[0]) if len(points) == 1 else stage.pair(*points)
+    wrong = Stage(desk, name).killed(*points)
     assert not wrong, "\n".join(wrong)
