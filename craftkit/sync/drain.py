@@ -1,64 +1,27 @@
-"""Send what waits in the outbox: in order per task, never a creation twice.
+"""Send what waits in the outbox: in order per task, and in as few requests as may be.
 
-Changes of issues that exist are idempotent and go in batches.  A creation goes alone: `sent` is
-committed before the request, so that after a crash or a lost answer the marker is looked for
-first, and only when it is nowhere to be seen the creation is repeated.
+Changes of issues that exist are idempotent and go in batches; a creation goes alone.
 """
 
 from __future__ import annotations
 
-import calendar
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import outbox
-from craftkit.store.db import Store
-from craftkit.sync import markers
+from craftkit.sync.bench import HOPELESS, Bench, Settings, Stop, put_back, seconds
+from craftkit.sync.creation import create
 
 BATCH = 20  # changes in one request; GitHub stops a longer document after ten seconds
-TRIES = 8  # then a row is dead
-GRACE = 60.0  # seconds that a lost creation is given to show up
 PROMPT = 15.0  # seconds after a decision in which its own command sends it
-
-
-class Settings(NamedTuple):
-    """How task states look on GitHub."""
-
-    repo: str  # owner/name, as the key of what is remembered
-    in_progress_label: str = "status: in-progress"
-    phase_label: str = "phase: "
-    project: bool = False  # a Projects v2 status field is configured
-    grace: float = GRACE
-
-
-class Bench(NamedTuple):
-    """What a drain works with."""
-
-    store: Store
-    gateway: gh.Gateway
-    settings: Settings
-    clock: Callable[[], float]
-    progress: Callable[[int, int], None] | None = None  # delivered so far, of how many
-
-    def now(self) -> str:
-        seconds = self.clock()
-        parts = time.gmtime(int(seconds))
-        return time.strftime("%Y-%m-%dT%H:%M:%S", parts) + f".{int(seconds * 1000) % 1000:03d}Z"
 
 
 class Drained(NamedTuple):
     delivered: int
     stopped: CraftkitError | None  # why nothing more was sent
     outdone: frozenset[tuple[str, str | None]] = frozenset()  # (spec, task), see `_outdone`
-
-
-class _Stop(Exception):
-    def __init__(self, error: CraftkitError) -> None:
-        self.error = error
 
 
 def drain(bench: Bench, max_writes: int | None = None) -> Drained:
@@ -99,7 +62,7 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
             _tell(bench, delivered, len(rows))
         delivered += _send(bench, batch, held)
         _tell(bench, delivered, len(rows))
-    except _Stop as stop:
+    except Stop as stop:
         return Drained(delivered, stop.error, outdone)
     return Drained(delivered, None, outdone)
 
@@ -124,7 +87,7 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
     for row in rows:
         place = (row.spec_id, row.task_id)
         if row.state == "sent":  # its process died: as unknown as a lost answer
-            lost_until = _seconds(row.updated_at) + grace
+            lost_until = seconds(row.updated_at) + grace
             row = row._replace(not_before=lost_until if row.action == "create" else 0)
         creates = row.action == "create"
         waits = row.not_before > now or (creates and row.spec_id in unmade)
@@ -168,7 +131,7 @@ def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
         for row in rows
         if row.action in ("reopen", "drop")
         and row.issue is not None
-        and bench.clock() - _seconds(row.created_at) > PROMPT
+        and bench.clock() - seconds(row.created_at) > PROMPT
     }
     seen = bench.gateway.issues(list(old)) if old else {}
     found = []
@@ -182,11 +145,6 @@ def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
         with bench.store.write() as tx:
             outbox.mark(tx, [row.id for row in found], "delivered", bench.now(), error=why)
     return found
-
-
-def _seconds(moment: str) -> float:
-    """Seconds since 1970 of a time in our database."""
-    return calendar.timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S"))
 
 
 def _takes_back(batch: Sequence[outbox.Row], row: outbox.Row, settings: Settings) -> bool:
@@ -272,8 +230,8 @@ def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[tuple[str, str | N
     try:
         results = bench.gateway.apply([c for _, _, parts in ready for c in parts])
     except CraftkitError as error:
-        _put_back(bench, [row for row, _, _ in ready], error)
-        raise _Stop(error) from error
+        put_back(bench, [row for row, _, _ in ready], error)
+        raise Stop(error) from error
     return _settle(bench, ready, results, held)
 
 
@@ -290,8 +248,8 @@ def _settle(
         if (row.spec_id, row.task_id) in held or errors:
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")
-            _put_back(bench, [row], error)
-            if errors and not isinstance(error, _HOPELESS):
+            put_back(bench, [row], error)
+            if errors and not isinstance(error, HOPELESS):
                 stop = error  # the next request would fare no better, and somebody has to be told
             continue
         with bench.store.write() as tx:
@@ -309,37 +267,8 @@ def _settle(
                 )
         delivered += 1
     if stop is not None:
-        raise _Stop(stop)
+        raise Stop(stop)
     return delivered
-
-
-# The row itself is at fault: sending it again cannot help.
-_HOPELESS = (gh.IssueGone, gh.Invalid, gh.NotFound)
-
-
-def _put_back(bench: Bench, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
-    """Record why rows were not delivered, and when they may be tried again."""
-    now = bench.clock()
-    with bench.store.write() as tx:
-        for row in rows:
-            if isinstance(error, _HOPELESS):
-                state, attempt, later = "dead", True, 0.0
-            elif isinstance(error, gh.UnknownOutcome):
-                attempt, later = True, now + min(600.0, 2.0**row.attempts)
-                state = "dead" if row.attempts + 1 >= TRIES else "queued"
-            else:  # a limit, a credential or the network is not the row's fault
-                state, attempt, later = "queued", False, 0.0
-            if isinstance(error, gh.RateLimited):
-                later = error.until
-            outbox.mark(
-                tx,
-                [row.id],
-                state,
-                bench.now(),
-                error=error.message,
-                attempt=attempt,
-                not_before=later,
-            )
 
 
 def _comment(bench: Bench, row: outbox.Row) -> bool:
@@ -353,173 +282,8 @@ def _comment(bench: Bench, row: outbox.Row) -> bool:
         except CraftkitError as raised:
             error = raised
         if isinstance(error, gh.RateLimited | gh.Unreachable | gh.BadCredentials | gh.NoToken):
-            _put_back(bench, [row], error)
-            raise _Stop(error)
+            put_back(bench, [row], error)
+            raise Stop(error)
     with bench.store.write() as tx:
         outbox.mark(tx, [row.id], "delivered", bench.now())
     return True
-
-
-def create(bench: Bench, row: outbox.Row) -> bool:
-    """Make one issue, or find the one that a lost request made; whether it is there now."""
-    parent = None
-    if row.task_id is not None:
-        parent = _parent(bench, row)
-        if parent is None:
-            return False  # its parent is still to be made
-    try:
-        made = _find_lost(bench, row, parent) if row.state in ("sent", "unknown") else None
-        if made is None:
-            made = _create(bench, row, parent)
-    except gh.UnknownOutcome as error:
-        _lost(bench, row, error)
-        return False
-    except CraftkitError as error:
-        _put_back(bench, [row], error)
-        if isinstance(error, gh.Invalid | gh.IssueGone):
-            return False
-        raise _Stop(error) from error
-    _made(bench, row, made)
-    return True
-
-
-def _parent(bench: Bench, row: outbox.Row) -> outbox.Known | None:
-    part = row.payload.get("part", "")
-    for known in outbox.issues_of(bench.store, bench.settings.repo, row.spec_id):
-        if known.task_id is None and known.part == part:
-            return known
-    return None
-
-
-def _as_issue(known: outbox.Known) -> gh.Issue:
-    return gh.Issue(
-        known.number,
-        known.id,
-        known.node_id,
-        known.title,
-        gh.OPEN,
-        None,
-        (),
-        "",
-        "",
-        True,
-        None,
-        "",
-    )
-
-
-def _create(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue:
-    high = highest(bench)
-    with bench.store.write() as tx:
-        outbox.mark(tx, [row.id], "sent", bench.now(), high_water=high)
-    title, body = row.payload["title"], row.payload["body"]
-    if parent is None:
-        return bench.gateway.create_parent(title, body, row.payload.get("labels", []))
-    return bench.gateway.create_child(_as_issue(parent), title, body)
-
-
-def highest(bench: Bench) -> int:
-    """The highest issue number known to be in use; asked of GitHub once per repository."""
-    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
-    known = box.get("highest")
-    if known is None:
-        known = box["highest"] = str(bench.gateway.repository().highest)
-    return int(known)
-
-
-def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue | None:
-    """The issue that a creation without an answer made, by its marker; linked to its parent."""
-    wanted = markers.Marker(row.spec_id, row.task_id)
-    inside: list[gh.Issue] = []
-    if parent is not None:
-        tree = bench.gateway.trees([parent.number]).get(parent.number)
-        if isinstance(tree, gh.Tree):
-            inside = [i for i in tree.children if markers.find(i.body) == wanted]
-    known = {i.number for i in inside}
-    outside = [
-        i
-        for i in bench.gateway.find_above(row.high_water or 0)
-        if i.trusted and i.number not in known and markers.find(i.body) == wanted
-    ]
-    # Also where one is below the parent (another clone made it): the merge has to see both.
-    if parent is not None:
-        for issue in outside:
-            if issue.parent is None or (not inside and issue is outside[0]):
-                bench.gateway.adopt(_as_issue(parent), issue)
-    return min(inside or outside, default=None)
-
-
-LATE = 3600.0  # seconds after which a lost creation is not looked for any more
-
-
-def close_late_parents(bench: Bench) -> int:
-    """Queue the closing of parents that a lost creation made after all; how many.
-
-    A late sub-issue shows in its parent's list, a late parent nowhere: it is looked for as long as
-    there is reason to.
-    """
-    doubtful = bench.store.rows(
-        "select id, spec_id, issue, high_water, payload, updated_at from outbox"
-        " where action = 'create' and task_id is null and state = 'delivered' and attempts > 0"
-        " and issue is not null"
-    )
-    found = 0
-    for row in doubtful:
-        ours = {
-            k.number for k in outbox.issues_of(bench.store, bench.settings.repo, row["spec_id"])
-        }
-        twins = [
-            issue.number
-            for issue in bench.gateway.find_above(row["high_water"] or 0)
-            if issue.trusted
-            and issue.number not in ours
-            and issue.state == gh.OPEN
-            and markers.find(issue.body) == markers.Marker(row["spec_id"], None)
-            and issue.title == json.loads(row["payload"])["title"]
-        ]
-        with bench.store.write() as tx:
-            for number in twins:
-                outbox.queue(tx, bench.now(), row["spec_id"], None, number, "duplicate")
-            if twins or bench.clock() - _seconds(row["updated_at"]) > LATE:
-                tx.execute("update outbox set attempts = 0 where id = ?", (row["id"],))
-        found += len(twins)
-    return found
-
-
-def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> None:
-    with bench.store.write() as tx:
-        outbox.mark(
-            tx,
-            [row.id],
-            "dead" if row.attempts + 1 >= TRIES else "unknown",
-            bench.now(),
-            error=error.message,
-            attempt=True,
-            not_before=bench.clock() + bench.settings.grace,
-        )
-
-
-def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
-    """Number, base and `delivered` in one commit."""
-    known = outbox.Known(
-        made.number,
-        row.spec_id,
-        row.task_id,
-        row.payload.get("part", ""),
-        made.id,
-        made.node_id,
-        row.payload["title"],
-    )
-    with bench.store.write() as tx:
-        outbox.remember_issue(tx, bench.settings.repo, known)
-        outbox.mark(tx, [row.id], "delivered", bench.now())
-        tx.execute("update outbox set issue = ? where id = ?", (made.number, row.id))
-        if row.task_id is not None:
-            tx.execute(
-                "update tasks set issue = coalesce(issue, ?), agreed = ?"
-                " where spec_id = ? and task_id = ?",
-                (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
-            )
-    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
-    if made.number > int(box.get("highest", "0")):
-        box["highest"] = str(made.number)

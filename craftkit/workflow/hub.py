@@ -13,6 +13,7 @@ from craftkit.errors import BadConfig, CraftkitError
 from craftkit.github.gateway import Unreachable
 from craftkit.store import outbox
 from craftkit.sync import drain
+from craftkit.sync.bench import GRACE, Bench, Settings
 from craftkit.workflow import later
 from craftkit.workflow.context import Context
 
@@ -39,9 +40,9 @@ def is_configured(context: Context) -> bool:
     return bool(context.config["github.repo"]) and context.store.durable
 
 
-def settings(context: Context) -> drain.Settings:
+def settings(context: Context) -> Settings:
     config = context.config
-    return drain.Settings(
+    return Settings(
         repo=str(config["github.repo"]).lower(),
         in_progress_label=str(config["github.in_progress_label"]),
         phase_label=str(config["github.phase_label"]),
@@ -53,7 +54,7 @@ def settings(context: Context) -> drain.Settings:
 def _grace(context: Context) -> float:
     given = context.env.get("CRAFTKIT_UNKNOWN_GRACE", "")
     try:
-        return max(0.0, float(given)) if given else drain.GRACE
+        return max(0.0, float(given)) if given else GRACE
     except ValueError as error:
         raise BadConfig(
             f"CRAFTKIT_UNKNOWN_GRACE={given} is no number of seconds.", "unset it, or give a number"
@@ -64,7 +65,7 @@ def bench(
     context: Context,
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
-) -> drain.Bench:
+) -> Bench:
     """What a drain works with.  Raises NoToken, BadConfig and what the client raises.
 
     Once a command could not reach GitHub, it does not try again.
@@ -76,11 +77,11 @@ def bench(
     if seconds <= 0:
         raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
-    return drain.Bench(context.store, gateway, settings(context), context.clock, progress)
+    return Bench(context.store, gateway, settings(context), context.clock, progress)
 
 
 @contextlib.contextmanager
-def asking(context: Context, seconds: float = SECONDS) -> Iterator[drain.Bench]:
+def asking(context: Context, seconds: float = SECONDS) -> Iterator[Bench]:
     """A bench whose limits are remembered also when GitHub refuses."""
     ready = bench(context, seconds)
     try:

@@ -19,7 +19,8 @@ from craftkit.model import Spec
 from craftkit.redact import clean
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
-from craftkit.sync import drain, markers, planner
+from craftkit.sync import creation, markers, planner
+from craftkit.sync.bench import Bench
 from craftkit.words import count
 from craftkit.workflow import catalog, choose, editing, hub, runner, sessions
 from craftkit.workflow.blueprint import ToMake, plan, split, title_of
@@ -120,7 +121,7 @@ def _rename(tx: sqlite3.Connection, spec_id: str, old: str, number: int) -> None
     tx.execute("update workflow_state set task_id = ? where spec_id = ? and task_id = ?", names)
 
 
-def preflight(context: Context, bench: drain.Bench) -> gh.Repository:
+def preflight(context: Context, bench: Bench) -> gh.Repository:
     """Look before the first write.  Raises where this repository should not be written to."""
     seen: gh.Repository = bench.gateway.repository(PAGE)
     name = str(context.config["github.repo"])
@@ -268,7 +269,7 @@ def remember(
 
 
 def find_again(
-    context: Context, bench: drain.Bench, spec: Spec, seen: gh.Repository | None = None
+    context: Context, bench: Bench, spec: Spec, seen: gh.Repository | None = None
 ) -> None:
     """Remember the issues that were made for a spec of which nothing here knows.
 
@@ -284,7 +285,7 @@ def find_again(
         return
     if seen is not None and _is_new_to(seen, spec, _born(context, spec)):
         return
-    high = drain.highest(bench)
+    high = creation.highest(bench)
     found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
     marked = [(markers.find(i.body), i) for i in found if i.trusted]
     ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
@@ -303,7 +304,7 @@ def find_again(
 
 def _find_below(
     context: Context,
-    bench: drain.Bench,
+    bench: Bench,
     spec: Spec,
     known: Sequence[outbox.Known],
     parents: Sequence[int],

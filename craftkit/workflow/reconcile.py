@@ -11,7 +11,8 @@ from craftkit.model import Spec, Task
 from craftkit.redact import clean
 from craftkit.specs import edit, parse
 from craftkit.store import journal, outbox
-from craftkit.sync import drain, markers, planner, tasklist
+from craftkit.sync import creation, drain, markers, planner, tasklist
+from craftkit.sync.bench import Bench
 from craftkit.workflow import blueprint, catalog, decisions, editing, hub, linking, session
 from craftkit.workflow.context import Context
 from craftkit.workflow.findings import Report, SpecReport, doubts
@@ -43,7 +44,7 @@ def run(
                 for spec, view in _views(context, bench, specs, decided, learn=change)
             ]
             if change:
-                drain.close_late_parents(bench)
+                creation.close_late_parents(bench)
                 reports = [_apply(context, bench, report) for report in reports]
                 left = None if max_writes is None else max_writes - sent
                 sent += _drain(context, bench, left, decided)
@@ -66,7 +67,7 @@ def run(
         return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
 
 
-def _task_lists(context: Context, bench: drain.Bench, specs: Sequence[Spec]) -> None:
+def _task_lists(context: Context, bench: Bench, specs: Sequence[Spec]) -> None:
     """Where the server has no sub-issues, the parent's body lists the spec's issues."""
     if bench.gateway.capabilities().sub_issues:
         return
@@ -85,7 +86,7 @@ def _task_lists(context: Context, bench: drain.Bench, specs: Sequence[Spec]) -> 
 
 def _drain(
     context: Context,
-    bench: drain.Bench,
+    bench: Bench,
     max_writes: int | None,
     decided: dict[str, dict[str, str]],
 ) -> int:
@@ -104,7 +105,7 @@ def _drain(
     return done.delivered
 
 
-def _confirmed(bench: drain.Bench, plan: planner.Plan) -> planner.Plan:
+def _confirmed(bench: Bench, plan: planner.Plan) -> planner.Plan:
     """A plan that unticks only what somebody has re-opened.
 
     Lists lag behind: an issue that was closed a moment ago may still be open in one.
@@ -140,11 +141,11 @@ def _note_edits(context: Context, report: SpecReport) -> None:
         catalog.observe(context, catalog.load(context, report.spec.path), again=True)
 
 
-def _remember_time(context: Context, bench: drain.Bench) -> None:
+def _remember_time(context: Context, bench: Bench) -> None:
     outbox.Remembered(context.store, bench.settings.repo, context.now())["synced"] = context.now()
 
 
-def _remember_doubts(context: Context, bench: drain.Bench, reports: Sequence[SpecReport]) -> None:
+def _remember_doubts(context: Context, bench: Bench, reports: Sequence[SpecReport]) -> None:
     """What a person has to settle, so that `status` can say it without asking GitHub."""
     if not context.store.durable:
         return
@@ -160,7 +161,7 @@ def _remember_doubts(context: Context, bench: drain.Bench, reports: Sequence[Spe
 
 def _views(
     context: Context,
-    bench: drain.Bench,
+    bench: Bench,
     specs: Sequence[Spec],
     decided: dict[str, dict[str, str]],
     *,
@@ -291,7 +292,7 @@ def _seen(issue: gh.Issue, spec_id: str, child: bool) -> planner.Seen:
     )
 
 
-def _apply(context: Context, bench: drain.Bench, report: SpecReport) -> SpecReport:
+def _apply(context: Context, bench: Bench, report: SpecReport) -> SpecReport:
     """Carry out what one plan says; GitHub's part goes through the outbox."""
     spec, plan = report.spec, report.plan
     if plan.stopped:
@@ -366,9 +367,7 @@ def _links(context: Context, spec: Spec, found: Sequence[planner.Action]) -> Non
     linking.known_by_issue(context, spec.id, numbers)
 
 
-def _adopt(
-    context: Context, spec: Spec, found: Sequence[planner.Action], bench: drain.Bench
-) -> None:
+def _adopt(context: Context, spec: Spec, found: Sequence[planner.Action], bench: Bench) -> None:
     """Append a task line for each sub-issue without one; its title becomes the line's words."""
     numbers = [a.issue for a in found if a.issue is not None]
     if not numbers:

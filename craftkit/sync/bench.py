@@ -1,0 +1,82 @@
+"""What a drain works with, and what its parts do with a row that could not be delivered."""
+
+from __future__ import annotations
+
+import calendar
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from craftkit.errors import CraftkitError
+from craftkit.github import gateway as gh
+from craftkit.store import outbox
+from craftkit.store.db import Store
+
+TRIES = 8  # then a row is dead
+GRACE = 60.0  # seconds that a lost creation is given to show up
+
+
+class Settings(NamedTuple):
+    """How task states look on GitHub."""
+
+    repo: str  # owner/name, as the key of what is remembered
+    in_progress_label: str = "status: in-progress"
+    phase_label: str = "phase: "
+    project: bool = False  # a Projects v2 status field is configured
+    grace: float = GRACE
+
+
+class Bench(NamedTuple):
+    """What a drain works with."""
+
+    store: Store
+    gateway: gh.Gateway
+    settings: Settings
+    clock: Callable[[], float]
+    progress: Callable[[int, int], None] | None = None  # delivered so far, of how many
+
+    def now(self) -> str:
+        seconds = self.clock()
+        parts = time.gmtime(int(seconds))
+        return time.strftime("%Y-%m-%dT%H:%M:%S", parts) + f".{int(seconds * 1000) % 1000:03d}Z"
+
+
+class Stop(Exception):
+    """Nothing more can be sent now, and why."""
+
+    def __init__(self, error: CraftkitError) -> None:
+        self.error = error
+
+
+def seconds(moment: str) -> float:
+    """Seconds since 1970 of a time in our database."""
+    return calendar.timegm(time.strptime(moment[:19], "%Y-%m-%dT%H:%M:%S"))
+
+
+# The row itself is at fault: sending it again cannot help.
+HOPELESS = (gh.IssueGone, gh.Invalid, gh.NotFound)
+
+
+def put_back(bench: Bench, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
+    """Record why rows were not delivered, and when they may be tried again."""
+    now = bench.clock()
+    with bench.store.write() as tx:
+        for row in rows:
+            if isinstance(error, HOPELESS):
+                state, attempt, later = "dead", True, 0.0
+            elif isinstance(error, gh.UnknownOutcome):
+                attempt, later = True, now + min(600.0, 2.0**row.attempts)
+                state = "dead" if row.attempts + 1 >= TRIES else "queued"
+            else:  # a limit, a credential or the network is not the row's fault
+                state, attempt, later = "queued", False, 0.0
+            if isinstance(error, gh.RateLimited):
+                later = error.until
+            outbox.mark(
+                tx,
+                [row.id],
+                state,
+                bench.now(),
+                error=error.message,
+                attempt=attempt,
+                not_before=later,
+            )

@@ -1,0 +1,179 @@
+"""Make an issue, and never a second one.
+
+`sent` is committed before the request, so that after a crash or a lost answer the marker is looked
+for first, and only when it is nowhere to be seen the creation is repeated.
+"""
+
+from __future__ import annotations
+
+import json
+
+from craftkit.errors import CraftkitError
+from craftkit.github import gateway as gh
+from craftkit.store import outbox
+from craftkit.sync import markers
+from craftkit.sync.bench import TRIES, Bench, Stop, put_back, seconds
+
+LATE = 3600.0  # seconds after which a lost creation is not looked for any more
+
+
+def create(bench: Bench, row: outbox.Row) -> bool:
+    """Make one issue, or find the one that a lost request made; whether it is there now."""
+    parent = None
+    if row.task_id is not None:
+        parent = _parent(bench, row)
+        if parent is None:
+            return False  # its parent is still to be made
+    try:
+        made = _find_lost(bench, row, parent) if row.state in ("sent", "unknown") else None
+        if made is None:
+            made = _create(bench, row, parent)
+    except gh.UnknownOutcome as error:
+        _lost(bench, row, error)
+        return False
+    except CraftkitError as error:
+        put_back(bench, [row], error)
+        if isinstance(error, gh.Invalid | gh.IssueGone):
+            return False
+        raise Stop(error) from error
+    _made(bench, row, made)
+    return True
+
+
+def _parent(bench: Bench, row: outbox.Row) -> outbox.Known | None:
+    part = row.payload.get("part", "")
+    for known in outbox.issues_of(bench.store, bench.settings.repo, row.spec_id):
+        if known.task_id is None and known.part == part:
+            return known
+    return None
+
+
+def _as_issue(known: outbox.Known) -> gh.Issue:
+    return gh.Issue(
+        known.number,
+        known.id,
+        known.node_id,
+        known.title,
+        gh.OPEN,
+        None,
+        (),
+        "",
+        "",
+        True,
+        None,
+        "",
+    )
+
+
+def _create(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue:
+    high = highest(bench)
+    with bench.store.write() as tx:
+        outbox.mark(tx, [row.id], "sent", bench.now(), high_water=high)
+    title, body = row.payload["title"], row.payload["body"]
+    if parent is None:
+        return bench.gateway.create_parent(title, body, row.payload.get("labels", []))
+    return bench.gateway.create_child(_as_issue(parent), title, body)
+
+
+def highest(bench: Bench) -> int:
+    """The highest issue number known to be in use; asked of GitHub once per repository."""
+    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
+    known = box.get("highest")
+    if known is None:
+        known = box["highest"] = str(bench.gateway.repository().highest)
+    return int(known)
+
+
+def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue | None:
+    """The issue that a creation without an answer made, by its marker; linked to its parent."""
+    wanted = markers.Marker(row.spec_id, row.task_id)
+    inside: list[gh.Issue] = []
+    if parent is not None:
+        tree = bench.gateway.trees([parent.number]).get(parent.number)
+        if isinstance(tree, gh.Tree):
+            inside = [i for i in tree.children if markers.find(i.body) == wanted]
+    known = {i.number for i in inside}
+    outside = [
+        i
+        for i in bench.gateway.find_above(row.high_water or 0)
+        if i.trusted and i.number not in known and markers.find(i.body) == wanted
+    ]
+    # Also where one is below the parent (another clone made it): the merge has to see both.
+    if parent is not None:
+        for issue in outside:
+            if issue.parent is None or (not inside and issue is outside[0]):
+                bench.gateway.adopt(_as_issue(parent), issue)
+    return min(inside or outside, default=None)
+
+
+def close_late_parents(bench: Bench) -> int:
+    """Queue the closing of parents that a lost creation made after all; how many.
+
+    A late sub-issue shows in its parent's list, a late parent nowhere: it is looked for as long as
+    there is reason to.
+    """
+    doubtful = bench.store.rows(
+        "select id, spec_id, issue, high_water, payload, updated_at from outbox"
+        " where action = 'create' and task_id is null and state = 'delivered' and attempts > 0"
+        " and issue is not null"
+    )
+    found = 0
+    for row in doubtful:
+        ours = {
+            k.number for k in outbox.issues_of(bench.store, bench.settings.repo, row["spec_id"])
+        }
+        twins = [
+            issue.number
+            for issue in bench.gateway.find_above(row["high_water"] or 0)
+            if issue.trusted
+            and issue.number not in ours
+            and issue.state == gh.OPEN
+            and markers.find(issue.body) == markers.Marker(row["spec_id"], None)
+            and issue.title == json.loads(row["payload"])["title"]
+        ]
+        with bench.store.write() as tx:
+            for number in twins:
+                outbox.queue(tx, bench.now(), row["spec_id"], None, number, "duplicate")
+            if twins or bench.clock() - seconds(row["updated_at"]) > LATE:
+                tx.execute("update outbox set attempts = 0 where id = ?", (row["id"],))
+        found += len(twins)
+    return found
+
+
+def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> None:
+    with bench.store.write() as tx:
+        outbox.mark(
+            tx,
+            [row.id],
+            "dead" if row.attempts + 1 >= TRIES else "unknown",
+            bench.now(),
+            error=error.message,
+            attempt=True,
+            not_before=bench.clock() + bench.settings.grace,
+        )
+
+
+def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
+    """Number, base and `delivered` in one commit."""
+    known = outbox.Known(
+        made.number,
+        row.spec_id,
+        row.task_id,
+        row.payload.get("part", ""),
+        made.id,
+        made.node_id,
+        row.payload["title"],
+    )
+    with bench.store.write() as tx:
+        outbox.remember_issue(tx, bench.settings.repo, known)
+        outbox.mark(tx, [row.id], "delivered", bench.now())
+        tx.execute("update outbox set issue = ? where id = ?", (made.number, row.id))
+        if row.task_id is not None:
+            tx.execute(
+                "update tasks set issue = coalesce(issue, ?), agreed = ?"
+                " where spec_id = ? and task_id = ?",
+                (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
+            )
+    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
+    if made.number > int(box.get("highest", "0")):
+        box["highest"] = str(made.number)
