@@ -160,6 +160,9 @@ class Table(Mapping[int, T]):
     def __len__(self) -> int:
         return sum(map(len, self._buckets.values()))
 
+    def __repr__(self) -> str:
+        return f"Table({dict(self)})"
+
 
 class World(NamedTuple):
     users: Mapping[str, User] = {}  # by lower-case login

@@ -16,7 +16,10 @@ from .sections import find_section
 from .taskline import text_digest
 
 # Kept as text: only `set_meta` needs them, and `re` compiles a pattern when it is first used.
-_PLAIN_VALUE = r"[^\W][\w./@+-]*(?: [\w./@+-]+)*\Z|https?://[\w./@+?=&%~-]+\Z"
+_PLAIN_VALUE = (
+    r"[^\W][\w./@+-]*(?: [\w./@+-]+)*\Z|https?://[\w./@+?=&%~-]+\Z"
+    r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z"  # a time may stand as our own template writes it
+)
 # Words that YAML reads as something else than a string.
 _SPECIAL = frozenset({"null", "true", "false", "yes", "no", "on", "off", "y", "n"})
 _VALUE = (

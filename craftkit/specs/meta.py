@@ -27,6 +27,8 @@ _BOLD = (
 )
 _BOLD_END = r"(?m)^(?:##[ \t]|---[ \t]*\r?$|```)"
 
+INVALID = "invalid_front_matter"  # the code of the remark
+
 # Field -> its names, the first being the one that craftkit's own files use.
 FIELDS: dict[str, tuple[str, ...]] = {
     "id": ("id",),
@@ -209,6 +211,10 @@ def bold_fields(text: str) -> list[tuple[str, re.Match[str]]]:
 def read_meta(text: str, path: str, load_yaml: Callable[[str], Any] | None = None) -> Meta:
     """The metadata of a spec file, from front matter or bold lines; never raises."""
     span = front_span(text)
+    if span is None and (cut := _cut_off(text)) is not None:
+        hint = "end it with a line `---`; the tasks are read all the same"
+        remark = Diagnostic("error", INVALID, "the front matter never ends", hint, f"{path}:1")
+        return Meta(_recover(text[slice(*cut)]), "yaml", cut[1], (remark,))
     if span is None:
         start = 1 if text.startswith("\ufeff") else 0
         found = {name: m["value"].strip(" `") for name, m in bold_fields(text)}
@@ -231,7 +237,7 @@ def read_meta(text: str, path: str, load_yaml: Callable[[str], Any] | None = Non
         bad_line = 2 + int(getattr(mark, "line", 0) or 0)
     remark = Diagnostic(
         "error",
-        "invalid_front_matter",
+        INVALID,
         problem,
         "correct that line; the tasks are read all the same",
         f"{path}:{bad_line}",
@@ -242,6 +248,19 @@ def read_meta(text: str, path: str, load_yaml: Callable[[str], Any] | None = Non
 def _first_words(error: BaseException) -> str:
     words = " ".join(str(getattr(error, "problem", None) or error).split())
     return "".join(c if c.isprintable() else "?" for c in words)[:120]
+
+
+def _cut_off(text: str) -> tuple[int, int] | None:
+    """Where front matter stands that has no end: up to the first empty line.
+
+    A rule that is followed by anything but a field of ours is only a rule.
+    """
+    opened = _FRONT.match(text, 1 if text.startswith("\ufeff") else 0)
+    pair = opened and re.compile(_LOOSE_PAIR).match(text, opened.end())
+    if not opened or not pair or pair[1] not in {key for keys in FIELDS.values() for key in keys}:
+        return None
+    empty = re.compile(r"(?m)^[ \t]*\r?$").search(text, opened.end())
+    return opened.end(), len(text) if empty is None else empty.start()
 
 
 def _load_yaml(block: str) -> Any:

@@ -19,6 +19,7 @@ from craftkit.errors import (
 )
 from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.specs import edit, files, parse
+from craftkit.specs.meta import INVALID
 from craftkit.store import journal, outbox
 from craftkit.words import count
 from craftkit.workflow import catalog, choose, editing, runner, sessions
@@ -146,7 +147,7 @@ def phase(
         raise UsageProblem(f"There is no phase {target}.", f"one of {', '.join(PHASES)}")
     spec = catalog.choose_spec(context, wanted_spec).spec
     catalog.refuse_if_blocked(spec)
-    broken = next((d for d in spec.diagnostics if d.code == "invalid_front_matter"), None)
+    broken = next((d for d in spec.diagnostics if d.code == INVALID), None)
     if broken is not None:  # the phase in it may not be what it says
         raise SpecNeedsAttention(broken.message, broken.hint, broken.target)
     catalog.observe(context, spec)

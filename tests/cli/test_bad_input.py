@@ -440,6 +440,18 @@ def test_invalid_front_matter(place: Place) -> None:
     assert place.run("spec", "check", "specs/login.md").code == 1
 
 
+def test_front_matter_without_an_end(place: Place) -> None:
+    """The file is as somebody's editor left it half-way: it stays the spec that it was."""
+    text = place.spec.read_bytes()
+    place.spec.write_bytes(text.replace(b"\n---\n", b"\n", 1))
+    attention = place.good("status")["attention"]
+    assert [a["code"] for a in attention] == ["invalid_front_matter"] and attention[0]["hint"]
+    assert place.good("status")["spec"]["id"] == "login"
+    place.refuses("spec", "phase", "design", code=5, name="spec_needs_attention", says="never ends")
+    assert place.good("task", "done", "T001")["applied"] is True
+    assert place.run("spec", "check", "specs/login.md").code == 1
+
+
 def test_front_matter_that_cannot_be_edited(place: Place) -> None:
     text = place.spec.read_bytes()
     place.spec.write_bytes(text.replace(b"phase: requirements", b"phase: >\n  requirements"))

@@ -108,11 +108,11 @@ class States:
         self.last = now
         place = self.desk.where / f"state{self.seen}"
         shutil.copytree(self.desk.repo, place, symlinks=True)
-        print_ = fingerprint(place, world)
-        if print_ in self.known:
+        hashed = hashlib.sha256(description(place, world).encode()).hexdigest()
+        if hashed in self.known:
             shutil.rmtree(place)
             return None
-        self.known.add(print_)
+        self.known.add(hashed)
         return State(points, (place, world))
 
 
@@ -159,8 +159,8 @@ def signature(repo: Path) -> list[tuple[str, int, int]]:
     return found
 
 
-def fingerprint(place: Path, world: Any) -> str:
-    """A hash of all that a command can read here and on GitHub.
+def description(place: Path, world: Any) -> str:
+    """All that a command can read here and on GitHub.
 
     Times count as past or future, and random names by the order in which they come.  Left out is
     what nothing reads: the log, and git's own files.
@@ -171,17 +171,16 @@ def fingerprint(place: Path, world: Any) -> str:
         if not name.startswith((".git/", ".craftkit/craftkit.db", ".craftkit/logs/")):
             parts.append(f"{name}\n{path.read_text(encoding='utf-8') if path.is_file() else ''}")
     now, names = time.time(), dict[str, int]()
-    today = time.strftime("%Y-%m-%dT%H:%M:%S.999Z", time.gmtime(now))
+    today = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
 
     def settled(found: re.Match[str]) -> str:
         if found["iso"]:
-            return "past" if found["iso"].replace(" ", "T") <= today else "future"
+            return "past" if found["iso"][:19].replace(" ", "T") <= today else "future"
         if found["epoch"]:
             return "past" if float(found["epoch"]) <= now else "future"
         return f"name {names.setdefault(found[0], len(names))}"
 
-    text = VOLATILE.sub(settled, "\n".join([*parts, *database(place)]))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return VOLATILE.sub(settled, "\n".join([*parts, *database(place)]))
 
 
 def database(place: Path) -> list[str]:

@@ -98,6 +98,21 @@ def test_cc_craft_kit_bold() -> None:
     assert spec.criteria_total == 2
 
 
+@pytest.mark.parametrize(
+    ("text", "spec_id", "invalid"),
+    [
+        ("---\nid: one\nphase: design\n\n## Tasks\n- [ ] T001 A\n", "one", True),
+        ("---\r\nid: one\r\n\r\n## Tasks\r\n- [ ] T001 A\r\n", "one", True),
+        ("---\nA rule, and words: of all kinds\n\n## Tasks\n- [ ] T001 A\n", "two", False),
+        ("---\n\n## Tasks\n- [ ] T001 A\n", "two", False),
+    ],
+)
+def test_front_matter_that_never_ends(text: str, spec_id: str, invalid: bool) -> None:
+    spec = read(text, "specs/two.md")
+    assert (spec.id, "invalid_front_matter" in codes(spec)) == (spec_id, invalid)
+    assert [t.key for t in spec.tasks] == ["T001"]
+
+
 def test_cc_craft_kit_yaml_with_an_invalid_name() -> None:
     text = (
         '---\nid: "1"\nname: "a \\<b\\>"\nphase: "testing"\nbranch_name: null\n'
