@@ -115,6 +115,16 @@ def pending(store: Store, spec_id: str) -> dict[str, str]:
     return {task: words[action] for task, action in rows}
 
 
+def being_made(tx: sqlite3.Connection, spec_id: str) -> dict[str, None]:
+    """The tasks whose creation waits: their issue has no number yet."""
+    rows = tx.execute(
+        "select task_id from outbox where spec_id = ? and action = 'create'"
+        " and state <> 'delivered' and task_id is not null",
+        (spec_id,),
+    )
+    return {str(row[0]): None for row in rows}
+
+
 def remember_issue(tx: sqlite3.Connection, repo: str, known: Known) -> None:
     tx.execute(
         "insert into issues (repo, number, spec_id, task_id, part, id, node_id, title)"

@@ -7,45 +7,49 @@ for first, and only when it is nowhere to be seen the creation is repeated.
 from __future__ import annotations
 
 import json
+import sqlite3
+from collections.abc import Sequence
 
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import outbox
 from craftkit.sync import markers
-from craftkit.sync.bench import TRIES, Bench, Stop, put_back, seconds
+from craftkit.sync.bench import TRIES, Bench, Stop, Verdict, put_back, seconds, write_down
 
 LATE = 3600.0  # seconds after which a lost creation is not looked for any more
 
 
-def create(bench: Bench, row: outbox.Row) -> bool:
-    """Make one issue, or find the one that a lost request made; whether it is there now."""
-    parent = None
-    if row.task_id is not None:
-        parent = _parent(bench, row)
-        if parent is None:
-            return False  # its parent is still to be made
+def create(bench: Bench, row: outbox.Row) -> str:
+    """Make one issue, or find the one that a lost request made; the state of the row now."""
+    known = outbox.issues_of(bench.store, bench.settings.repo, row.spec_id)
+    mine = next((k for k in known if _is_of(k, row)), None)
+    if mine is not None:  # another process made it, or found it, after this was queued
+        return _note(bench, row, mine.number)
+    parent = _parent(known, row)
+    if parent is None and row.task_id is not None:
+        return row.state  # its parent is still to be made
     try:
         made = _find_lost(bench, row, parent) if row.state in ("sent", "unknown") else None
         if made is None:
             made = _create(bench, row, parent)
     except gh.UnknownOutcome as error:
-        _lost(bench, row, error)
-        return False
+        return _lost(bench, row, error)
     except CraftkitError as error:
         put_back(bench, [row], error)
         if isinstance(error, gh.Invalid | gh.IssueGone):
-            return False
+            return "dead"
         raise Stop(error) from error
-    _made(bench, row, made)
-    return True
+    return _made(bench, row, made)
 
 
-def _parent(bench: Bench, row: outbox.Row) -> outbox.Known | None:
+def _is_of(known: outbox.Known, row: outbox.Row) -> bool:
     part = row.payload.get("part", "")
-    for known in outbox.issues_of(bench.store, bench.settings.repo, row.spec_id):
-        if known.task_id is None and known.part == part:
-            return known
-    return None
+    return known.task_id == row.task_id and (row.task_id is not None or known.part == part)
+
+
+def _parent(known: Sequence[outbox.Known], row: outbox.Row) -> outbox.Known | None:
+    part = row.payload.get("part", "")
+    return next((k for k in known if k.task_id is None and k.part == part), None)
 
 
 def _as_issue(known: outbox.Known) -> gh.Issue:
@@ -140,34 +144,21 @@ def close_late_parents(bench: Bench) -> int:
     return found
 
 
-def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> None:
+def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> str:
+    state = "dead" if row.attempts + 1 >= TRIES else "unknown"
+    verdict = Verdict(state, True, bench.clock() + bench.settings.grace)
     with bench.store.write() as tx:
-        outbox.mark(
-            tx,
-            [row.id],
-            "dead" if row.attempts + 1 >= TRIES else "unknown",
-            bench.now(),
-            error=error.message,
-            attempt=True,
-            not_before=bench.clock() + bench.settings.grace,
-        )
+        write_down(tx, bench, row, error, verdict)
+    return state
 
 
-def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
+def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> str:
     """Number, base and `delivered` in one commit."""
-    known = outbox.Known(
-        made.number,
-        row.spec_id,
-        row.task_id,
-        row.payload.get("part", ""),
-        made.id,
-        made.node_id,
-        row.payload["title"],
-    )
+    part, title = row.payload.get("part", ""), row.payload["title"]
+    known = outbox.Known(made.number, row.spec_id, row.task_id, part, made.id, made.node_id, title)
     with bench.store.write() as tx:
         outbox.remember_issue(tx, bench.settings.repo, known)
-        outbox.mark(tx, [row.id], "delivered", bench.now())
-        tx.execute("update outbox set issue = ? where id = ?", (made.number, row.id))
+        _settle(tx, bench, row, made.number)
         if row.task_id is not None:
             tx.execute(
                 "update tasks set issue = coalesce(issue, ?), agreed = ?"
@@ -177,3 +168,15 @@ def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> None:
     box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
     if made.number > int(box.get("highest", "0")):
         box["highest"] = str(made.number)
+    return "delivered"
+
+
+def _note(bench: Bench, row: outbox.Row, number: int) -> str:
+    with bench.store.write() as tx:
+        _settle(tx, bench, row, number)
+    return "delivered"
+
+
+def _settle(tx: sqlite3.Connection, bench: Bench, row: outbox.Row, number: int) -> None:
+    outbox.mark(tx, [row.id], "delivered", bench.now())
+    tx.execute("update outbox set issue = ? where id = ?", (number, row.id))

@@ -5,7 +5,7 @@ Changes of issues that exist are idempotent and go in batches; a creation goes a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from craftkit.errors import CraftkitError
@@ -18,62 +18,67 @@ BATCH = 20  # changes in one request; GitHub stops a longer document after ten s
 PROMPT = 15.0  # seconds after a decision in which its own command sends it
 
 
+Place = tuple[str, str | None]  # spec and task
+
+
 class Drained(NamedTuple):
     delivered: int
     stopped: CraftkitError | None  # why nothing more was sent
-    outdone: frozenset[tuple[str, str | None]] = frozenset()  # (spec, task), see `_outdone`
+    outdone: frozenset[Place] = frozenset()  # (spec, task), see `_outdone`
 
 
 def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     """Send everything that may be sent now.  Never raises for what GitHub answers."""
     rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)[:max_writes]
     rows = _skip_overtaken(bench, rows)
-    delivered = 0
+    delivered, outdone = 0, frozenset[Place]()
     try:
         late = _outdone(bench, rows)
-    except CraftkitError as error:
-        return Drained(delivered, error)
-    rows = [row for row in rows if row not in late]
-    outdone = frozenset((row.spec_id, row.task_id) for row in late)
-    batch: list[outbox.Row] = []
-    held: set[tuple[str, str | None]] = set()  # a row of these failed: what follows it waits
-    unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
-    try:
-        for row in rows:
-            place = (row.spec_id, row.task_id)
-            if place in held:
-                continue
-            alone = row.action in ("create", "comment") or _takes_back(batch, row, bench.settings)
-            if alone or _size([*batch, row], bench) > BATCH:
-                delivered += _send(bench, batch, held)
-                batch = []
-            if row.action == "create":
-                done = row.spec_id not in unmade and create(bench, row)
-                if not done and not _is_dead(bench, row):
-                    unmade.add(row.spec_id)
-            elif row.action == "comment":
-                done = place not in held and _comment(bench, row)
-            else:
-                batch.append(row)
-                continue
-            delivered += done
-            if not done:
-                held.add(place)
-            _tell(bench, delivered, len(rows))
-        delivered += _send(bench, batch, held)
-        _tell(bench, delivered, len(rows))
+        outdone = frozenset((row.spec_id, row.task_id) for row in late)
+        rows = [row for row in rows if row not in late]
+        for count in _deliver(bench, rows):
+            delivered += count
+            if bench.progress is not None:
+                bench.progress(delivered, len(rows))
     except Stop as stop:
         return Drained(delivered, stop.error, outdone)
+    except CraftkitError as error:
+        return Drained(delivered, error, outdone)
     return Drained(delivered, None, outdone)
 
 
-def _is_dead(bench: Bench, row: outbox.Row) -> bool:
-    return bool(bench.store.value("select state = 'dead' from outbox where id = ?", row.id))
+def _deliver(bench: Bench, rows: Sequence[outbox.Row]) -> Iterator[int]:
+    """Make the issues, then change issues; yields how many rows each request delivered."""
+    held: set[Place] = set()  # a row of these failed: what follows it waits
+    unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
+    for row in rows:
+        if row.action != "create":
+            continue
+        state = row.state if row.spec_id in unmade else create(bench, row)
+        if state != "delivered":
+            held.add((row.spec_id, row.task_id))
+        if state not in ("delivered", "dead"):
+            unmade.add(row.spec_id)
+        yield int(state == "delivered")
+    batch: list[outbox.Row] = []
+    for row in rows:
+        place = (row.spec_id, row.task_id)
+        if row.action == "create" or place in held:
+            continue
+        alone = row.action == "comment" or _takes_back(batch, row, bench.settings)
+        if alone or _size([*batch, row], bench) > BATCH:
+            yield _send(bench, batch, held)
+            batch = []
+        if row.action != "comment":
+            batch.append(row)
+        elif place not in held:
+            yield int(_comment(bench, row))
+    yield _send(bench, batch, held)
 
 
-def _tell(bench: Bench, done: int, total: int) -> None:
-    if bench.progress is not None:
-        bench.progress(done, total)
+def _in_order(row: outbox.Row) -> tuple[bool, bool, int]:
+    """Parents are made before sub-issues, and both before anything is changed."""
+    return row.action != "create", row.task_id is not None, row.id
 
 
 def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outbox.Row]:
@@ -82,9 +87,9 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
     A creation waits also for an earlier one of its spec, so that issues come in the tasks' order.
     """
     found: list[outbox.Row] = []
-    held: set[tuple[str, str | None]] = set()
+    held: set[Place] = set()
     unmade: set[str] = set()
-    for row in rows:
+    for row in sorted(rows, key=_in_order):
         place = (row.spec_id, row.task_id)
         if row.state == "sent":  # its process died: as unknown as a lost answer
             lost_until = seconds(row.updated_at) + grace
@@ -203,7 +208,7 @@ def _size(rows: Sequence[outbox.Row], bench: Bench) -> int:
     return sum(len(changes(row, bench.settings, 0, "")) for row in rows)
 
 
-def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[tuple[str, str | None]]) -> int:
+def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[Place]) -> int:
     """One request for a batch of idempotent rows; how many were delivered."""
     known = {
         (k.spec_id, k.task_id): k
@@ -239,7 +244,7 @@ def _settle(
     bench: Bench,
     ready: Sequence[tuple[outbox.Row, int, list[gh.Change]]],
     results: Sequence[CraftkitError | None],
-    held: set[tuple[str, str | None]],
+    held: set[Place],
 ) -> int:
     delivered, at, stop = 0, 0, None
     for row, _, parts in ready:
@@ -273,11 +278,15 @@ def _settle(
 
 def _comment(bench: Bench, row: outbox.Row) -> bool:
     """Say something once at most: a lost comment is better than the same one twice."""
-    if row.state == "queued" and row.issue is not None:
+    known = outbox.issues_of(bench.store, bench.settings.repo, row.spec_id)
+    number = row.issue or next((k.number for k in known if k.task_id == row.task_id), None)
+    if number is None:
+        return False  # its issue is still to be made
+    if row.state == "queued":
         with bench.store.write() as tx:
             outbox.mark(tx, [row.id], "sent", bench.now())
         try:
-            change = gh.Change(row.issue, "", "comment", row.payload["text"])
+            change = gh.Change(number, "", "comment", row.payload["text"])
             error = bench.gateway.apply([change])[0]
         except CraftkitError as raised:
             error = raised

@@ -92,10 +92,11 @@ def decide(
         "source": source,
         **extra,
     }
-    data["issues"] = _issues(context, spec, [*data["tasks"], *data.get("set_aside", ())])
+    touched = [*data["tasks"], *data.get("set_aside", ())]
+    data["issues"] = _issues(context, spec, touched)
     # A ticked box is met by commands that compare all with GitHub in a moment, in one go.
-    data["sends"] = source not in ("github", "box") and bool(
-        data["issues"] and context.config["github.repo"]
+    data["sends"] = source not in ("github", "box") and _concerns_github(
+        context, spec, touched, data["issues"]
     )
     if not context.store.durable:
         if kind not in spool.KINDS:
@@ -148,6 +149,15 @@ def _issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
         if number is not None:
             found[task_id] = int(number)
     return found
+
+
+def _concerns_github(
+    context: Context, spec: Spec, touched: list[str], issues: dict[str, int]
+) -> bool:
+    if not context.config["github.repo"]:
+        return False
+    with context.store.guard() as connection:
+        return bool(issues) or not outbox.being_made(connection, spec.id).keys().isdisjoint(touched)
 
 
 def issue_of(context: Context, spec: Spec, task: Task) -> int | None:
@@ -233,20 +243,20 @@ def _record(
 
 
 def _queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:
-    """Queue what GitHub has to hear, for every task of the decision that has an issue."""
+    """Queue what GitHub has to hear, for every task that has an issue, or gets one."""
     if not context.config["github.repo"]:
         return
     now, action = context.now(), data["action"]
     verb = "close" if action == "done" else action
-    issues = data["issues"]
+    issues: dict[str, int | None] = {**outbox.being_made(tx, data["spec"]), **data["issues"]}
     for task_id in data.get("set_aside", ()):
-        if issues.get(task_id):
+        if task_id in issues:
             place = (data["spec"], task_id, issues[task_id])
             outbox.queue(tx, now, *place, "start", payload={"aside": True})
     for number, task_id in enumerate(data["tasks"]):
-        issue = issues.get(task_id)
-        if not issue:
+        if task_id not in issues:
             continue
+        issue = issues[task_id]
         suffix = f"-{number}" if number else ""
         intent = data["intent"] + suffix
         outbox.queue(tx, now, data["spec"], task_id, issue, verb, intent_id=intent)

@@ -35,15 +35,17 @@ def record(
     context: Context, spec: Spec, making: ToMake
 ) -> Callable[[sqlite3.Connection, int], None]:
     """The transaction after which the linking cannot be lost."""
+    repo = hub.settings(context).repo
 
     def save(tx: sqlite3.Connection, process_id: int) -> None:
         now = context.now()
-        for payload in making.parents:
+        fresh = still_to_make(tx, repo, spec, making)  # another process may have been faster
+        for payload in fresh.parents:
             outbox.queue(tx, now, spec.id, None, None, "create", payload=payload)
         started = {
             row[0] for row in tx.execute("select task_id from claims where spec_id = ?", (spec.id,))
         }
-        for task, payload in making.children:
+        for task, payload in fresh.children:
             outbox.queue(tx, now, spec.id, task.id, None, "create", payload=payload)
             if task.checked:
                 outbox.queue(tx, now, spec.id, task.id, None, "close")
@@ -56,11 +58,32 @@ def record(
             "spec.linked",
             context.session,
             spec.id,
-            parents=len(making.parents),
-            children=len(making.children),
+            parents=len(fresh.parents),
+            children=len(fresh.children),
         )
 
     return save
+
+
+def still_to_make(connection: sqlite3.Connection, repo: str, spec: Spec, making: ToMake) -> ToMake:
+    """Leave out what is there by now, and what waits in the outbox."""
+    waiting = connection.execute(
+        "select task_id, payload from outbox where spec_id = ? and action = 'create'"
+        " and state <> 'delivered'",
+        (spec.id,),
+    )
+    there = {(task_id, json.loads(payload).get("part", "")) for task_id, payload in waiting}
+    there |= {
+        (task_id, part)
+        for task_id, part in connection.execute(
+            "select task_id, part from issues where repo = ? and spec_id = ?", (repo, spec.id)
+        )
+    }
+    tasks = {task_id for task_id, _ in there}
+    return making._replace(
+        parents=tuple(p for p in making.parents if (None, p["part"]) not in there),
+        children=tuple((t, p) for t, p in making.children if t.id not in tasks),
+    )
 
 
 def write_links(context: Context, spec_id: str, path: str) -> int:
@@ -175,21 +198,10 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
         with hub.asking(context, SECONDS) as bench:
             repository = preflight(context, bench)
             find_again(context, bench, spec, repository)
-    known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
-    return Prospect(spec, _without_queued(context, spec, plan(spec, known, context)), repository)
-
-
-def _without_queued(context: Context, spec: Spec, making: ToMake) -> ToMake:
-    """Leave out what an interrupted linking has queued already."""
-    queued = [
-        r for r in outbox.waiting(context.store) if r.spec_id == spec.id and r.action == "create"
-    ]
-    parts = {r.payload.get("part", "") for r in queued if r.task_id is None}
-    tasks = {r.task_id for r in queued if r.task_id is not None}
-    return making._replace(
-        parents=tuple(p for p in making.parents if p["part"] not in parts),
-        children=tuple((t, p) for t, p in making.children if t.id not in tasks),
-    )
+    repo = hub.settings(context).repo
+    making = plan(spec, outbox.issues_of(context.store, repo, spec.id), context)
+    with context.store.guard() as connection:
+        return Prospect(spec, still_to_make(connection, repo, spec, making), repository)
 
 
 def link(

@@ -405,16 +405,7 @@ def _create(context: Context, spec: Spec) -> None:
     """Queue the issues of task lines without one."""
     repo = hub.settings(context).repo
     known = outbox.issues_of(context.store, repo, spec.id)
-    waiting = {
-        (row.task_id)
-        for row in outbox.waiting(context.store)
-        if row.spec_id == spec.id and row.action == "create"
-    }
     making = blueprint.plan(spec, known, context)
-    making = making._replace(
-        parents=() if None in waiting else making.parents,
-        children=tuple((t, p) for t, p in making.children if t.id not in waiting),
-    )
     with context.store.write() as tx:
         linking.record(context, spec, making)(tx, 0)
 

@@ -221,14 +221,28 @@ def _next_try(context: Context, row: outbox.Row) -> str | None:
 def outbox_retry(context: Context, number: int | None) -> int:
     """Queue dead rows again, or one row whatever its state; how many.  Raises UsageProblem."""
     ids = _chosen(context, number)
+    rows = [row for row in outbox.waiting(context.store) if row.id in ids]
     with context.store.write() as tx:
         tx.executemany(
-            "update outbox set attempts = 0,"
-            " state = case when action = 'create' then 'unknown' else 'queued' end,"
-            " not_before = 0, updated_at = ? where id = ?",
-            [(context.now(), i) for i in ids],
+            "update outbox set attempts = 0, state = ?, not_before = ?, updated_at = ?"
+            " where id = ?",
+            [(*_anew(context, row), context.now(), row.id) for row in rows],
         )
     return len(ids)
+
+
+def _anew(context: Context, row: outbox.Row) -> tuple[str, float]:
+    """The state of a row that is to be tried again, and when it may be.
+
+    A creation that was sent may still arrive: it keeps its wait, and is looked for first.
+    """
+    if row.action != "create":
+        return "queued", 0.0
+    if row.state != "sent":
+        return "unknown", row.not_before
+    from craftkit.workflow import hub
+
+    return "unknown", _epoch(row.updated_at) + hub.settings(context).grace
 
 
 def outbox_drop(context: Context, number: int | None) -> int:

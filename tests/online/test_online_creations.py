@@ -1,0 +1,163 @@
+"""I4: an issue is made once, whatever becomes of the requests around it."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
+    pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
+]
+loopback = pytest.importorskip("loopback")
+Desk = Any
+
+CHILD = {"match": {"graphql": "createIssue"}, "nth": 2, "action": "reset", "apply": True}
+PARENT = {
+    "match": {"method": "POST", "path": "/issues$"},
+    "nth": 1,
+    "action": "reset",
+    "apply": True,
+}
+LISTS = r"/issues\?"
+
+
+def healed(desk: Desk) -> None:
+    with desk.state.lock:
+        desk.state.rules = []
+
+
+def titles(desk: Desk) -> list[str]:
+    return [issue["title"] for issue in desk.issues().values()]
+
+
+@pytest.mark.parametrize("lost", [CHILD, PARENT], ids=["child", "parent"])
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"match": {"path": LISTS}, "action": "secondary", "retry_after": 1},
+        {"match": {"path": "issues"}, "action": "refuse", "times": 9},
+        {"match": {"path": LISTS}, "action": "status", "times": 9},
+        {"match": {"path": LISTS}, "action": "unauthorized"},
+        {"match": {"path": LISTS}, "action": "truncated", "times": 9},
+    ],
+    ids=["limit", "refused", "502", "401", "truncated"],
+)
+def test_a_lost_creation_is_looked_for_until_the_look_succeeds(
+    desk: Desk, lost: dict[str, Any], trouble: dict[str, Any]
+) -> None:
+    desk.begin(3).server.fault(lost)
+    desk.ck("spec", "link", "--yes", CRAFTKIT_UNKNOWN_GRACE="0.5")
+    healed(desk)
+    loopback.pause(0.6)
+    desk.server.fault(trouble)
+    desk.ck("reconcile")
+    assert [r[0] for r in desk.ask("select state from outbox where attempts > 0")] == ["unknown"]
+    healed(desk)
+    loopback.pause(1.1)  # behind the limit
+    for _ in range(2):
+        desk.ck("reconcile")
+    assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2", "T003 Task 3"]
+    assert desk.quiet() == []
+
+
+def test_a_retry_by_hand_does_not_shorten_the_wait_for_a_lost_creation(desk: Desk) -> None:
+    late = {"action": "late", "answer": "reset", "after_requests": None, "after_seconds": 0.8}
+    desk.begin(2).server.fault({"match": {"graphql": "createIssue"}, "nth": 1, **late})
+    wait = {"CRAFTKIT_UNKNOWN_GRACE": "3"}
+    desk.ck("spec", "link", "--yes", **wait)
+    healed(desk)
+    (number,) = [r[0] for r in desk.ask("select id from outbox where state = 'unknown'")]
+    desk.ok("outbox", "retry", str(number), **wait)
+    desk.ck("reconcile", **wait)
+    assert titles(desk) == ["Demo"], "it was not looked for, nor made again"
+    loopback.pause(3.1)
+    desk.ck("reconcile", **wait)
+    assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2"]
+
+
+@pytest.mark.parametrize("command", [("spec", "link", "--yes"), ("reconcile", "--create")])
+def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) -> None:
+    """Both have looked before either has written down what it makes."""
+    desk.begin(3)
+    if command[0] == "reconcile":
+        desk.link()
+        desk.write(6)
+
+    def another_one_first() -> None:
+        from craftkit.workflow import linking
+
+        real = linking.still_to_make
+
+        def after_another(*args: Any) -> Any:
+            linking.still_to_make = real
+            seen = real(*args)
+            if not os.fork():
+                desk._child(command, None, {**desk.env, "CRAFTKIT_SESSION": "s2"}, places)
+            os.wait()
+            return seen
+
+        if command[0] == "spec":
+            linking.still_to_make = after_another
+            return
+        plan = linking.plan
+
+        def plan_after_another(*args: Any) -> Any:
+            from craftkit.workflow import blueprint
+
+            blueprint.plan = plan
+            made = plan(*args)
+            if not os.fork():
+                desk._child(command, None, {**desk.env, "CRAFTKIT_SESSION": "s2"}, places)
+            os.wait()
+            return made
+
+        from craftkit.workflow import blueprint
+
+        blueprint.plan = plan_after_another
+
+    places = [desk.where / "other.out", desk.where / "other.err"]
+    said = desk.ck(*command, prepare=another_one_first)
+    assert said.code in (0, 5), said.words
+    assert "raised" not in places[1].read_text()
+    count = 6 if command[0] == "reconcile" else 3
+    assert titles(desk) == ["Demo", *(f"T00{n} Task {n}" for n in range(1, count + 1))]
+    assert desk.doubles() == [] and desk.quiet() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "state", "labels"),
+    [
+        (("start",), "OPEN", ["status: in-progress"]),
+        (("drop", "--reason", "no"), "CLOSED", []),
+        (("done",), "CLOSED", []),
+    ],
+)
+def test_a_decision_waits_for_the_issue_that_is_still_to_be_made(
+    desk: Desk, words: tuple[str, ...], state: str, labels: list[str]
+) -> None:
+    limit = {"action": "secondary", "retry_after": 1}
+    desk.begin(2).server.fault({"match": {"graphql": "createIssue"}, "nth": 1, **limit})
+    desk.ck("spec", "link", "--yes")
+    healed(desk)
+    said = desk.ok("task", words[0], "T002", *words[1:])
+    assert "wait" in said.err, said.words
+    loopback.pause(1.1)
+    desk.ok("reconcile")
+    issue = desk.issue(3)
+    assert (issue["title"], issue["state"].upper()) == ("T002 Task 2", state)
+    assert issue["labels"] == labels
+    assert desk.quiet() == []
+
+
+def test_a_parent_that_was_given_up_can_be_made_anew(desk: Desk) -> None:
+    refused = {"match": {"method": "POST", "path": "/issues$"}, "nth": 1, "action": "invalid"}
+    desk.begin(2).server.fault(refused)
+    desk.ck("spec", "link", "--yes")
+    healed(desk)
+    desk.ok("outbox", "drop")
+    desk.ok("spec", "link", "--yes")
+    assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2"]
+    assert desk.quiet() == []
