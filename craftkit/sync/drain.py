@@ -11,6 +11,7 @@ from typing import NamedTuple
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import outbox
+from craftkit.sync import ownership
 from craftkit.sync.bench import HOPELESS, Bench, Settings, Stop, put_back, seconds
 from craftkit.sync.creation import create
 
@@ -25,6 +26,7 @@ class Drained(NamedTuple):
     delivered: int
     stopped: CraftkitError | None  # why nothing more was sent
     outdone: frozenset[Place] = frozenset()  # (spec, task), see `_outdone`
+    away: CraftkitError | None = None  # why a spec's writes wait, where those of others were sent
 
 
 def drain(bench: Bench, max_writes: int | None = None) -> Drained:
@@ -33,9 +35,10 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     rows = _skip_overtaken(bench, rows)
     delivered, outdone = 0, frozenset[Place]()
     try:
+        rows, away = _here(bench, rows)
         late = _outdone(bench, rows)
         outdone = frozenset((row.spec_id, row.task_id) for row in late)
-        rows = [row for row in rows if row not in late]
+        rows = _ours(bench, [row for row in rows if row not in late])
         for count in _deliver(bench, rows):
             delivered += count
             if bench.progress is not None:
@@ -44,7 +47,7 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
         return Drained(delivered, stop.error, outdone)
     except CraftkitError as error:
         return Drained(delivered, error, outdone)
-    return Drained(delivered, None, outdone)
+    return Drained(delivered, None, outdone, away)
 
 
 def _deliver(bench: Bench, rows: Sequence[outbox.Row]) -> Iterator[int]:
@@ -74,6 +77,41 @@ def _deliver(bench: Bench, rows: Sequence[outbox.Row]) -> Iterator[int]:
         elif place not in held:
             yield int(_comment(bench, row))
     yield _send(bench, batch, held)
+
+
+def _here(
+    bench: Bench, rows: Sequence[outbox.Row]
+) -> tuple[list[outbox.Row], CraftkitError | None]:
+    """Leave out what is meant for another repository than the configured one; and what to say."""
+    repo = bench.settings.repo
+    with bench.store.guard() as connection:
+        elsewhere = ownership.linked_elsewhere(connection, repo)
+    away = next((row.spec_id for row in rows if row.spec_id in elsewhere), None)
+    error = ownership.refusal(away, elsewhere[away], repo) if away is not None else None
+    return [row for row in rows if row.spec_id not in elsewhere], error
+
+
+def _ours(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+    """Give up what would change an issue that only a file names, and that is somebody else's."""
+    doubtful = [row for row in rows if row.issue is not None and "claimed" in row.payload]
+    if not doubtful:
+        return list(rows)
+    seen = bench.gateway.issues(sorted({row.issue for row in doubtful if row.issue is not None}))
+    foreign = set()
+    for row in doubtful:
+        issue, claim = seen.get(row.issue or 0), row.payload["claimed"]
+        if not isinstance(issue, gh.Issue):
+            continue  # what is gone is refused by itself
+        with bench.store.write() as tx:
+            if ownership.is_ours(issue, row.spec_id, claim["titles"], {claim["parent"]} - {None}):
+                # With our title: one that a person gave it is not to be changed.
+                facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, claim["titles"][-1])
+                outbox.remember_issue(tx, bench.settings.repo, outbox.Known(issue.number, *facts))
+            else:
+                foreign.add(row.id)
+                why = f"#{row.issue} is not the issue of this task: it has another title"
+                outbox.mark(tx, [row.id], "dead", bench.now(), error=why)
+    return [row for row in rows if row.id not in foreign]
 
 
 def _in_order(row: outbox.Row) -> tuple[bool, bool, int]:

@@ -69,8 +69,9 @@ class View(NamedTuple):
     gone: Mapping[int, str]  # number -> why ("deleted", "moved", "not found")
     intents: Mapping[str, str]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
     complete: bool  # the listing had all its pages
-    blocked: bool = False  # conflict markers in the file
+    blocked: str = ""  # why nothing at all may be done with this spec
     linked: bool = True  # the spec has a parent issue: only then can a task lack its own
+    foreign: frozenset[int] = frozenset()  # issues that its lines name, and that are not its own
 
 
 class Policy(NamedTuple):
@@ -112,7 +113,7 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
     if view.lines is None:
         return Plan()
     if view.blocked:
-        return Plan(stopped="the file holds merge conflict markers")
+        return Plan(stopped=view.blocked)
     if not view.lines and any(base.issue for base in view.base.values()):
         return Plan(stopped="the file has no task any more, but had some")
     actions: list[Action] = []
@@ -135,6 +136,9 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
             words = f"#{number} is linked from more than one task line"
             fix = ("remove every link to it but one",)
             attention.append(Attention("duplicate_link", line.id, line.ref, number, words, fix))
+            continue
+        if number in view.foreign:
+            attention.append(_foreign(line, number))
             continue
         if line.issue is None and number in view.issues:
             why = f"#{number} is the issue of this task"
@@ -178,6 +182,12 @@ def settle_task(
     if base.title not in (None, line.title) and seen.title == base.title and not seen.closed:
         why = "the spec's title changed, the issue's did not"
         actions.append(Action(RETITLE, line.id, line.ref, number, why))
+
+
+def _foreign(line: Line, number: int) -> Attention:
+    words = f"the line of {line.ref} names #{number}, which is the issue of something else"
+    fix = (f"correct (#{number}) in its line", "craftkit spec link")
+    return Attention("not_its_issue", line.id, line.ref, number, words, fix)
 
 
 def _twin(view: View, seen: Seen) -> int | None:

@@ -94,6 +94,10 @@ def decide(
     }
     touched = [*data["tasks"], *data.get("set_aside", ())]
     data["issues"] = _issues(context, spec, touched)
+    named = {task.id: task for task in spec.tasks if task.id in data["issues"]}
+    data["claimed"] = {
+        i: claim(context, spec, named.get(i), number) for i, number in data["issues"].items()
+    }
     # A ticked box is met by commands that compare all with GitHub in a moment, in one go.
     data["sends"] = source not in ("github", "box") and _concerns_github(
         context, spec, touched, data["issues"]
@@ -131,8 +135,9 @@ def close_again(context: Context, spec: Spec, task: Task) -> None:
     if issue is None or not context.config["github.repo"] or not context.store.durable:
         return
     if task.id not in outbox.pending(context.store, spec.id):
+        payload = claim(context, spec, task, issue)
         with context.store.write() as tx:
-            outbox.queue(tx, context.now(), spec.id, task.id, issue, "close")
+            outbox.queue(tx, context.now(), spec.id, task.id, issue, "close", payload=payload)
     _send(context)
 
 
@@ -149,6 +154,21 @@ def _issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
         if number is not None:
             found[task_id] = int(number)
     return found
+
+
+def claim(context: Context, spec: Spec, task: Task | None, number: int) -> dict[str, Any]:
+    """What the outbox has to ask before it changes an issue that only the file names.
+
+    Any file can name any number; GitHub is asked once whether the issue is the task's.
+    """
+    repo = str(context.config["github.repo"]).lower()
+    sql = "select 1 from issues where repo = ? and number = ? and spec_id = ?"
+    if context.store.value(sql, repo, number, spec.id):
+        return {}
+    from craftkit.workflow.blueprint import title_of  # only here: not on the way of most commands
+
+    titles = [spec.name] if task is None else [task.title, title_of(task)]
+    return {"claimed": {"titles": titles, "parent": spec.issue}}
 
 
 def _concerns_github(
@@ -252,16 +272,18 @@ def _queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> No
     for task_id in data.get("set_aside", ()):
         if task_id in issues:
             place = (data["spec"], task_id, issues[task_id])
-            outbox.queue(tx, now, *place, "start", payload={"aside": True})
+            payload = {"aside": True, **data["claimed"].get(task_id, {})}
+            outbox.queue(tx, now, *place, "start", payload=payload)
     for number, task_id in enumerate(data["tasks"]):
         if task_id not in issues:
             continue
         issue = issues[task_id]
         suffix = f"-{number}" if number else ""
         intent = data["intent"] + suffix
-        outbox.queue(tx, now, data["spec"], task_id, issue, verb, intent_id=intent)
+        asked = data["claimed"].get(task_id, {})
+        outbox.queue(tx, now, data["spec"], task_id, issue, verb, intent_id=intent, payload=asked)
         if action in ("start", "done") and context.config["github.comments"] == "true":
-            text = {"text": _comment(context, action)}
+            text = {"text": _comment(context, action), **asked}
             outbox.queue(tx, now, data["spec"], task_id, issue, "comment", payload=text)
 
 

@@ -113,8 +113,9 @@ def send(
             return stopped(outbox.counts(store), error)
     after = outbox.counts(store)
     context.gave_up = done.stopped
-    sent = _sent(after) if done.stopped is None else stopped(after, done.stopped)
-    if done.stopped is None and store.value("select 1 from outbox where state = 'unknown'"):
+    why = done.stopped or done.away
+    sent = _sent(after) if why is None else stopped(after, why)
+    if why is None and store.value("select 1 from outbox where state = 'unknown'"):
         sent = sent._replace(
             why="a creation got no answer, and is looked for before it is repeated",
             hint="`craftkit reconcile` goes on in a minute",

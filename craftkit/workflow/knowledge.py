@@ -35,6 +35,7 @@ def record(
         )
     catalog.observe(context, spec)
     task_id = task.id if task else None
+    asked = decisions.claim(context, spec, task, issue) if issue is not None else {}
     with context.store.write() as tx:
         now = context.now()
         sessions.touch(context, tx)
@@ -42,7 +43,7 @@ def record(
             tx, now, f"knowledge.{kind}", context.session, spec.id, task_id, text=words, issue=issue
         )
         if issue is not None:
-            payload = {"text": f"{kind.capitalize()}: {words}"}
+            payload = {"text": f"{kind.capitalize()}: {words}", **asked}
             outbox.queue(tx, now, spec.id, task_id, issue, "comment", payload=payload)
     if issue is not None:
         hub.say(context, hub.send(context))

@@ -19,11 +19,11 @@ from craftkit.model import Spec
 from craftkit.redact import clean
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
-from craftkit.sync import creation, markers, planner
+from craftkit.sync import creation, markers, ownership, planner
 from craftkit.sync.bench import Bench
 from craftkit.words import count
 from craftkit.workflow import catalog, choose, editing, hub, runner, sessions
-from craftkit.workflow.blueprint import ToMake, plan, split, title_of
+from craftkit.workflow.blueprint import ToMake, name_parts, plan, title_of
 from craftkit.workflow.context import Context
 
 PAGE = 100  # issues in one answer
@@ -258,11 +258,38 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     with hub.asking(context, SECONDS) as bench:
         seen = bench.gateway.issues(wanted)
     found = [(task_id, seen.get(n)) for task_id, n in named.items() if n is not None]
-    issues = [(task_id, issue) for task_id, issue in found if isinstance(issue, gh.Issue)]
+    issues = [
+        (task_id, issue)
+        for task_id, issue in found
+        if isinstance(issue, gh.Issue) and _may_adopt(context, spec, task_id, issue)
+    ]
     with context.store.write() as tx:
         for task_id, issue in issues:
             remember(tx, repo, spec, task_id, issue)
     return {"adopted": len(issues)}
+
+
+def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issue) -> bool:
+    """Somebody has agreed to adopt what the file names; another spec's issue is not to be had.
+
+    Where the spec was linked in another repository, its numbers mean nothing here.
+    """
+    marker = markers.find(issue.body) if issue.trusted else None
+    with context.store.guard() as connection:
+        moved = spec.id in ownership.linked_elsewhere(connection, hub.settings(context).repo)
+    titles = [t for task in spec.tasks if task.id == task_id for t in (task.title, title_of(task))]
+    if marker is None and (not moved or ownership.is_ours(issue, spec.id, titles, ())):
+        return True
+    if marker is not None and marker.spec == spec.id:
+        return True
+    whose = f"of the spec {clean(marker.spec, 60)}" if marker else "of something else"
+    context.note(
+        "warning",
+        "not_its_issue",
+        f"#{issue.number} is an issue {whose}, and was not adopted.",
+        f"correct (#{issue.number}) in {spec.path}",
+    )
+    return False
 
 
 def remember(
@@ -278,6 +305,23 @@ def remember(
     title = titles.get(task_id, issue.title) if task_id else issue.title
     facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
     outbox.remember_issue(tx, repo, outbox.Known(*facts))
+
+
+def remember_all(
+    tx: sqlite3.Connection,
+    repo: str,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    parents: Sequence[gh.Issue],
+    found: Mapping[str, gh.Issue],
+) -> None:
+    """Parents and issues of tasks that are there are ours, each in the part where it lies."""
+    parts: dict[int, str | None] = {k.number: k.part for k in known if k.task_id is None}
+    names = name_parts(spec, {**dict.fromkeys(p.number for p in parents), **parts}, found)
+    for parent in parents:
+        remember(tx, repo, spec, None, parent, names[parent.number])
+    for task_id, issue in found.items():
+        remember(tx, repo, spec, task_id, issue, names.get(issue.parent or 0, ""))
 
 
 def find_again(
@@ -301,17 +345,14 @@ def find_again(
     found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
     marked = [(markers.find(i.body), i) for i in found if i.trusted]
     ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
-    parts = iter(split(spec, spec.tasks))
-    done: set[str | None] = set()
+    tasks = {t.id for t in spec.tasks}
+    by_task: dict[str, gh.Issue] = {}
+    for task_id, issue in ours:
+        if task_id in tasks:
+            by_task.setdefault(str(task_id), issue)  # the lowest number of a task stays
     with context.store.write() as tx:
-        for task_id, issue in ours:  # the lowest number of a task comes first, and stays
-            if task_id is None:
-                part = next(parts, None)
-                if part is not None:
-                    remember(tx, repo, spec, None, issue, part.name)
-            elif task_id not in done and any(t.id == task_id for t in spec.tasks):
-                remember(tx, repo, spec, task_id, issue)
-            done.add(task_id)
+        above = [issue for task_id, issue in ours if task_id is None]
+        remember_all(tx, repo, spec, (), above, by_task)
 
 
 def _find_below(

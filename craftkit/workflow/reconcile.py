@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from craftkit.errors import CraftkitError, UsageProblem
 from craftkit.github import gateway as gh
@@ -11,7 +12,7 @@ from craftkit.model import Spec, Task
 from craftkit.redact import clean
 from craftkit.specs import edit, parse
 from craftkit.store import journal, outbox
-from craftkit.sync import creation, drain, markers, planner, tasklist
+from craftkit.sync import creation, drain, markers, ownership, planner, tasklist
 from craftkit.sync.bench import Bench
 from craftkit.workflow import blueprint, catalog, decisions, editing, hub, linking, session
 from craftkit.workflow.context import Context
@@ -34,6 +35,9 @@ def run(
             # Also what is delivered in a moment: a list may show how it was before.
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
             sent = _drain(context, bench, max_writes, decided) if change else 0
+            with context.store.guard() as connection:
+                away = ownership.linked_elsewhere(connection, bench.settings.repo)
+            here = [spec for spec in specs if spec.id not in away]
             reports = [
                 SpecReport(
                     spec,
@@ -41,7 +45,10 @@ def run(
                     False,
                     linked=view.linked,
                 )
-                for spec, view in _views(context, bench, specs, decided, learn=change)
+                for spec, view in _views(context, bench, here, decided, learn=change)
+            ]
+            reports += [
+                _linked_elsewhere(spec, away[spec.id], bench) for spec in specs if spec.id in away
             ]
             if change:
                 creation.close_late_parents(bench)
@@ -65,6 +72,11 @@ def run(
             return Report(tuple(reports), waits, asked, delivered=sent)
     except CraftkitError as error:
         return Report((), hub.stopped(outbox.counts(context.store), error), 0, error)
+
+
+def _linked_elsewhere(spec: Spec, other: str, bench: Bench) -> SpecReport:
+    error = ownership.refusal(spec.id, other, bench.settings.repo)
+    return SpecReport(spec, planner.Plan(stopped=error.message), False, linked=True)
 
 
 def _task_lists(context: Context, bench: Bench, specs: Sequence[Spec]) -> None:
@@ -182,52 +194,77 @@ def _views(
     linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
     alone = sorted(linked - set(children))
     others = bench.gateway.issues(alone) if alone else {}
-    for spec in specs if learn else ():
-        if _learn(context, repo, spec, known[spec.id], trees, {**children, **others}):
+    views = []
+    for spec in specs:
+        mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, {**children, **others})
+        if learn and (mine.parents or mine.tasks):
+            more = _further_parents(bench, spec, mine, parents[spec.id])
+            trees |= more
+            parents[spec.id] |= set(more)
+            mine = mine._replace(parents=(*mine.parents, *(t.parent for t in more.values())))
+            with context.store.write() as tx:
+                linking.remember_all(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
             known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
-    return [
-        (
-            spec,
-            _view(
-                context,
-                spec,
-                known[spec.id],
-                [trees[p] for p in parents[spec.id] if p in trees],
-                others,
-                decided[spec.id],
-            ),
-        )
-        for spec in specs
-    ]
+        below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
+        view = _view(context, spec, known[spec.id], below, others, decided[spec.id])
+        view = view._replace(foreign=mine.foreign)
+        if spec.issue in mine.foreign:
+            words = f"#{spec.issue}, which it names as its parent, is the issue of something else"
+            view = view._replace(blocked=view.blocked or words)
+        views.append((spec, view))
+    return views
 
 
-def _learn(
-    context: Context,
-    repo: str,
+class Sorted(NamedTuple):
+    """What the file names and nothing here knows: another clone made it, or the database is new."""
+
+    parents: tuple[gh.Issue, ...] = ()
+    tasks: Mapping[str, gh.Issue] = {}
+    foreign: frozenset[int] = frozenset()  # issues that are somebody else's
+
+
+def _sort_out(
     spec: Spec,
     known: Sequence[outbox.Known],
-    trees: dict[int, gh.Tree | gh.Gone],
-    issues: dict[int, gh.Issue | gh.Gone],
-) -> bool:
-    """Remember the issues that the file names and nothing here knows; whether there were any.
-
-    Another clone has made them, or the database was lost: without its parent no more sub-issues
-    could be made.
-    """
+    parents: Collection[int],
+    trees: Mapping[int, gh.Tree | gh.Gone],
+    issues: Mapping[int, gh.Issue | gh.Gone],
+) -> Sorted:
+    """Tell the spec's issues from those that its file names by mistake."""
     have = {k.task_id for k in known} | {k.number for k in known}
-    found: list[tuple[str | None, gh.Issue]] = []
+    named = {t.issue for t in spec.tasks if t.issue is not None}
+    foreign: set[int] = set()
     tree = trees.get(spec.issue) if spec.issue is not None else None
-    if isinstance(tree, gh.Tree) and not have & {None, tree.parent.number}:
-        found.append((None, tree.parent))
+    fresh: list[gh.Issue] = []
+    if isinstance(tree, gh.Tree) and tree.parent.number not in have:
+        if ownership.is_parent(tree, spec.id, spec.name, named):
+            fresh += [tree.parent] if None not in have else []
+        else:
+            foreign.add(tree.parent.number)
+    tasks: dict[str, gh.Issue] = {}
     for task in spec.tasks:
         issue = issues.get(task.issue) if task.issue is not None else None
-        if isinstance(issue, gh.Issue) and not have & {task.id, issue.number}:
-            found.append((task.id, issue))
-    if found:
-        with context.store.write() as tx:
-            for task_id, issue in found:
-                linking.remember(tx, repo, spec, task_id, issue)
-    return bool(found)
+        if not isinstance(issue, gh.Issue) or issue.number in have:
+            continue
+        titles = (task.title, blueprint.title_of(task))
+        if not ownership.is_ours(issue, spec.id, titles, set(parents) - foreign):
+            foreign.add(issue.number)
+        elif task.id not in have:
+            tasks[task.id] = issue
+    return Sorted(tuple(fresh), tasks, frozenset(foreign))
+
+
+def _further_parents(
+    bench: Bench, spec: Spec, mine: Sorted, parents: Collection[int]
+) -> dict[int, gh.Tree]:
+    """The other parents of a long spec: its file names only the first."""
+    above = {issue.parent for issue in mine.tasks.values()} - set(parents) - {None}
+    found = bench.gateway.trees(sorted(n for n in above if n is not None)) if above else {}
+    return {
+        number: tree
+        for number, tree in found.items()
+        if isinstance(tree, gh.Tree) and ownership.is_ours(tree.parent, spec.id, (), ())
+    }
 
 
 def _view(
@@ -272,7 +309,7 @@ def _view(
         gone,
         decided | outbox.pending(context.store, spec.id),
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
-        spec.blocked_by is not None,
+        "the file holds merge conflict markers" if spec.blocked_by is not None else "",
         spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks),
     )
 

@@ -22,7 +22,7 @@ from craftkit.specs import edit, files, parse
 from craftkit.specs.meta import INVALID
 from craftkit.store import journal, outbox
 from craftkit.words import count
-from craftkit.workflow import catalog, choose, editing, runner, sessions
+from craftkit.workflow import catalog, choose, decisions, editing, runner, sessions
 from craftkit.workflow.context import Context, here
 
 TEMPLATE = """\
@@ -161,14 +161,14 @@ def phase(
     if spec.phase is not None:
         edit.set_meta(spec, phase=target)  # raises now, not when the decision is on disk
     moved = {"spec": spec.id, "path": spec.path, "from": old, "to": target}
-    parents = _parents(context, spec)
+    parents = {n: decisions.claim(context, spec, None, n) for n in _parents(context, spec)}
 
     def record(tx: sqlite3.Connection, process_id: int) -> None:
         sessions.touch(context, tx)
         now = context.now()
         journal.record(tx, now, "spec.phase", context.session, spec.id, reason=reason, **moved)
-        for number in parents:
-            payload = {"from": old, "to": target}
+        for number, asked in parents.items():
+            payload = {"from": old, "to": target, **asked}
             outbox.queue(tx, now, spec.id, None, number, "phase", payload=payload)
 
     data = {**moved, "sends": bool(parents)}

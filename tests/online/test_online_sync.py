@@ -365,7 +365,7 @@ def test_what_cannot_be_sent_waits_and_is_sent_once(desk: Desk, outage: str) -> 
     if outage == "unreachable":
         desk.server.offline()
     if outage == "limited":
-        desk.server.fault({"action": "secondary", "retry_after": 1})
+        desk.server.fault({"action": "secondary", "retry_after": 6})
     world = desk.state.world
     start = desk.ok("task", "start", "T001", "--json", *more, **env).answer
     assert start["data"]["delivered"] is False
@@ -379,7 +379,7 @@ def test_what_cannot_be_sent_waits_and_is_sent_once(desk: Desk, outage: str) -> 
     if outage == "unreachable":
         desk.server.online()
     if outage == "limited":
-        loopback.pause(1.1)
+        loopback.pause(6.1)
     before = desk.requests()
     desk.ok("session-resume")
     assert state(desk, 2) == state(desk, 3) == ("closed", "completed")

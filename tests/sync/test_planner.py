@@ -228,7 +228,9 @@ def test_a_title_follows_the_spec_only_while_the_issue_has_the_old_one() -> None
 
 def test_conflict_markers_and_an_emptied_spec_stop_everything() -> None:
     known = {"T001": Base(False, 1)}
-    assert plan(view([task(1, True, 1)], base=known, issues={1: issue(1)}, blocked=True)).stopped
+    assert plan(
+        view([task(1, True, 1)], base=known, issues={1: issue(1)}, blocked="a conflict")
+    ).stopped
     assert plan(view([], base=known, issues={1: issue(1)})).stopped
 
 
