@@ -66,6 +66,16 @@ def how_many(context: Context, spec: Spec, task: Task) -> int:
         return _count(connection, spec.id, task.id)
 
 
+def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """By spec and task a number that every decision raises, also one that changes nothing here."""
+    rows = connection.execute(
+        "select spec_id, task_id, count(*) from (select spec_id, task_id from intents"
+        " union all select spec_id, task_id from outbox where task_id is not null"
+        " and action in ('close', 'reopen', 'drop')) group by 1, 2"
+    )
+    return {(str(spec), str(task)): int(number) for spec, task, number in rows}
+
+
 def decide(
     context: Context,
     spec: Spec,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
@@ -34,6 +35,8 @@ def run(
             before = bench.gateway.requests
             # Also what is delivered in a moment: a list may show how it was before.
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
+            with context.store.guard() as connection:
+                counted = decisions.counts(connection)
             sent = _drain(context, bench, max_writes, decided) if change else 0
             with context.store.guard() as connection:
                 away = ownership.linked_elsewhere(connection, bench.settings.repo)
@@ -52,7 +55,7 @@ def run(
             ]
             if change:
                 creation.close_late_parents(bench)
-                reports = [_apply(context, bench, report) for report in reports]
+                reports = [_apply(context, bench, r, counted) for r in reports]
                 left = None if max_writes is None else max_writes - sent
                 sent += _drain(context, bench, left, decided)
                 unsent = {(row.spec_id, row.task_id) for row in outbox.waiting(context.store)}
@@ -329,12 +332,23 @@ def _seen(issue: gh.Issue, spec_id: str, child: bool) -> planner.Seen:
     )
 
 
-def _apply(context: Context, bench: Bench, report: SpecReport) -> SpecReport:
-    """Carry out what one plan says; GitHub's part goes through the outbox."""
+def _apply(
+    context: Context, bench: Bench, report: SpecReport, counted: Mapping[tuple[str, str], int]
+) -> SpecReport:
+    """Carry out what one plan says; GitHub's part goes through the outbox.
+
+    A task on which somebody has decided since its decisions were `counted` is left to the next run.
+    """
     spec, plan = report.spec, report.plan
     if plan.stopped:
         return report
     by_id = {task.id: task for task in spec.tasks}
+
+    def is_as_counted(task_id: str) -> bool:
+        with context.store.guard() as connection:
+            now = decisions.counts(connection)
+        return now.get((spec.id, task_id)) == counted.get((spec.id, task_id))
+
     agreed: list[tuple[int, str, str]] = []
     waiting = outbox.pending(context.store, spec.id)
     for action in plan.actions:
@@ -342,12 +356,18 @@ def _apply(context: Context, bench: Bench, report: SpecReport) -> SpecReport:
         if action.kind in (planner.AGREE_DONE, planner.AGREE_OPEN):
             agreed.append((int(action.kind == planner.AGREE_DONE), spec.id, action.task))
         elif action.kind in LOCAL and task is not None:
-            decisions.decide(context, spec, task, LOCAL[action.kind], "github", reason=action.why)
+            known = decisions.how_many(context, spec, task)
+            if is_as_counted(task.id):
+                with contextlib.suppress(decisions.Overtaken):
+                    kind, why = LOCAL[action.kind], action.why
+                    decisions.decide(context, spec, task, kind, "github", seen=known, reason=why)
         elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
             _queue(context, spec, action, task)
     undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
     if agreed or undropped:  # before links are written: they give a line without a key its name
         with context.store.write() as tx:
+            now = decisions.counts(tx)
+            agreed = [a for a in agreed if now.get(a[1:]) == counted.get(a[1:])]
             tx.executemany(
                 "update tasks set agreed = ?1, base_done = ?1 where spec_id = ?2 and task_id = ?3",
                 agreed,

@@ -840,3 +840,40 @@ def test_a_decision_is_recorded_before_an_older_one_is_sent(desk: Desk) -> None:
     before = desk.requests()
     desk.ok("task", "done", "T002", "--offline")
     assert desk.requests() == before and desk.text.count("[x]") == 2
+
+
+@pytest.mark.parametrize("closed", [True, False], ids=["closed there", "re-opened there"])
+@pytest.mark.parametrize("more", [(), ("--offline",)], ids=["online", "offline"])
+def test_a_decision_made_while_reconcile_works_is_not_overwritten(
+    desk: Desk, closed: bool, more: tuple[str, ...]
+) -> None:
+    """It falls between the look at GitHub and what follows from it."""
+    desk.begin(2).link()
+    if closed:
+        desk.close(2)
+    else:
+        desk.ok("task", "done", "T001")
+        desk.human("PATCH", "issues/2", {"state": "open"})
+    word, wanted, box = ("reopen", "open", " ") if closed else ("done", "closed", "x")
+
+    def slip_in() -> None:
+        from craftkit.workflow import reconcile
+
+        real = reconcile._apply
+
+        def after_another(*args: Any) -> Any:
+            reconcile._apply = real
+            if not os.fork():
+                env = {**desk.env, "CRAFTKIT_SESSION": "s2"}
+                desk._child(("task", word, "T001", *more), None, env, places)
+            os.wait()
+            return real(*args)
+
+        reconcile._apply = after_another
+
+    places = [desk.where / "other.out", desk.where / "other.err"]
+    desk.ck("reconcile", prepare=slip_in)
+    assert f"- [{box}] T001" in desk.text, desk.text
+    desk.ck("reconcile")
+    assert f"- [{box}] T001" in desk.text and state(desk, 2)[0] == wanted
+    agreed(desk)
