@@ -76,6 +76,11 @@ class Client:
         return self._caller.requests
 
     @property
+    def skew(self) -> float:
+        """Seconds by which GitHub's clock is ahead of ours, by its last answer."""
+        return self.pacer.skew()
+
+    @property
     def scopes(self) -> str | None:
         """The scopes of a classic token, as GitHub last named them; None for other tokens."""
         return self._caller.scopes

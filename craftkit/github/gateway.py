@@ -112,6 +112,10 @@ class Gateway(Protocol):
     def requests(self) -> int:
         """How many were sent."""
 
+    @property
+    def skew(self) -> float:
+        """Seconds by which the server's clock is ahead of ours, by its last answer."""
+
     def capabilities(self) -> Capabilities: ...
 
     def repository(self, newest: int = 1) -> Repository:

@@ -118,6 +118,7 @@ class Pacer:
         self.queued = 0
         self.gap = WRITE_GAP
         self._written = 0
+        self._heard: tuple[Mapping[str, str], float] = ({}, 0.0)  # the last answer, and when
 
     def run(self, send: Callable[[float], Outcome], write: bool, repeatable: bool) -> Outcome:
         """Send a request, again where it may be; `send` gets the seconds that it may take.
@@ -151,6 +152,15 @@ class Pacer:
             self.limits = learn(self.limits, headers, True, now)
         return rate_limited(self.limits.until, now)
 
+    def skew(self) -> float:
+        """Seconds by which the server's clock is ahead of ours, by its last answer.
+
+        Its `Date` is in whole seconds, so that less than two of them say nothing.
+        """
+        headers, now = self._heard
+        ahead = _server_now(headers, now) - now
+        return ahead if abs(ahead) >= 2 else 0.0
+
     def seconds_left(self) -> float:
         return float("inf") if self.deadline is None else self.deadline - self.clock()
 
@@ -180,6 +190,8 @@ class Pacer:
         return wait + LEAST > self.seconds_left()
 
     def _note(self, outcome: Outcome) -> None:
+        if outcome.headers:
+            self._heard = outcome.headers, self.clock()
         limits = learn(self.limits, outcome.headers, outcome.kind == LIMITED, self.clock())
         # A 502 says nothing of limits, unless it names a time.
         if outcome.kind in (DONE, LIMITED) or limits.until > self.limits.until:

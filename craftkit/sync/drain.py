@@ -181,8 +181,8 @@ def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     for number, row in old.items():
         issue = seen.get(number)
         if isinstance(issue, gh.Issue) and issue.state == gh.CLOSED:
-            later = (issue.closed_at or "")[:19] > row.created_at[:19]
-            found += [row] if later else []
+            closed = seconds(issue.closed_at) - bench.gateway.skew if issue.closed_at else 0.0
+            found += [row] if closed > seconds(row.created_at) else []
     if found:
         why = "the issue was closed after this was decided"
         with bench.store.write() as tx:

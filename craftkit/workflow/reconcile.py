@@ -378,6 +378,9 @@ def _apply(
     _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
     _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
     if any(a.kind == planner.CREATE for a in plan.actions):
+        # Above this number a lost creation is looked for: an old one would make that a long search.
+        box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+        box["highest"] = str(bench.gateway.repository().highest)
         linking.find_again(context, bench, spec)
         _create(context, spec)
     return report._replace(applied=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import time
 from typing import Any
@@ -877,3 +879,30 @@ def test_a_decision_made_while_reconcile_works_is_not_overwritten(
     desk.ck("reconcile")
     assert f"- [{box}] T001" in desk.text and state(desk, 2)[0] == wanted
     agreed(desk)
+
+
+@pytest.mark.parametrize("ahead", [0, 120, -120])
+@pytest.mark.parametrize(("closed", "wanted"), [(-80, "open"), (0, "closed")])
+def test_who_decided_last_is_told_with_clocks_that_differ(
+    desk: Desk, ahead: int, closed: int, wanted: str
+) -> None:
+    """A re-opening that waited for 40 seconds yields to a close that came after it, to no other."""
+    from craftkit.sandbox import control
+
+    def set_clock(seconds: int) -> None:
+        with desk.state.lock:
+            control.set_clock(desk.state, {"offset": seconds})
+
+    desk.begin(2).link()
+    set_clock(ahead + closed)
+    desk.ok("task", "done", "T001")
+    set_clock(ahead)
+    desk.ok("task", "reopen", "T001", "--offline")
+    with contextlib.closing(sqlite3.connect(desk.repo / ".craftkit/craftkit.db")) as connection:
+        connection.execute(
+            "update outbox set created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-40 seconds')"
+            " where state = 'queued'"
+        )
+        connection.commit()
+    desk.ck("reconcile")
+    assert state(desk, 2)[0] == wanted

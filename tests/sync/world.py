@@ -140,7 +140,7 @@ class Door:
     """The gateway of one command."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.requests = world, 0
+        self.world, self.requests, self.skew = world, 0, 0.0
         # What `hub.keep` remembers of a client.
         self.access = SimpleNamespace(
             caller=SimpleNamespace(server=SimpleNamespace(api_url="https://api.github.test"))
