@@ -31,7 +31,10 @@ def create(bench: Bench, row: outbox.Row) -> str:
     try:
         made = _find_lost(bench, row, parent) if row.state in ("sent", "unknown") else None
         if made is None:
-            made = _create(bench, row, parent)
+            high = highest(bench)
+            made = _create(bench, row, parent, high)
+            if parent is None and (first := _first_of(bench, row, made, high)) is not None:
+                return _yield_to(bench, row, made, first, high)
     except gh.UnknownOutcome as error:
         return _lost(bench, row, error)
     except CraftkitError as error:
@@ -69,8 +72,51 @@ def _as_issue(known: outbox.Known) -> gh.Issue:
     )
 
 
-def _create(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue:
-    high = highest(bench)
+def _first_of(bench: Bench, row: outbox.Row, made: gh.Issue, high: int) -> gh.Issue | None:
+    """The parent that another clone made for the same spec a moment before ours.
+
+    Where ours has the next number, there is none: it costs a request only where it may matter.
+    """
+    if made.number <= high + 1:
+        return None
+    wanted, title = markers.Marker(row.spec_id, None), row.payload["title"]
+    try:
+        above = bench.gateway.find_above(high)
+    except CraftkitError:  # ours is there: that must not be forgotten
+        return None
+    return next(
+        (
+            issue
+            for issue in above
+            if issue.number < made.number
+            and issue.trusted
+            and issue.state == gh.OPEN
+            and issue.title == title
+            and markers.find(issue.body) == wanted
+        ),
+        None,
+    )
+
+
+def _yield_to(bench: Bench, row: outbox.Row, made: gh.Issue, first: gh.Issue, high: int) -> str:
+    """Take the other parent, and give its maker time for the sub-issues before looking for them."""
+    known = _known(row, first)
+    later = bench.clock() + bench.settings.grace
+    with bench.store.write() as tx:
+        outbox.remember_issue(tx, bench.settings.repo, known)
+        _settle(tx, bench, row, first.number)
+        outbox.queue(tx, bench.now(), row.spec_id, None, made.number, "duplicate")
+        children = tx.execute(
+            "select id from outbox where spec_id = ? and action = 'create' and state = 'queued'"
+            " and task_id is not null",
+            (row.spec_id,),
+        ).fetchall()
+        ids = [child[0] for child in children]
+        outbox.mark(tx, ids, "unknown", bench.now(), not_before=later, high_water=high)
+    return "unknown"  # of its sub-issues
+
+
+def _create(bench: Bench, row: outbox.Row, parent: outbox.Known | None, high: int) -> gh.Issue:
     with bench.store.write() as tx:
         outbox.mark(tx, [row.id], "sent", bench.now(), high_water=high)
     title, body = row.payload["title"], row.payload["body"]
@@ -154,8 +200,7 @@ def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> str:
 
 def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> str:
     """Number, base and `delivered` in one commit."""
-    part, title = row.payload.get("part", ""), row.payload["title"]
-    known = outbox.Known(made.number, row.spec_id, row.task_id, part, made.id, made.node_id, title)
+    known = _known(row, made)
     with bench.store.write() as tx:
         outbox.remember_issue(tx, bench.settings.repo, known)
         _settle(tx, bench, row, made.number)
@@ -169,6 +214,12 @@ def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> str:
     if made.number > int(box.get("highest", "0")):
         box["highest"] = str(made.number)
     return "delivered"
+
+
+def _known(row: outbox.Row, issue: gh.Issue) -> outbox.Known:
+    part, title = row.payload.get("part", ""), row.payload["title"]
+    facts = (row.spec_id, row.task_id, part, issue.id, issue.node_id, title)
+    return outbox.Known(issue.number, *facts)
 
 
 def _note(bench: Bench, row: outbox.Row, number: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import Any
 
 import pytest
@@ -161,3 +162,36 @@ def test_a_parent_that_was_given_up_can_be_made_anew(desk: Desk) -> None:
     desk.ok("spec", "link", "--yes")
     assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2"]
     assert desk.quiet() == []
+
+
+@pytest.mark.parametrize("when", ["before the look", "after the look"])
+def test_two_clones_that_link_at_once_end_with_the_same_issues(desk: Desk, when: str) -> None:
+    """The second finds that somebody was faster, and takes what the first has made."""
+    desk.begin(3)
+    other = loopback.Desk(desk.where / "other", desk.server)
+    other.where.mkdir()
+    shutil.copytree(desk.repo, other.repo)
+
+    def the_other_first() -> None:
+        from craftkit.github.client import Client
+
+        name = "repository" if when == "before the look" else "create_parent"
+        real = getattr(Client, name)
+
+        def after_the_other(client: Any, *args: Any) -> Any:
+            setattr(Client, name, real)
+            if not os.fork():
+                places = [other.where / "out.txt", other.where / "err.txt"]
+                other._child(("spec", "link", "--yes"), None, other.env, places)
+            os.wait()
+            return real(client, *args)
+
+        setattr(Client, name, after_the_other)
+
+    desk.ck("spec", "link", "--yes", prepare=the_other_first)
+    for each in (desk, other, desk):
+        each.ck("reconcile")
+    assert desk.text == other.text
+    alive = [i["title"] for i in desk.issues().values() if i["state"] == "open"]
+    assert alive == ["Demo", "T001 Task 1", "T002 Task 2", "T003 Task 3"]
+    assert desk.quiet() == other.quiet() == []
