@@ -165,23 +165,29 @@ def link(
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
     ] = False,
     yes: Yes = False,
-    offline: Offline = False,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="With --dry-run: do not ask what is there already.")
+    ] = False,
     as_json: AsJson = False,
 ) -> int:
     """Make a parent issue for a spec and a Sub Issue for each task that has none."""
 
     def action() -> Reply:
+        from craftkit.words import count
         from craftkit.workflow import linking, session
 
         context = context_for(None, offline=offline)
         session.repair(context)
-        found = linking.prospect(context, spec_name, ask=not dry_run)
+        found = linking.prospect(context, spec_name, dry=dry_run)
         data = linking.as_dict(found)
         if dry_run:
             return Reply(data, linking.preview(found), diagnostics=context.diagnostics)
         if found.is_empty():
             linking.link(context, found)
+            waits = linking.being_made(context, found.spec)
             words = f"{found.spec.id} is linked already; nothing to make"
+            if waits:
+                words = f"{found.spec.id}: {count(waits, 'issue')} still to be made"
             return Reply(data, [words], diagnostics=context.diagnostics)
         agree(linking.question(context, found), yes, "Nothing was sent.")
         with progress_bar("issues", as_json) as progress:

@@ -72,6 +72,7 @@ class View(NamedTuple):
     blocked: str = ""  # why nothing at all may be done with this spec
     linked: bool = True  # the spec has a parent issue: only then can a task lack its own
     foreign: frozenset[int] = frozenset()  # issues that its lines name, and that are not its own
+    making: frozenset[str] = frozenset()  # tasks whose creation waits in the outbox
 
 
 class Policy(NamedTuple):
@@ -128,6 +129,8 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
                 continue  # given up before it had an issue
             if not view.linked:
                 continue  # a first link shows and asks before it makes anything
+            if line.id in view.making:
+                continue
             missing.append(line.ref)
             if policy.create and view.complete:
                 actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))

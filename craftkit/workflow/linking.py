@@ -65,6 +65,29 @@ def record(
     return save
 
 
+def _look(context: Context, spec: Spec, dry: bool) -> gh.Repository | None:
+    """The repository, and in the database what is there of the spec; None where nobody answers."""
+    try:
+        if context.offline:
+            raise gh.Unreachable("`--offline` was given")
+        with hub.asking(context, SECONDS) as bench:
+            repository = preflight(context, bench)
+            find_again(context, bench, spec, repository)
+            return repository
+    except gh.GitHubError as error:
+        if dry:
+            context.note(
+                "warning",
+                "not_asked",
+                f"GitHub was not asked what is there already: {error.message.rstrip('.')}.",
+                "issues that were made before would be found again, not made twice",
+            )
+            return None
+        if isinstance(error, gh.Unreachable):
+            error.hint = "run `craftkit spec link` again when it can be reached"
+        raise
+
+
 def still_to_make(connection: sqlite3.Connection, repo: str, spec: Spec, making: ToMake) -> ToMake:
     """Leave out what is there by now, and what waits in the outbox."""
     waiting = connection.execute(
@@ -173,13 +196,17 @@ class Prospect(NamedTuple):
     spec: Spec
     making: ToMake
     repository: gh.Repository | None  # None where it was not asked
+    waiting: int = 0  # issues that an earlier linking has queued
 
     def is_empty(self) -> bool:
         return not (self.making.parents or self.making.children or self.making.adopted)
 
 
-def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> Prospect:
-    """Read the spec and the repository; sends nothing.  Raises UsageProblem, NoToken …"""
+def prospect(context: Context, wanted_spec: str | None, *, dry: bool = False) -> Prospect:
+    """Read the spec and the repository; sends nothing.  Raises UsageProblem, NoToken …
+
+    Where it is only to be shown, it is shown also without an answer from GitHub.
+    """
     if not context.config["github.repo"]:
         raise UsageProblem(
             "No GitHub repository is configured.",
@@ -187,21 +214,24 @@ def prospect(context: Context, wanted_spec: str | None, *, ask: bool = True) -> 
         )
     spec = catalog.choose_spec(context, wanted_spec).spec
     catalog.refuse_if_blocked(spec)
-    if ask and context.offline:
+    if context.offline and not dry:
         raise UsageProblem(
             "Linking looks at the repository before anything is sent, and `--offline` forbids it.",
-            "`craftkit spec link --dry-run` shows what would be sent",
+            "`craftkit spec link --dry-run --offline` shows what would be sent",
         )
     catalog.observe(context, spec)
-    repository = None
-    if ask:
-        with hub.asking(context, SECONDS) as bench:
-            repository = preflight(context, bench)
-            find_again(context, bench, spec, repository)
+    repository = _look(context, spec, dry)
     repo = hub.settings(context).repo
     making = plan(spec, outbox.issues_of(context.store, repo, spec.id), context)
     with context.store.guard() as connection:
-        return Prospect(spec, still_to_make(connection, repo, spec, making), repository)
+        making = still_to_make(connection, repo, spec, making)
+    return Prospect(spec, making, repository, being_made(context, spec))
+
+
+def being_made(context: Context, spec: Spec) -> int:
+    """How many issues of tasks are queued."""
+    with context.store.guard() as connection:
+        return len(outbox.being_made(connection, spec.id))
 
 
 def link(
@@ -503,6 +533,8 @@ def preview(found: Prospect) -> list[str]:
         lines += [f"  | {line}" for line in payload["body"].splitlines()]
     lines += [f"adopt      #{task.issue} {title_of(task)}" for task in making.adopted]
     lines += [f"block      {a} waits for {b}" for a, b in making.blocks]
+    if found.waiting:
+        lines.append(f"waiting    {count(found.waiting, 'issue')}, queued before")
     return lines or ["nothing: every task has its issue"]
 
 

@@ -305,6 +305,8 @@ def _view(
         if isinstance(issue, gh.Issue):
             seen[issue.number] = _seen(issue, spec.id, False)
     gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
+    with context.store.guard() as connection:
+        making = frozenset(outbox.being_made(connection, spec.id))
     return planner.View(
         [planner.Line(t.id, t.ref, blueprint.title_of(t), t.checked, t.issue) for t in spec.tasks],
         base,
@@ -313,7 +315,8 @@ def _view(
         decided | outbox.pending(context.store, spec.id),
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
         "the file holds merge conflict markers" if spec.blocked_by is not None else "",
-        spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks),
+        spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks) or bool(making),
+        making=making,
     )
 
 

@@ -39,14 +39,45 @@ def agreed(desk: Desk) -> None:
 
 def test_a_dry_run_sends_nothing_and_shows_what_would_be_sent(desk: Desk) -> None:
     desk.begin(2)
+    world = desk.state.world
     said = desk.ok("spec", "link", "--dry-run")
-    assert desk.requests() == 0
+    assert desk.state.world is world
+    before = desk.requests()
+    offline = desk.ok("spec", "link", "--dry-run", "--offline")
+    assert offline.out == said.out and desk.requests() == before
+    assert "not asked" in offline.err and "not asked" not in said.err
     assert "sub-issue  T002 Task 2" in said.out and "task=T002" in said.out
     assert "phase: requirements" in said.out
     shown = [line for line in said.out.splitlines() if line.startswith("sub-issue")]
     desk.link()
     titles = [i["title"] for i in desk.issues().values()]
     assert [line.split(maxsplit=1)[1] for line in shown] == titles[1:]
+
+
+def test_a_dry_run_knows_what_is_there_already(desk: Desk) -> None:
+    desk.begin(2).link()
+    for file in (desk.repo / ".craftkit").glob("craftkit.db*"):
+        file.unlink()
+    desk.write(3)  # a branch from before the links, with one more task
+    lines = desk.ok("spec", "link", "--dry-run").out.splitlines()
+    shown = [line for line in lines if line.startswith(("issue", "sub-issue"))]
+    assert shown == ["sub-issue  T003 Task 3"]
+
+
+def test_what_waits_to_be_made_is_said_everywhere(desk: Desk) -> None:
+    desk.begin(3).server.fault({"match": {"graphql": "createIssue"}, "nth": 2, "action": "reset"})
+    wait = {"CRAFTKIT_UNKNOWN_GRACE": "60"}
+    desk.ok("spec", "link", "--yes", **wait)
+    assert "2 issues, queued before" in desk.ok("spec", "link", "--dry-run", **wait).out
+    assert "2 issues still to be made" in desk.ok("spec", "link", "--yes", **wait).out
+    said = desk.ok("reconcile", **wait)
+    assert "no issue" not in said.out + said.err and "wait" in said.err, said.words
+
+
+def test_link_without_an_answer_says_how_to_go_on(desk: Desk) -> None:
+    desk.begin(2).server.offline()
+    said = desk.ck("spec", "link", "--yes")
+    assert said.code == 1 and "`craftkit spec link` again" in said.err, said.words
 
 
 def test_link_refuses_without_an_agreement(desk: Desk) -> None:
