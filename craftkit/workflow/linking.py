@@ -380,9 +380,23 @@ def find_again(
     for task_id, issue in ours:
         if task_id in tasks:
             by_task.setdefault(str(task_id), issue)  # the lowest number of a task stays
+    _refuse_namesake(spec, by_task)
     with context.store.write() as tx:
         above = [issue for task_id, issue in ours if task_id is None]
         remember_all(tx, repo, spec, (), above, by_task)
+
+
+def _refuse_namesake(spec: Spec, found: Mapping[str, gh.Issue]) -> None:
+    """Two specs may have the same id: where no title is the same, the issues are another one's."""
+    titles = {task.id: title_of(task) for task in spec.tasks}
+    if found and all(issue.title != titles[task_id] for task_id, issue in found.items()):
+        task_id, issue = next(iter(found.items()))
+        raise SpecNeedsAttention(
+            f"There are issues of another spec with the id {spec.id}:"
+            f" #{issue.number} is “{clean(issue.title, 60)}”, not “{titles[task_id]}”.",
+            f"give {spec.path} another `id:`, or write (#{issue.number}) in the line if it is that",
+            spec.path,
+        )
 
 
 def _find_below(

@@ -93,6 +93,8 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
     chosen = slug or slug_of(title, context.ids())
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}", chosen):
         raise UsageProblem(f"{chosen} cannot be a file name.", "use letters, digits, `-`, `_`, `.`")
+    if _was_used(context, chosen):
+        chosen = _unused(context, chosen, slug is not None)
     path = f"specs/{chosen}.md"
     branch = context.session.branch
     text = TEMPLATE.format(
@@ -115,6 +117,26 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
     except DatabaseUnwritable as error:  # the file is there, and a second run would be refused
         context.note("warning", error.code, error.message, error.hint)
     return spec
+
+
+def _was_used(context: Context, spec_id: str) -> bool:
+    """Whether a spec that is not there any more had this id: what is known of it still counts."""
+    known = context.store.value("select 1 from tasks where spec_id = ? limit 1", spec_id)
+    return bool(known) and not _is_there(context, spec_id)
+
+
+def _unused(context: Context, spec_id: str, chosen: bool) -> str:
+    words = f"There was a spec with the id {spec_id}, and its issues may still be there"
+    if chosen:
+        raise UsageProblem(f"{words}.", "choose another `--slug`, or bring its file back")
+    names = (f"{spec_id}-{number}" for number in range(2, 1000))
+    free = next(n for n in names if not _was_used(context, n) and not _is_there(context, n))
+    context.note("info", "id_used", f"{words}: this one is {free}.", "`--slug` chooses another")
+    return free
+
+
+def _is_there(context: Context, spec_id: str) -> bool:
+    return os.path.exists(os.path.join(context.worktree, f"specs/{spec_id}.md"))
 
 
 def check(paths: list[str], worktree: str | None, sections: list[str]) -> list[Spec]:

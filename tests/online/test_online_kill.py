@@ -28,7 +28,7 @@ killing = pytest.importorskip("killing")
 forked = loopback.forked
 Desk = Any
 Point = tuple[str, int]  # "before" or "after", and the call, counted from 1
-SINGLES, PAIRS, STATES = 3, 1, 4  # tried of each scenario and side, of each scenario, and of a run
+SINGLES, PAIRS, STATES = 3, 1, 2  # tried of each scenario and side, of each scenario, and of a run
 KILLS = int(os.environ.get("CRAFTKIT_KILLS", "2"))
 
 

@@ -116,3 +116,29 @@ def test_another_repository_is_not_written_to(desk: Desk) -> None:
     desk.ok("reconcile")
     assert desk.issue(2)["state"] == "closed"
     assert desk.quiet() == []
+
+
+def test_issues_of_a_namesake_are_not_taken(desk: Desk) -> None:
+    """Somebody else has linked a spec with the same id, and finished a task of it."""
+    desk.begin("- [ ] T001 Remove the importer\n- [ ] T002 Delete old logs\n").link()
+    desk.ok("task", "done", "T001")
+    forget(desk)
+    desk.write("- [ ] T001 Rotate the keys\n- [ ] T002 Drop a table\n")
+    world, text = desk.state.world, desk.text
+    for command in (("spec", "link", "--dry-run"), ("spec", "link", "--yes")):
+        said = desk.ck(*command)
+        assert said.code == 5 and "Remove the importer" in said.err, said.words
+    assert desk.state.world is world and desk.text == text
+
+
+def test_a_new_spec_does_not_get_the_id_of_a_deleted_one(desk: Desk) -> None:
+    desk.begin(1).ok("spec", "new", "Beta", "--task", "One")
+    desk.ok("spec", "link", "--yes", "--spec", "beta")
+    (desk.repo / "specs/beta.md").unlink()
+    said = desk.ok("spec", "new", "Beta", "--task", "Another")
+    assert "beta-2" in said.out + said.err and (desk.repo / "specs/beta-2.md").exists()
+    refused = desk.ck("spec", "new", "Beta", "--slug", "beta")
+    assert refused.code == 2 and "--slug" in refused.err
+    desk.ok("spec", "link", "--yes", "--spec", "beta-2")
+    titles = [issue["title"] for issue in desk.issues().values()]
+    assert titles == ["Beta", "T001 One", "Beta", "T001 Another"]
