@@ -50,11 +50,13 @@ def send(as_json: AsJson = False) -> int:
     """Send what waits now; hooks do it in the background."""
 
     def action() -> Reply:
-        from craftkit.workflow import hub
+        from craftkit.workflow import hub, session
 
         context = context_for(None)
         sent = hub.send(context)
         hub.say(context, sent)
+        if context.gave_up is None:
+            session.finish(context)
         words = [f"{sent.delivered} delivered"]
         return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
 

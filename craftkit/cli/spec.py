@@ -177,7 +177,7 @@ def link(
         from craftkit.workflow import linking, session
 
         context = context_for(None, offline=offline)
-        session.repair(context)
+        session.repair(context, online=not dry_run)
         found = linking.prospect(context, spec_name, dry=dry_run)
         data = linking.as_dict(found)
         if dry_run:

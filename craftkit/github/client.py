@@ -32,6 +32,7 @@ from craftkit.redact import clean
 
 _CHILD_PAGES = 10  # of a hundred; GitHub allows one parent a hundred sub-issues
 _LINK_ATTEMPTS = 3
+GHOST = "ghost"  # as GitHub shows an account that was deleted
 
 
 class Client:
@@ -183,8 +184,11 @@ class Client:
         return child._replace(parent=parent.number)
 
     def adopt(self, parent: Issue, child: Issue) -> None:
-        """Make an existing issue a sub-issue of `parent`; nothing where it is one already."""
-        if child.parent == parent.number:
+        """Make an existing issue a sub-issue of `parent`; nothing where it is one already.
+
+        Nothing either where the server has no sub-issues: the parent's body lists them there.
+        """
+        if child.parent == parent.number or not self.access.has_sub_issues():
             return
         for attempt in range(1, _LINK_ATTEMPTS + 1):
             try:
@@ -217,7 +221,7 @@ class Client:
         )
 
     def reopened_by(self, number: int) -> str | None:
-        """Login of who re-opened an issue last; None where nobody did or nobody knows."""
+        """Login of who re-opened an issue last; None where nobody did."""
         if not self.access.has_graphql():
             return self._rest_reopened_by(number)
         document = documents.last_reopening(self.access.place, number)
@@ -365,6 +369,6 @@ def _reopener(data: Any) -> str | None:
     return None
 
 
-def _login(actor: Any) -> str | None:
-    """A login, cleaned; somebody who has left GitHub has none."""
-    return None if actor is None else clean(mapping.text(actor, "login"), 60)
+def _login(actor: Any) -> str:
+    """A login, cleaned; an account that was deleted has none."""
+    return GHOST if actor is None else clean(mapping.text(actor, "login"), 60)

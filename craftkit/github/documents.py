@@ -50,7 +50,8 @@ def preflight(place: Place, capabilities: bool, newest: int) -> Document:
     text = (
         "query Preflight($owner: String!, $name: String!, $newest: Int!) { viewer { login } "
         "repository(owner: $owner, name: $name) { id nameWithOwner viewerPermission isPrivate "
-        f"isArchived hasIssuesEnabled {issues} {{ nodes {{ number createdAt body }} }} "
+        f"isArchived hasIssuesEnabled {issues} {{ pageInfo {{ hasNextPage }} "
+        "nodes { number createdAt body } } "
         f"{pulls} {{ nodes {{ number }} }} }} " + (_INTROSPECTION if capabilities else "") + "}"
     )
     return text, {"owner": place.owner, "name": place.name, "newest": newest}

@@ -95,6 +95,7 @@ class Repository(NamedTuple):
     has_issues: bool
     highest: int  # the highest issue number in use, 0 for none
     newest: tuple[Glimpse, ...] = ()  # some of the newest issues, the last one first
+    more: bool = True  # there are, or may be, older ones than those
 
 
 class Capabilities(NamedTuple):
@@ -139,7 +140,7 @@ class Gateway(Protocol):
         """Create a sub-issue below `parent`, linked in the same call where the server can."""
 
     def adopt(self, parent: Issue, child: Issue) -> None:
-        """Make an existing issue a sub-issue of `parent`; nothing where it is one already."""
+        """Make an existing issue a sub-issue of `parent`, where the server has those."""
 
     def apply(self, changes: Sequence[Change]) -> list[CraftkitError | None]:
         """Make changes, in one request where the server can; the error of each, or None."""
@@ -147,7 +148,7 @@ class Gateway(Protocol):
     def set_body(self, issue: Issue, body: str) -> None: ...
 
     def reopened_by(self, number: int) -> str | None:
-        """Login of who re-opened an issue last."""
+        """Login of who re-opened an issue last, `ghost` for a deleted account; None: nobody did."""
 
 
 class GitHubError(CraftkitError):

@@ -159,5 +159,5 @@ def _no_board(access: Access, why: str) -> Invalid:
 def _no_such_status(access: Access, value: str) -> Invalid:
     return Invalid(
         f"The board's field {clean(access.status_field, 40)} has no option {clean(value, 40)}.",
-        "add it to the board, or name one that it has in .craftkit/config.yaml",
+        "add this option to the field on the board, or unset `github.project`",
     )

@@ -22,6 +22,7 @@ from craftkit.github.gateway import (
     Repository,
 )
 
+PAGE = 100  # items in a page of a list
 TRUSTED = ("OWNER", "MEMBER", "COLLABORATOR")
 _REASONS = (COMPLETED, NOT_PLANNED, DUPLICATE)
 _ISSUE_URL = r"/repos/([^/]+/[^/]+)/issues/([1-9][0-9]*)"
@@ -112,6 +113,7 @@ def rest_repository(data: Any, login: str, items: Sequence[Any]) -> Repository:
         has_issues=member(data, "has_issues", bool),
         highest=max((whole(item, "number") for item in items), default=0),
         newest=tuple(_glimpse(item, "created_at") for item in items if not is_pull_request(item)),
+        more=len(items) >= PAGE,  # pull requests take up room in the page
     )
 
 
@@ -124,6 +126,7 @@ def graphql_repository(data: Any) -> Repository:
     """The repository of the preflight document; `data` is the whole of its `data`."""
     found = member(data, "repository", dict)
     viewer = member(data, "viewer", dict, {})
+    issues = member(found, "issues", dict)
     highest = 0
     # Discussions count in the same row of numbers (assumed, not verified).  They are not asked
     # for: a number that is too low only makes a search above it longer.
@@ -139,10 +142,8 @@ def graphql_repository(data: Any) -> Repository:
         archived=member(found, "isArchived", bool),
         has_issues=member(found, "hasIssuesEnabled", bool),
         highest=highest,
-        newest=tuple(
-            _glimpse(node, "createdAt")
-            for node in member(member(found, "issues", dict), "nodes", list)
-        ),
+        newest=tuple(_glimpse(node, "createdAt") for node in member(issues, "nodes", list)),
+        more=member(member(issues, "pageInfo", dict, {}), "hasNextPage", bool, True),
     )
 
 

@@ -130,7 +130,8 @@ def own_user(who: User, at: Place, repos: list[Repo]) -> Json:
 
 
 def by_login(world: World, login: str | None, at: Place) -> Json | None:
-    return user(world.users[login.lower()], at) if login else None
+    known = world.users.get(login.lower()) if login else None  # None: the account was deleted
+    return None if known is None else user(known, at)
 
 
 def label(known: Label, repo: Repo, at: Place) -> Json:

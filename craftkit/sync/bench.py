@@ -35,6 +35,7 @@ class Bench(NamedTuple):
     settings: Settings
     clock: Callable[[], float]
     progress: Callable[[int, int], None] | None = None  # delivered so far, of how many
+    remark: Callable[[CraftkitError], None] | None = None  # told of a status that was not set
 
     def now(self) -> str:
         seconds = self.clock()

@@ -286,8 +286,12 @@ def _settle(
 ) -> int:
     delivered, at, stop = 0, 0, None
     for row, _, parts in ready:
-        errors = [e for e in results[at : at + len(parts)] if e is not None]
+        failed = [(c, e) for c, e in zip(parts, results[at:], strict=False) if e is not None]
         at += len(parts)
+        # A board only shows what the issue says: what cannot be written there holds nothing up.
+        errors = [e for c, e in failed if c.kind != "status"]
+        if failed and not errors and bench.remark is not None:
+            bench.remark(failed[0][1])
         if (row.spec_id, row.task_id) in held or errors:
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")

@@ -23,6 +23,7 @@ LINK, CREATE, RETITLE, CLOSE_DUPLICATE, ADOPT = (
     "adopt",
 )
 RETRY = "craftkit reconcile --create"
+LINK_COMMAND = "craftkit spec link"
 WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
 
 LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in doubt: stop and ask
@@ -73,6 +74,7 @@ class View(NamedTuple):
     linked: bool = True  # the spec has a parent issue: only then can a task lack its own
     foreign: frozenset[int] = frozenset()  # issues that its lines name, and that are not its own
     making: frozenset[str] = frozenset()  # tasks whose creation waits in the outbox
+    lists: bool = True  # the server can list sub-issues at all
 
 
 class Policy(NamedTuple):
@@ -148,8 +150,10 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
             actions.append(Action(LINK, line.id, line.ref, number, why))
         settle_task(view, line, number, actions, attention)
     if missing and policy.create and not view.complete:
-        words = "GitHub's list of sub-issues was not complete, so none was made"
-        attention.append(Attention("list_incomplete", "", "", None, words, (RETRY,)))
+        words, fix = "GitHub's list of sub-issues was not complete, so none was made", (RETRY,)
+        if not view.lists:  # asking again would bring the same
+            words, fix = "this server lists no sub-issues, so none was made", (LINK_COMMAND,)
+        attention.append(Attention("list_incomplete", "", "", None, words, fix))
     actions += doubles
     orphans = _orphans(view, set(links.values()), actions, attention, policy)
     result = Plan(tuple(actions), tuple(attention), tuple(missing), tuple(orphans))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from typing import Any, NamedTuple
 
 from craftkit import repo as git
 from craftkit.errors import BadConfig, CraftkitError
-from craftkit.github.gateway import Unreachable
+from craftkit.github.gateway import Invalid, Unreachable
+from craftkit.github.pacing import LONGEST_WAIT, Limits
 from craftkit.store import outbox
 from craftkit.sync import drain
 from craftkit.sync.bench import GRACE, Bench, Settings
@@ -18,6 +20,7 @@ from craftkit.workflow import later
 from craftkit.workflow.context import Context
 
 BUSY = "busy"
+BOARD = "board_status"
 SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
 
 
@@ -70,6 +73,8 @@ def bench(
 
     Once a command could not reach GitHub, it does not try again.
     """
+    if context.offline:
+        raise Unreachable("GitHub is not asked with `--offline`.", "leave out `--offline`")
     if context.gave_up is not None:
         raise context.gave_up
     if context.network_until is not None:
@@ -77,13 +82,31 @@ def bench(
     if seconds <= 0:
         raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
-    return Bench(context.store, gateway, settings(context), context.clock, progress)
+    remark = functools.partial(note_board, context)
+    return Bench(context.store, gateway, settings(context), context.clock, progress, remark)
+
+
+def note_board(context: Context, error: CraftkitError) -> None:
+    """Tell, once in a command, that a board does not show what was done."""
+    if any(note.code == BOARD for note in context.diagnostics):
+        return
+    hint = "give the token *Projects: read and write* (scope `project`), or unset `github.project`"
+    if isinstance(error, Invalid):
+        hint = error.hint
+    elif error.retryable:
+        hint = "the next change of the task sets it"
+    why = error.message.rstrip(".")
+    context.note("warning", BOARD, f"{why}; the status on the board was not set.", hint)
 
 
 @contextlib.contextmanager
-def asking(context: Context, seconds: float = SECONDS) -> Iterator[Bench]:
+def asking(
+    context: Context,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Bench]:
     """A bench whose limits are remembered also when GitHub refuses."""
-    ready = bench(context, seconds)
+    ready = bench(context, seconds, progress)
     try:
         yield ready
     finally:
@@ -105,9 +128,8 @@ def send(
         if not free:
             return _sent(before)._replace(why="another craftkit is sending now", code=BUSY)
         try:
-            ready = bench(context, seconds, progress)
-            done = drain.drain(ready, max_writes)
-            keep(context, ready.gateway)
+            with asking(context, seconds, progress) as ready:
+                done = drain.drain(ready, max_writes)
         except CraftkitError as error:
             context.gave_up = error
             return stopped(outbox.counts(store), error)
@@ -172,7 +194,6 @@ def connect(context: Context, seconds: float) -> Any:
     project = address.find_project(str(context.config["github.project"]), owner)
     from craftkit.github.client import Client  # loads PyGithub: only where there is a token
     from craftkit.github.gateway import Capabilities
-    from craftkit.github.pacing import Limits
 
     box = outbox.Remembered(
         context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
@@ -194,7 +215,11 @@ def connect(context: Context, seconds: float) -> Any:
 
 
 def keep(context: Context, client: Any) -> None:
-    """Remember what the server can do, and until when it wants to be left alone."""
+    """Remember what the server can do, and until when it wants to be left alone.
+
+    A success ends a row of limits, so that is remembered too; but a limit that another command
+    has met meanwhile holds.
+    """
     place = f"{client.access.caller.server.api_url} {context.config['github.repo']}".lower()
     box = outbox.Remembered(context.store, place, context.now())
     known = client.known_capabilities
@@ -203,8 +228,10 @@ def keep(context: Context, client: Any) -> None:
         box.pop("capabilities", None)
     elif box.get("capabilities") != text:
         box["capabilities"] = text
-    if client.pacer.limits.until > context.clock():
-        box["limits"] = json.dumps(client.pacer.limits)
+    old, new = Limits(*json.loads(box.get("limits", "[]"))), client.pacer.limits
+    holds = old.until > new.until and 0 < old.until - context.clock() <= LONGEST_WAIT
+    if not holds and old[:2] != new[:2]:  # a write of its own is nothing to write down
+        box["limits"] = json.dumps(new)
 
 
 def say(context: Context, sent: Sent) -> None:

@@ -167,7 +167,10 @@ def _settle_here(
                 errors.append((spec.id, error))
     finally:
         context.offline = offline
-    context.diagnostics[:] = [d for d in context.diagnostics if d.code != "queued"]
+    context.diagnostics[:] = [
+        d for d in context.diagnostics if d.code not in ("queued", session.WAITS)
+    ]
+    notes += [("", note["message"]) for note in session.finish(context)]
     return notes, errors
 
 

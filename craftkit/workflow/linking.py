@@ -258,11 +258,11 @@ def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[run
         return catalog.follow(context, data["spec"], data["path"], write)
 
     return (
-        runner.Step("adopt_links", do=lambda: _adopt(context, data)),
-        runner.Step("make_issues", do=lambda: _make(context)),
+        runner.Step("adopt_links", do=lambda: _adopt(context, data), online=True),
+        runner.Step("make_issues", do=lambda: _make(context), online=True),
         runner.Step("write_links", do=follow),
-        runner.Step("block", do=lambda: _block(context, data)),
-        runner.Step("verify", do=lambda: _verify(context, data)),
+        runner.Step("block", do=lambda: _block(context, data), online=True),
+        runner.Step("verify", do=lambda: _verify(context, data), online=True),
     )
 
 
@@ -281,7 +281,11 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     spec = catalog.by_id(context, data["spec"])
     if spec is None:
         return {"skipped": True}
-    named: dict[str | None, int | None] = {**data["adopted"], None: spec.issue}
+    # What a line does not name any more was unlinked since.
+    named: dict[str | None, int | None] = {
+        task.id: task.issue for task in spec.tasks if data["adopted"].get(task.id) == task.issue
+    }
+    named[None] = spec.issue
     wanted = [n for n in named.values() if n is not None]
     if not wanted:
         return {"skipped": True}
@@ -427,13 +431,13 @@ def _is_new_to(seen: gh.Repository, spec: Spec, born: str) -> bool:
     """Whether no issue was made for the spec, as far as the newest issues show.
 
     They show all that can be where there are no more, or where the last of them is older than the
-    spec.
+    spec.  A page may hold pull requests alone.
     """
     for issue in seen.newest:
         marker = markers.find(issue.body)
         if marker is not None and marker.spec == spec.id:
             return False
-    return len(seen.newest) < PAGE or seen.newest[-1].created_at[:10] < born
+    return not seen.more or bool(seen.newest and seen.newest[-1].created_at[:10] < born)
 
 
 def _born(context: Context, spec: Spec) -> str:
@@ -459,7 +463,7 @@ def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     with hub.asking(context, SECONDS) as bench:
         if not bench.gateway.capabilities().dependencies:
             return {"skipped": True, "why": "this server has no issue dependencies"}
-    now, pairs = context.now(), data["blocks"]
+    now, pairs = context.now(), _pairs(context, data)
     # By task, not by issue: where one could not be made yet, this waits for it.
     rows = context.store.rows(
         "select task_id, payload from outbox where spec_id = ? and action = 'block'"
@@ -475,12 +479,34 @@ def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     return {"blocked": len(pairs), **hub.send(context, SECONDS).as_dict()}
 
 
+def _pairs(context: Context, data: dict[str, Any]) -> list[tuple[str, str]]:
+    """The dependencies by what their tasks are known as now; not those that were unlinked since.
+
+    A line without a key got its issue's number for a name when its link was written.
+    """
+    known = outbox.issues_of(context.store, hub.settings(context).repo, data["spec"])
+    linked = {k.task_id for k in known}
+    names: dict[str, str] = {}
+    for row in context.store.rows(
+        "select task_id, payload, state from outbox where spec_id = ? and action = 'create'"
+        " and task_id is not null",
+        data["spec"],
+    ):
+        marker = markers.find(json.loads(row["payload"])["body"])
+        if marker is not None and marker.task is not None:
+            names[marker.task] = row["task_id"]
+        if row["state"] != "delivered":
+            linked.add(row["task_id"])
+    pairs = [(names.get(a, a), names.get(b, b)) for a, b in data["blocks"]]
+    return [pair for pair in pairs if linked.issuperset(pair)]
+
+
 def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     """List what is there now, and settle what the listing shows (a second issue, a done task)."""
     from craftkit.workflow import reconcile
 
     spec = catalog.by_id(context, data["spec"])
-    if spec is None or context.offline:
+    if spec is None:
         return {"skipped": True}
     report = reconcile.run(context, [spec], planner.Policy(), seconds=SECONDS)
     if report.failed is not None:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from craftkit.errors import CraftkitError, UsageProblem
+from craftkit.errors import CraftkitError, SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
 from craftkit.model import Spec, Task
 from craftkit.redact import clean
@@ -193,6 +193,9 @@ def _views(
     wanted = sorted(set().union(*parents.values())) if parents else []
     trees = bench.gateway.trees(wanted) if wanted else {}
     children = {c.number: c for t in trees.values() if isinstance(t, gh.Tree) for c in t.children}
+    # Only where a list fell short it matters whether there are any.
+    whole = all(tree.complete for tree in trees.values() if isinstance(tree, gh.Tree))
+    lists = whole or bench.gateway.capabilities().sub_issues
     linked = {t.issue for spec in specs for t in spec.tasks if t.issue is not None}
     linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
     alone = sorted(linked - set(children))
@@ -209,7 +212,7 @@ def _views(
                 linking.remember_all(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
             known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
         below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
-        view = _view(context, spec, known[spec.id], below, others, decided[spec.id])
+        view = _view(context, spec, known[spec.id], below, others, decided[spec.id], lists)
         view = view._replace(foreign=mine.foreign)
         if spec.issue in mine.foreign:
             words = f"#{spec.issue}, which it names as its parent, is the issue of something else"
@@ -277,6 +280,7 @@ def _view(
     trees: Sequence[gh.Tree | gh.Gone],
     others: dict[int, gh.Issue | gh.Gone],
     decided: dict[str, str],
+    lists: bool,
 ) -> planner.View:
     titles = {k.number: k.title for k in known}
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
@@ -316,6 +320,7 @@ def _view(
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
         "the file holds merge conflict markers" if spec.blocked_by is not None else "",
         spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks) or bool(making),
+        lists=lists,
         making=making,
     )
 
@@ -384,9 +389,8 @@ def _apply(
         # Above this number a lost creation is looked for: an old one would make that a long search.
         box = outbox.Remembered(context.store, bench.settings.repo, context.now())
         box["highest"] = str(bench.gateway.repository().highest)
-        linking.find_again(context, bench, spec)
-        _create(context, spec)
-    return report._replace(applied=True)
+        plan = _create(context, bench, spec, plan)
+    return report._replace(plan=plan, applied=True)
 
 
 LOCAL = {planner.TICK: "done", planner.UNTICK: "reopen"}
@@ -404,10 +408,19 @@ def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | No
     if action.kind == planner.RETITLE and task is not None:
         payload = {"title": blueprint.title_of(task)}
     owner = None if action.kind == planner.CLOSE_DUPLICATE else action.task
+    verb = REMOTE[action.kind]
+    same = [
+        row
+        for row in outbox.waiting(context.store)
+        if (row.spec_id, row.issue, row.action) == (spec.id, action.issue, verb)
+    ]
+    if any(row.payload == payload for row in same[-1:]):
+        return
     with context.store.write() as tx:
-        outbox.queue(
-            tx, context.now(), spec.id, owner, action.issue, REMOTE[action.kind], payload=payload
+        outbox.mark(
+            tx, [row.id for row in same], "delivered", context.now(), error="a later one is queued"
         )
+        outbox.queue(tx, context.now(), spec.id, owner, action.issue, verb, payload=payload)
         journal.record(
             tx,
             context.now(),
@@ -464,8 +477,22 @@ def _with_line(context: Context, spec: Spec, title: str, number: int) -> str:
     return edit.link(more, added, number)
 
 
-def _create(context: Context, spec: Spec) -> None:
-    """Queue the issues of task lines without one."""
+def _create(context: Context, bench: Bench, spec: Spec, plan: planner.Plan) -> planner.Plan:
+    """Queue the issues of task lines without one; the plan, as far as that could be done."""
+    try:
+        linking.find_again(context, bench, spec)
+        _queue_missing(context, spec)
+    except (UsageProblem, SpecNeedsAttention) as error:  # of this spec alone: others go on
+        kept = tuple(a for a in plan.actions if a.kind != planner.CREATE)
+        fix = (error.hint,) if error.hint else ()
+        words = error.message.rstrip(".")
+        doubt = planner.Attention("not_linkable", "", "", None, words, fix)
+        return plan._replace(actions=kept, attention=(*plan.attention, doubt))
+    return plan
+
+
+def _queue_missing(context: Context, spec: Spec) -> None:
+    """Queue the issues of task lines without one.  Raises UsageProblem."""
     repo = hub.settings(context).repo
     known = outbox.issues_of(context.store, repo, spec.id)
     making = blueprint.plan(spec, known, context)
@@ -498,7 +525,7 @@ def command(
         )
     recorded: list[str] = []
     if change:
-        session.repair(context)
+        session.repair(context, online=True)
     specs = catalog.load_all(context) if every else [catalog.choose_spec(context, wanted_spec).spec]
     if change:
         editing.tidy(context, specs)

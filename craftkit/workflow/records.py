@@ -63,9 +63,10 @@ def process_list(context: Context, every: bool) -> list[dict[str, Any]]:
 
 
 def _status(row: sqlite3.Row) -> str:
-    """What is given up is finished for every command, and shown as what it is."""
+    """What is given up is finished for every command, and shown as what it is; so is a kill."""
     given_up = row["status"] == "completed" and row["interrupt_reason"] == ABANDONED
-    return ABANDONED if given_up else str(row["status"])
+    killed = row["status"] == "running" and not runner.is_alive(row["owner"])
+    return ABANDONED if given_up else "interrupted" if killed else str(row["status"])
 
 
 def process_show(context: Context, process_id: int) -> dict[str, Any]:

@@ -7,7 +7,7 @@ A step has a part that acts outside the database (`do`, repeatable) and a part t
 import json
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any, NamedTuple
 
@@ -23,6 +23,14 @@ class Step(NamedTuple):
     name: str
     do: Callable[[], dict[str, Any]] | None = None
     save: Save | None = None
+    online: bool = False  # asks GitHub: not run ahead of a command that does without
+
+
+class Recovered(NamedTuple):
+    """What became of the processes that were interrupted here; those that failed are in neither."""
+
+    finished: list[sqlite3.Row]
+    waiting: list[sqlite3.Row]  # for a command that asks GitHub
 
 
 Builder = Callable[[Context, int, dict[str, Any]], tuple[Step, ...]]
@@ -35,6 +43,9 @@ HOMES = {
     "spec link": "craftkit.workflow.linking",
 }
 
+
+ENDED = ("success", "skipped")
+WAITS = "what is left of it asks GitHub"
 
 # What this operating-system process began and gave up, where not even that could be recorded:
 # (database, id).  A server outlives its calls, so that its being alive says nothing.
@@ -115,8 +126,8 @@ def start(
 def run(context: Context, process_id: int) -> dict[str, Any]:
     """Run what is left of a process.  Returns each step's result by name.
 
-    Raises UnknownProcess, UnexpectedStep, or the error of the step that failed; the failure is
-    recorded, and the process can be resumed.
+    It stops before a step that may not ask GitHub now.  Raises UnknownProcess, UnexpectedStep, or
+    the error of the step that failed; the failure is recorded, and the process can be resumed.
     """
     try:
         return _run(context, process_id)
@@ -131,7 +142,7 @@ def _run(context: Context, process_id: int) -> dict[str, Any]:
     row = store.row("select * from processes where id = ?", process_id)
     if row is None:
         raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list`")
-    steps = _builder(row["kind"])(context, process_id, json.loads(row["input"]))
+    steps = _steps(context, row)
     recorded = store.rows(
         "select * from process_steps where process_id = ? order by position", process_id
     )
@@ -143,10 +154,35 @@ def _run(context: Context, process_id: int) -> dict[str, Any]:
         )
     results = {r["name"]: json.loads(r["result"] or "{}") for r in recorded}
     for position, (step, old) in enumerate(zip(steps, recorded, strict=True), start=1):
-        if old["status"] in ("success", "skipped"):
+        if old["status"] in ENDED:
             continue
+        if step.online and not may_ask(context):
+            with store.write() as tx:
+                processes.finish(tx, process_id, "interrupted", context.now(), WAITS)
+            break
         results[step.name] = _run_step(context, process_id, position, step, steps)
     return results
+
+
+def _steps(context: Context, row: sqlite3.Row) -> tuple[Step, ...]:
+    return _builder(row["kind"])(context, row["id"], json.loads(row["input"]))
+
+
+def may_ask(context: Context) -> bool:
+    """Whether a process may ask GitHub now.
+
+    What is repaired at the beginning of a command may not keep that waiting.
+    """
+    return not (context.repairing or context.offline)
+
+
+def waits_for_github(context: Context, row: sqlite3.Row) -> bool:
+    """Whether the next thing to do in an unfinished process is to ask GitHub."""
+    try:
+        steps = _steps(context, row)
+    except CraftkitError:
+        return False  # running it tells why
+    return any(step.online for step in steps if step.name == row["current_step"])
 
 
 def _run_step(
@@ -222,28 +258,31 @@ def _is_left(context: Context, row: sqlite3.Row) -> bool:
     return row["owner"] == owner() and (context.store.path, row["id"]) in _LEFT
 
 
-def resume(context: Context, row: sqlite3.Row) -> bool:
-    """Take over one unfinished process and run it to its end; False when somebody else has it."""
+def resume(context: Context, row: sqlite3.Row) -> sqlite3.Row | None:
+    """Take over one unfinished process and go on; its row then, None where somebody else has it."""
     reason = None if row["interrupt_reason"] else "its process was killed"
     with context.store.write() as tx:
         if not processes.take(tx, row["id"], row["owner"], owner(), context.now()):
-            return False
+            return None
         if reason:
             tx.execute(
                 "update processes set interrupt_reason = ? where id = ?", (reason, row["id"])
             )
     _LEFT.discard((context.store.path, row["id"]))
     run(context, row["id"])
-    return True
+    return context.store.row("select * from processes where id = ?", row["id"])
 
 
-def recover(context: Context) -> list[sqlite3.Row]:
-    """Finish what was interrupted here; a failure is a diagnostic, never a stop."""
-    finished = []
-    for row in unfinished(context):
+def recover(context: Context, rows: Sequence[sqlite3.Row] | None = None) -> Recovered:
+    """Finish what was interrupted here, or these; a failure is a diagnostic, never a stop."""
+    finished: list[sqlite3.Row] = []
+    waiting: list[sqlite3.Row] = []
+    for row in unfinished(context) if rows is None else rows:
+        if waits_for_github(context, row) and not may_ask(context):
+            waiting.append(row)
+            continue
         try:
-            if resume(context, row):
-                finished.append(row)
+            now = resume(context, row)
         except CraftkitError as error:
             context.note(
                 "warning",
@@ -251,4 +290,7 @@ def recover(context: Context) -> list[sqlite3.Row]:
                 f"Process {row['id']} ({row['kind']}) could not be finished: {error.message}",
                 error.hint or f"`craftkit process resume {row['id']}`",
             )
-    return finished
+            continue
+        if now is not None:
+            (finished if now["status"] == "completed" else waiting).append(now)
+    return Recovered(finished, waiting)

@@ -23,6 +23,7 @@ from craftkit.workflow.context import Context
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
 DOUBTS = "doubts "  # begins the name under which those of a spec are remembered
+WAITS = "process_waits"
 NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
 
@@ -77,8 +78,11 @@ def tokens(text: str) -> int:
     return -(-ascii_count // 4) + -(-3 * (len(text) - ascii_count) // 2)
 
 
-def repair(context: Context) -> list[dict[str, str]]:
-    """Finish what was interrupted and take in what was spooled.  Every command begins with it."""
+def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
+    """Finish what was interrupted and take in what was spooled.  Every command begins with it.
+
+    What has to ask GitHub is left to a command that asks it anyway: an `online` one.
+    """
     notes: list[dict[str, str]] = []
     if not context.store.durable:
         return notes
@@ -86,22 +90,44 @@ def repair(context: Context) -> list[dict[str, str]]:
 
     context.repairing = True
     try:
-        for row in runner.recover(context):
-            what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
-            notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
+        found = runner.recover(context)
+        notes += _finished(found)
         later.mention_dead(context)
         taken = intake.take_in_spool(context)
     finally:
         context.repairing = False
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
+    if online and not context.offline:
+        return notes + (finish(context) if found.waiting else [])
+    for row in found.waiting:
+        context.note(
+            "info",
+            WAITS,
+            f"Process {row['id']} ({row['kind']}) was interrupted, and {runner.WAITS}.",
+            "`craftkit reconcile` finishes it",
+        )
+    return notes
+
+
+def finish(context: Context) -> list[dict[str, str]]:
+    """Finish what was interrupted and has to ask GitHub."""
+    rows = [r for r in runner.unfinished(context) if runner.waits_for_github(context, r)]
+    return _finished(runner.recover(context, rows))
+
+
+def _finished(found: runner.Recovered) -> list[dict[str, str]]:
+    notes = []
+    for row in found.finished:
+        what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
+        notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
     return notes
 
 
 def resume(context: Context, wanted_spec: str | None) -> Standing:
     """Re-read the spec, repair what was forgotten, and return where the work stands."""
     context.network_until = context.clock() + NETWORK_SECONDS
-    repaired = repair(context)
+    repaired = repair(context, online=True)
     try:
         chosen = catalog.choose_spec(context, wanted_spec)
     except (AmbiguousSpec, UnknownSpec) as error:

@@ -257,7 +257,9 @@ def _build(context: Context, process_id: int, data: dict[str, Any]) -> tuple[run
 
 
 def _send(context: Context) -> dict[str, Any]:
-    """Tell GitHub now, if it can be reached; else the outbox keeps it."""
+    """Tell GitHub now, if it can be reached; else the outbox keeps it (see `decisions`)."""
+    if context.repairing:
+        return {"queued": True}
     from craftkit.workflow import hub
 
     sent = hub.send(context)

@@ -156,7 +156,10 @@ def preflight(**more: Any) -> dict[str, Any]:
         "isPrivate": True,
         "isArchived": False,
         "hasIssuesEnabled": True,
-        "issues": {"nodes": [{"number": 41, "createdAt": "2026-01-02T03:04:05Z", "body": None}]},
+        "issues": {
+            "pageInfo": {"hasNextPage": False},
+            "nodes": [{"number": 41, "createdAt": "2026-01-02T03:04:05Z", "body": None}],
+        },
         "pullRequests": {"nodes": [{"number": 43}]},
     }
     return {"data": {"viewer": {"login": "me"}, "repository": found | more}}

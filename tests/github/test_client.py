@@ -81,8 +81,8 @@ def test_one_request_brings_the_repository_and_what_the_server_can_do() -> None:
     remembered: dict[str, str] = {}
     client = make_client(capabilities=None, remembered=remembered)
     found = client.repository()
-    assert found[:-1] == ("octo/Demo", "R_1", "me", "WRITE", True, False, True, 43)
-    assert [issue.number for issue in found.newest] == [41]
+    assert found[:8] == ("octo/Demo", "R_1", "me", "WRITE", True, False, True, 43)
+    assert [issue.number for issue in found.newest] == [41] and not found.more
     assert client.capabilities() == Capabilities(True, True, True)
     assert client.requests == 1
     assert "__type" in sent()["query"]
@@ -90,6 +90,27 @@ def test_one_request_brings_the_repository_and_what_the_server_can_do() -> None:
     client.repository(newest=100)
     assert "__type" not in sent()["query"] and client.requests == 2
     assert sent()["variables"]["newest"] == 100
+
+
+@responses.activate
+def test_a_repository_says_whether_there_are_more_issues() -> None:
+    nodes = [{"number": 41, "createdAt": "2026-01-02T03:04:05Z", "body": None}]
+    issues = page(nodes, after="x")
+    responses.add("POST", GRAPHQL, json=preflight(issues=issues))
+    assert make_client().repository(newest=1).more
+    assert "pageInfo { hasNextPage }" in sent()["query"]
+
+
+@responses.activate
+@pytest.mark.parametrize("pulls", [0, 1, 99, 100])
+@pytest.mark.parametrize("items", [99, 100])
+def test_pull_requests_take_up_room_among_the_newest(items: int, pulls: int) -> None:
+    found = [rest(200 - n, **({"pull_request": {}} if n < pulls else {})) for n in range(items)]
+    responses.add("GET", REPO, json=rest_repository())
+    responses.add("GET", f"{API}/user", json={"login": "me"})
+    responses.add("GET", ISSUES, json=found)
+    seen = make_client(capabilities=REST_ONLY).repository(newest=100)
+    assert len(seen.newest) == max(0, items - pulls) and seen.more == (items == 100)
 
 
 @responses.activate
@@ -548,6 +569,13 @@ def test_adopting_what_is_adopted_sends_nothing() -> None:
 
 
 @responses.activate
+@pytest.mark.parametrize("graphql", [True, False])
+def test_without_sub_issues_nothing_is_adopted(graphql: bool) -> None:
+    make_client(capabilities=Capabilities(graphql, False, False)).adopt(PARENT, CHILD)
+    assert len(responses.calls) == 0
+
+
+@responses.activate
 def test_adopting_what_turns_out_to_be_adopted_is_well() -> None:
     refused = {
         "data": {"c0": None},
@@ -595,7 +623,7 @@ def test_a_body_is_set() -> None:
 @responses.activate
 @pytest.mark.parametrize(
     ("nodes", "who"),
-    [([], None), ([{"actor": {"login": "eve\x1b[31m"}}], "eve"), ([{"actor": None}], None)],
+    [([], None), ([{"actor": {"login": "eve\x1b[31m"}}], "eve"), ([{"actor": None}], "ghost")],
 )
 def test_who_reopened_is_asked_in_one_request(nodes: list[Any], who: str | None) -> None:
     responses.add("POST", GRAPHQL, json=repository(issue={"timelineItems": {"nodes": nodes}}))
@@ -612,6 +640,15 @@ def test_who_reopened_is_the_last_one_by_rest_too() -> None:
     ]
     responses.add("GET", f"{ISSUES}/7/events", json=events)
     assert make_client(capabilities=REST_ONLY).reopened_by(7) == "last"
+
+
+@responses.activate
+@pytest.mark.parametrize(
+    ("events", "who"), [([], None), ([{"event": "reopened", "actor": None}], "ghost")]
+)
+def test_a_deleted_account_is_told_from_nobody_by_rest(events: list[Any], who: str | None) -> None:
+    responses.add("GET", f"{ISSUES}/7/events", json=events)
+    assert make_client(capabilities=REST_ONLY).reopened_by(7) == who
 
 
 @responses.activate

@@ -251,6 +251,13 @@ def test_dependencies_become_blocked_by(desk: Desk) -> None:
     agreed(desk)
 
 
+def test_a_line_without_a_key_is_blocked_too(desk: Desk) -> None:
+    desk.begin("- [ ] T001 One\n- [ ] Two (depends on T001)\n").link()
+    assert desk.issue(3)["blocked_by"] == [2]
+    assert desk.ask("select * from outbox where state <> 'delivered'") == []
+    agreed(desk)
+
+
 def test_a_server_without_dependencies_gets_none(desk: Desk) -> None:
     desk.state.capabilities = desk.state.capabilities._replace(dependencies=False)
     desk.begin("- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n").link()

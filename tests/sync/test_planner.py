@@ -196,6 +196,15 @@ def test_missing_and_orphans_are_reported_and_made_only_when_asked() -> None:
     assert {a.kind for a in asked.actions} == {"agree_open", "create", "adopt"}
 
 
+def test_i6_what_cannot_be_listed_is_told_from_what_was_listed_in_part() -> None:
+    lines = [task(1, False, 1), task(2)]
+    for lists, command in ((True, "craftkit reconcile --create"), (False, "craftkit spec link")):
+        state = view(lines, issues={1: issue(1)}, complete=False, lists=lists)
+        result = plan(state, Policy(create=True))
+        assert [(a.code, a.commands) for a in result.attention] == [("list_incomplete", (command,))]
+        assert {a.kind for a in result.actions} == {"agree_open"}
+
+
 def test_a_marker_gives_a_lost_link_back() -> None:
     result = plan(view([task(1)], issues={7: issue(7, marker="T001")}))
     assert ("link", 7) in [(a.kind, a.issue) for a in result.actions]

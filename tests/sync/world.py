@@ -194,7 +194,7 @@ class Door:
         facts = ("o/r", "R_1", "me", "WRITE", False, False, True, self.world.last)
         listed = self._listed(sorted(self.world.open(), key=lambda r: -r.number), fault)
         seen = [gh.Glimpse(i.number, "2027-01-15T08:00:00Z", i.body) for i in listed[:newest]]
-        return gh.Repository(*facts, tuple(seen))
+        return gh.Repository(*facts, tuple(seen), more=len(listed) > len(seen))
 
     def _listed(self, records: Sequence[Record], fault: str) -> list[gh.Issue]:
         """Issues as a list shows them; a stale one lacks what was made just now."""
