@@ -37,7 +37,7 @@ def test_commands_that_need_no_network(desk: Desk) -> None:
         ("outbox", "list"),
     ):
         assert counted(desk, *command) == 0, command
-    assert counted(desk, "spec", "link", "--dry-run") == 0
+    assert counted(desk, "spec", "link", "--dry-run", "--offline") == 0
     assert counted(desk, "session-resume", "--offline") == 0
 
 

@@ -248,7 +248,7 @@ LOCAL = [
     ("task", "done", "T003", "--offline"),
     ("session-resume", "--offline"),
     ("reconcile", "--offline"),
-    ("spec", "link", "--dry-run"),
+    ("spec", "link", "--dry-run", "--offline"),
     ("spec", "unlink", "--task", "T001"),
 ]
 
@@ -405,7 +405,7 @@ def test_a_spec_that_is_too_long_stops_no_other(desk: Desk) -> None:
     desk.close(2)
     lines = "".join(f"- [ ] T{n:03d} Task {n}\n" for n in range(1, 102))
     front = forked.FRONT.replace("demo", "long").replace("---\nid", "---\nissue: 4\nid")
-    desk.server.add_issues(loopback.REPO, [{"title": "Long"}])
+    desk.server.add_issues(loopback.REPO, [{"title": "Demo"}])
     desk.write(lines, front, "specs/long.md")
     said = desk.ck("reconcile", "--all", "--create")
     assert said.code == 5 and "long: attention: specs/long.md has 101 tasks" in said.out
