@@ -210,11 +210,11 @@ def unlink(
     """Forget the issues of a spec, here and in its file; GitHub is not touched."""
 
     def action() -> Reply:
-        from craftkit.workflow import linking, session
+        from craftkit.workflow import session, unlinking
 
         context = context_for(None)
         session.repair(context)
-        data = linking.unlink(context, spec_name, task)
+        data = unlinking.unlink(context, spec_name, task)
         links = "link" if data["forgotten"] == 1 else "links"
         words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
         return Reply(data, [words], diagnostics=context.diagnostics)

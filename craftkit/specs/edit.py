@@ -234,8 +234,12 @@ def add_task(
     group: str | None = None,
     depends_on: Sequence[str] = (),
     task_sections: Sequence[str] = (),
+    used: Sequence[str] = (),
 ) -> tuple[str, str]:
-    """The text with one more task line, and its key ("" where the file's tasks have none)."""
+    """The text with one more task line, and its key ("" where the file's tasks have none).
+
+    `used` are keys that no new task may get, though no line has them now.
+    """
     kind = _editable(spec)
     _one_line(title, "title")
     title = " ".join(title.split())
@@ -251,14 +255,15 @@ def add_task(
     keys = [task.key for task in spec.tasks if task.key is not None]
     near = [task.key for task in tasks if task.key is not None]
     if tasks or group is None:
-        key = "" if spec.tasks and not keys else kind.next_key(keys, near, group)
+        key = "" if spec.tasks and not keys else kind.next_key([*used, *keys], near, group)
         words = kind.new_line(key, title, depends_on)
         if tasks:
             text = _after(spec, tasks[-1], words)
         else:
             text = _into_empty(spec, kind, words, task_sections)
     else:
-        key, text = _into_group(spec, kind, group, keys, title, depends_on, task_sections)
+        taken = [*used, *keys] if keys or not spec.tasks else []
+        key, text = _into_group(spec, kind, group, taken, title, depends_on, task_sections)
     _verify(spec, text, title, key, task_sections)
     return text, key
 

@@ -25,7 +25,7 @@ class Row(NamedTuple):
     payload: dict[str, Any]
     state: str
     attempts: int
-    high_water: int | None
+    high_water: int | None  # of the first attempt: what was made has a number above it
     not_before: float  # seconds since 1970
     error: str | None
     created_at: str
@@ -91,7 +91,7 @@ def mark(
 ) -> None:
     tx.executemany(
         "update outbox set state = ?, updated_at = ?, error = ?, attempts = attempts + ?,"
-        " not_before = ?, high_water = coalesce(?, high_water) where id = ?",
+        " not_before = ?, high_water = coalesce(high_water, ?) where id = ?",
         [(state, now, error, int(attempt), not_before, high_water, i) for i in ids],
     )
 

@@ -136,16 +136,18 @@ def highest(bench: Bench) -> int:
 
 def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue | None:
     """The issue that a creation without an answer made, by its marker; linked to its parent."""
-    wanted = markers.Marker(row.spec_id, row.task_id)
+    wanted, high = markers.Marker(row.spec_id, row.task_id), row.high_water or 0
     inside: list[gh.Issue] = []
     if parent is not None:
         tree = bench.gateway.trees([parent.number]).get(parent.number)
         if isinstance(tree, gh.Tree):
-            inside = [i for i in tree.children if markers.find(i.body) == wanted]
+            inside = [
+                i for i in tree.children if i.number > high and markers.find(i.body) == wanted
+            ]
     known = {i.number for i in inside}
     outside = [
         i
-        for i in bench.gateway.find_above(row.high_water or 0)
+        for i in bench.gateway.find_above(high)
         if i.trusted and i.number not in known and markers.find(i.body) == wanted
     ]
     # Also where one is below the parent (another clone made it): the merge has to see both.

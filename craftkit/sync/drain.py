@@ -290,6 +290,8 @@ def _settle(
         at += len(parts)
         # A board only shows what the issue says: what cannot be written there holds nothing up.
         errors = [e for c, e in failed if c.kind != "status"]
+        if row.action == "drop" and all(isinstance(error, gh.IssueGone) for error in errors):
+            errors = []  # nothing is left to close
         if failed and not errors and bench.remark is not None:
             bench.remark(failed[0][1])
         if (row.spec_id, row.task_id) in held or errors:

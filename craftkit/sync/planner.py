@@ -8,7 +8,7 @@ and the markers that `markers.py` accepted do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 # What an action does.  The first four change a box or an issue's state.
@@ -75,6 +75,7 @@ class View(NamedTuple):
     foreign: frozenset[int] = frozenset()  # issues that its lines name, and that are not its own
     making: frozenset[str] = frozenset()  # tasks whose creation waits in the outbox
     lists: bool = True  # the server can list sub-issues at all
+    unlinked: frozenset[int] = frozenset()  # a person said of these that a marker is not enough
 
 
 class Policy(NamedTuple):
@@ -122,53 +123,104 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
     actions: list[Action] = []
     attention: list[Attention] = []
     missing: list[str] = []
-    links, doubles = _links(view)
-    shared = Counter(links.values())
+    marks = _marks(view)
+    found = {line.id: _issue_of(view, marks, line) for line in view.lines}
+    links = {task: number for task, number in found.items() if number is not None}
+    doubles = _doubles(view, marks, links)
+    taken = {*links.values(), *doubles}
+    shared = {number for number, lines in Counter(links.values()).items() if lines > 1}
     for line in view.lines:
         number = links.get(line.id)
         if number is None:
-            if view.base.get(line.id, Base(None)).dropped:
-                continue  # given up before it had an issue
-            if not view.linked:
-                continue  # a first link shows and asks before it makes anything
-            if line.id in view.making:
-                continue
-            missing.append(line.ref)
-            if policy.create and view.complete:
-                actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
+            _settle_unlinked(view, marks, line, policy, actions, attention, missing)
             continue
-        if shared[number] > 1:
+        if number in shared:
             words = f"#{number} is linked from more than one task line"
             fix = ("remove every link to it but one",)
             attention.append(Attention("duplicate_link", line.id, line.ref, number, words, fix))
             continue
-        if number in view.foreign:
-            attention.append(_foreign(line, number))
-            continue
         if line.issue is None and number in view.issues:
             why = f"#{number} is the issue of this task"
             actions.append(Action(LINK, line.id, line.ref, number, why))
-        settle_task(view, line, number, actions, attention)
+        doubt, goes_on = _doubt_of_link(view, marks, line, number, taken, number in doubles)
+        if number in view.foreign:
+            doubt, goes_on = doubt or _foreign(line, number), False
+        attention += [doubt] if doubt is not None else []
+        if goes_on:
+            _settle_task(view, marks, line, number, actions, attention)
     if missing and policy.create and not view.complete:
         words, fix = "GitHub's list of sub-issues was not complete, so none was made", (RETRY,)
         if not view.lists:  # asking again would bring the same
             words, fix = "this server lists no sub-issues, so none was made", (LINK_COMMAND,)
         attention.append(Attention("list_incomplete", "", "", None, words, fix))
-    actions += doubles
+    actions += doubles.values()
     orphans = _orphans(view, set(links.values()), actions, attention, policy)
     result = Plan(tuple(actions), tuple(attention), tuple(missing), tuple(orphans))
     return result if policy.yes else _guard(result, len(view.lines))
 
 
-def settle_task(
-    view: View, line: Line, number: int, actions: list[Action], attention: list[Attention]
+def _settle_unlinked(
+    view: View,
+    marks: Marks,
+    line: Line,
+    policy: Policy,
+    actions: list[Action],
+    attention: list[Attention],
+    missing: list[str],
+) -> None:
+    """A line of which nothing names the issue."""
+    if view.base.get(line.id, Base(None)).dropped:
+        return  # given up before it had an issue
+    if not view.linked:
+        return  # a first link shows and asks before it makes anything
+    if line.id in view.making:
+        return
+    others = [seen.number for seen in marks.free(line) if _is_of_another(line, seen)]
+    if others:
+        # Not its title: what GitHub says is not repeated to an agent.
+        words = f"the closed #{others[0]}, which has another title, carries the key {line.ref}"
+        fix = ("give the line another key", f"write (#{others[0]}) in it if it is the same task")
+        attention.append(Attention("key_reused", line.id, line.ref, others[0], words, fix))
+        return
+    missing.append(line.ref)
+    if policy.create and view.complete:
+        actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
+
+
+def _doubt_of_link(
+    view: View, marks: Marks, line: Line, number: int, taken: Collection[int], yields: bool
+) -> tuple[Attention | None, bool]:
+    """What is doubtful about a line's issue, and whether the task can be settled all the same."""
+    own = view.issues.get(number)
+    if own is not None and yields:
+        return _duplicate(marks, line, own), False
+    other = _elsewhere(view, marks, line, number, taken)
+    if other is None:
+        return None, True
+    mine = marks.has(line, own)
+    words = f"{line.ref} is linked to #{number}, but #{other} carries its marker"
+    if mine:
+        words = f"#{number} and #{other} carry the marker of {line.ref}, with two titles"
+    fix = (_rewrite(number, other), f"close #{other} on GitHub")
+    # Where the link is a slip, nothing may be done to somebody else's issue for it.
+    goes_on = mine or line.id in view.intents
+    return Attention("marker_elsewhere", line.id, line.ref, number, words, fix), goes_on
+
+
+def _settle_task(
+    view: View,
+    marks: Marks,
+    line: Line,
+    number: int,
+    actions: list[Action],
+    attention: list[Attention],
 ) -> None:
     """Put the verdict on one linked task where it belongs."""
     base = view.base.get(line.id, Base(None))
     seen = view.issues.get(number)
     if seen is None:
         why = view.gone.get(number)
-        if why is not None:
+        if why is not None and not base.dropped:  # what was given up needs no issue
             commands = (f"craftkit task drop {line.ref}", f"craftkit spec unlink --task {line.ref}")
             whose = "" if line.ref == f"#{number}" else f" of {line.ref}"
             words = f"#{number}{whose} is not on GitHub ({why})"
@@ -176,11 +228,12 @@ def settle_task(
         return  # neither seen nor known to be gone: no evidence
     intent = view.intents.get(line.id)
     verdict = decide(base, line.checked, seen, intent)
-    twin = _twin(view, seen) if seen.duplicate else None
-    if twin is not None and (verdict == NOT_PLANNED or not view.issues[twin].closed):
-        words = f"#{number} of {line.ref} was closed as a duplicate of #{twin}"
-        fix = (f"write (#{twin}) in its line in place of (#{number})",)
-        attention.append(Attention("linked_to_duplicate", line.id, line.ref, number, words, fix))
+    kept = _kept(marks, seen) if marks.has(line, seen) else None
+    left = kept is not None and kept < number and not view.issues[kept].closed
+    if seen.duplicate:
+        left = kept is not None and (verdict == NOT_PLANNED or not view.issues[kept].closed)
+    if left and seen.closed:
+        attention.append(_duplicate(marks, line, seen))
     elif verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
         attention.append(_doubt(verdict, line, number))
     elif verdict:
@@ -197,12 +250,18 @@ def _foreign(line: Line, number: int) -> Attention:
     return Attention("not_its_issue", line.id, line.ref, number, words, fix)
 
 
-def _twin(view: View, seen: Seen) -> int | None:
-    """The issue that was kept where `seen` was closed as its duplicate."""
-    if seen.marker is None:
-        return None
-    same = [s.number for s in view.issues.values() if s.marker == seen.marker and s.child]
-    return min((n for n in same if not view.issues[n].duplicate), default=None)
+def _duplicate(marks: Marks, line: Line, seen: Seen) -> Attention:
+    """The line names an issue that gives way to another one of its task."""
+    kept = _kept(marks, seen)
+    words = f"#{seen.number} of {line.ref} is a duplicate of #{kept}"
+    fix: tuple[str, ...] = (_rewrite(seen.number, kept),)
+    if seen.completed:
+        fix = (f"close #{kept} on GitHub", *fix)
+    return Attention("linked_to_duplicate", line.id, line.ref, seen.number, words, fix)
+
+
+def _rewrite(old: int, new: int | None) -> str:
+    return f"write (#{new}) in its line in place of (#{old})"
 
 
 # Verdicts that are not settled here.
@@ -270,36 +329,119 @@ def _doubt(verdict: tuple[str, ...], line: Line, number: int) -> Attention:
     return Attention("box_open_again", line.id, ref, number, words, commands)
 
 
-def _links(view: View) -> tuple[dict[str, int], list[Action]]:
-    """The issue of each task line, and what to do with second issues of one task."""
-    by_marker: dict[str, list[int]] = {}
-    for seen in sorted(view.issues.values()):
-        if seen.marker is not None and seen.child:
-            by_marker.setdefault(seen.marker, []).append(seen.number)
-    links: dict[str, int] = {}
-    doubles: dict[int, Action] = {}
-    taken = {line.issue for line in view.lines or () if line.issue is not None}
-    alive = {line.id for line in view.lines or ()}
-    for line in view.lines or ():
-        base = view.base.get(line.id, Base(None))
-        marked = by_marker.get(line.id, [])
-        number = line.issue or base.issue or next((n for n in marked if n not in taken), None)
-        if number is None:
-            continue
-        links[line.id] = number
+class Marks(NamedTuple):
+    """Which sub-issues carry the marker of which task."""
+
+    of: Mapping[str, Sequence[Seen]]  # task id -> issues by number, without what was unlinked
+    named: frozenset[int | None]  # issues that task lines name
+    alive: frozenset[str]  # ids of the task lines
+
+    def free(self, line: Line) -> list[Seen]:
+        """The issues with a line's marker that no line names."""
+        return [seen for seen in self.of.get(line.id, ()) if seen.number not in self.named]
+
+    def has(self, line: Line, seen: Seen | None) -> bool:
+        """Whether an issue carries a line's marker; one without a key had another id once."""
+        if seen is None or seen.marker is None:
+            return False
+        return seen.marker == line.id or seen.marker not in self.alive
+
+
+def _marks(view: View) -> Marks:
+    named = frozenset(line.issue for line in view.lines or ())
+    found: dict[str, list[Seen]] = {}
+    for number, seen in sorted(view.issues.items()):
+        known = number in named or number not in view.unlinked
+        if seen.marker is not None and seen.child and known:
+            found.setdefault(seen.marker, []).append(seen)
+    return Marks(found, named, frozenset(line.id for line in view.lines or ()))
+
+
+def is_reused(task_id: str, title: str, closed: bool, found: str) -> bool:
+    """Whether a marker is no proof: an earlier task may have had the key, and be done.
+
+    A task without a key is known by its words, so that they are the same.
+    """
+    return closed and found != title and not task_id.startswith("~")
+
+
+def _is_of_another(line: Line, seen: Seen) -> bool:
+    return is_reused(line.id, line.title, seen.closed, seen.title)
+
+
+def _issue_of(view: View, marks: Marks, line: Line) -> int | None:
+    """What the line names, else what the base names, else the issue with the marker."""
+    if line.issue is not None:
+        return line.issue
+    number = view.base.get(line.id, Base(None)).issue
+    if number is not None:
         own = view.issues.get(number)
-        keep: int | None = number
-        if own is not None and own.duplicate:
-            keep = _twin(view, own)  # another clone kept that: closing it too would leave none
-        if own is not None and own.marker is not None and own.marker not in alive:
-            marked = by_marker.get(own.marker, marked)  # a line without a key had another id once
-        for other in marked:
-            double = view.issues[other]
-            if other not in (number, keep) and other not in taken and not double.closed:
-                why = f"#{other} carries the marker of {line.ref} as #{number} does"
-                doubles[other] = Action(CLOSE_DUPLICATE, line.id, line.ref, other, why)
-    linked = set(links.values())
-    return links, [double for number, double in doubles.items() if number not in linked]
+        if own is None or own.completed or not marks.has(line, own) or line.id in view.intents:
+            return number
+        kept = _kept(marks, own)
+        return number if kept is None or kept in marks.named else kept
+    mine = [seen for seen in marks.free(line) if not _is_of_another(line, seen)]
+    left = [seen for seen in mine if not seen.duplicate]
+    return next((seen.number for seen in left or mine), None)
+
+
+def _same(marks: Marks, own: Seen) -> list[Seen]:
+    """All issues of one task, by number: those with the marker and the title of `own`.
+
+    A key that was used again has issues with one marker and different titles.
+    """
+    others = (seen for seen in marks.of.get(own.marker or "", ()) if seen.title == own.title)
+    return sorted({own, *(seen for seen in others if seen.number not in marks.named)})
+
+
+def _kept(marks: Marks, own: Seen) -> int | None:
+    """Which issue of a task stays: the lowest that was not closed as a duplicate.
+
+    It is so whichever a file names: each clone closes only what is higher than another one, so
+    that no two of them close each other's.
+    """
+    group = _same(marks, own)
+    if all(seen.duplicate for seen in group):  # the one that stayed has got another title
+        group = list(marks.of.get(own.marker or "", ()))
+    return next((seen.number for seen in group if not seen.duplicate), None)
+
+
+def _doubles(view: View, marks: Marks, links: Mapping[str, int]) -> dict[int, Action]:
+    """The open issues that give way to a lower one of the same task."""
+    found: dict[int, Action] = {}
+    lines = Counter(links.values())
+    for line in view.lines or ():
+        own = view.issues.get(links.get(line.id, 0))
+        if own is None or not marks.has(line, own) or lines[own.number] > 1:
+            continue
+        kept = _kept(marks, own)
+        for seen in _same(marks, own):
+            if kept is None or seen.number <= kept or seen.closed:
+                continue
+            if lines[seen.number] and (seen != own or line.id in view.intents):
+                continue  # another line's, or the one that a command was given for
+            why = f"#{seen.number} carries the marker of {line.ref} as #{kept} does"
+            found[seen.number] = Action(CLOSE_DUPLICATE, line.id, line.ref, seen.number, why)
+    return found
+
+
+def _elsewhere(
+    view: View, marks: Marks, line: Line, number: int, taken: Collection[int]
+) -> int | None:
+    """An open issue with a line's marker that is not `taken`, where the line names another."""
+    own = view.issues.get(number)
+    dropped = view.base.get(line.id, Base(None)).dropped
+    if own is None and not (number in view.gone and dropped):
+        return None  # no evidence, or an attention of its own
+    mine = own if marks.has(line, own) else None
+    if mine is not None and mine.closed:
+        return None  # its key was used again
+    marker = mine.marker if mine is not None else line.id
+    for seen in marks.of.get(marker or "", ()):
+        same = mine is not None and seen.title == mine.title
+        if not seen.closed and seen.number not in taken and not same:
+            return seen.number
+    return None
 
 
 def _orphans(
@@ -316,6 +458,8 @@ def _orphans(
     alive = {line.id for line in view.lines or ()}
     for seen in sorted(view.issues.values()):
         if seen.number in linked or seen.number in doubles or not seen.child:
+            continue
+        if seen.number in view.unlinked:
             continue
         if seen.number in ours or seen.marker is not None:
             if not seen.closed and seen.marker not in alive and view.complete:

@@ -46,7 +46,8 @@ def plan(spec: Spec, known: Sequence[outbox.Known], context: Context) -> ToMake:
     parts = split(spec, tasks)
     _refuse_crowds(spec, parts, fresh)
     parents, homes = _find_homes(spec, parts, fresh, known)
-    adopted = tuple(t for t in tasks if t.issue is not None and t.id not in linked)
+    numbers = {k.number for k in known}
+    adopted = tuple(t for t in tasks if t.issue is not None and t.issue not in numbers)
     keys = {t.key: t.id for t in tasks if t.key is not None}
     new = {t.id for t in fresh}
     blocks = tuple(

@@ -302,6 +302,16 @@ def dropped(context: Context, spec: Spec) -> set[str]:
     return {row["task_id"] for row in rows}
 
 
+def used_keys(context: Context, spec: Spec) -> list[str]:
+    """Keys that a task of the spec ever had here: the issue of a removed line keeps its own."""
+    rows = context.store.rows(
+        "select key from tasks where spec_id = ?1 and key is not null union"
+        " select task_id from issues where spec_id = ?1 and task_id not glob '[~#]*'",
+        spec.id,
+    )
+    return [row[0] for row in rows]
+
+
 def refuse_another(spec: Spec, spec_id: str) -> None:
     """Raise SpecNeedsAttention when the file of a recorded operation holds another spec by now."""
     if spec.id != spec_id:

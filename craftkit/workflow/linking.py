@@ -22,7 +22,7 @@ from craftkit.store import journal, outbox
 from craftkit.sync import creation, markers, ownership, planner
 from craftkit.sync.bench import Bench
 from craftkit.words import count
-from craftkit.workflow import catalog, choose, editing, hub, runner, sessions
+from craftkit.workflow import catalog, editing, hub, runner, sessions, unlinking
 from craftkit.workflow.blueprint import ToMake, name_parts, plan, title_of
 from craftkit.workflow.context import Context
 
@@ -299,6 +299,11 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     ]
     with context.store.write() as tx:
         for task_id, issue in issues:
+            if task_id is not None:  # its line named another one before
+                tx.execute(
+                    "delete from issues where repo = ? and spec_id = ? and task_id = ?",
+                    (repo, spec.id, task_id),
+                )
             remember(tx, repo, spec, task_id, issue)
     return {"adopted": len(issues)}
 
@@ -379,22 +384,23 @@ def find_again(
     found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
     marked = [(markers.find(i.body), i) for i in found if i.trusted]
     ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
-    tasks = {t.id for t in spec.tasks}
+    _refuse_namesake(spec, [(str(task_id), issue) for task_id, issue in ours])
+    may_be = _believed(context, spec)
     by_task: dict[str, gh.Issue] = {}
     for task_id, issue in ours:
-        if task_id in tasks:
-            by_task.setdefault(str(task_id), issue)  # the lowest number of a task stays
-    _refuse_namesake(spec, by_task)
+        if task_id is not None and may_be(task_id, issue):
+            by_task.setdefault(task_id, issue)  # the lowest number of a task stays
     with context.store.write() as tx:
         above = [issue for task_id, issue in ours if task_id is None]
         remember_all(tx, repo, spec, (), above, by_task)
 
 
-def _refuse_namesake(spec: Spec, found: Mapping[str, gh.Issue]) -> None:
+def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None:
     """Two specs may have the same id: where no title is the same, the issues are another one's."""
     titles = {task.id: title_of(task) for task in spec.tasks}
-    if found and all(issue.title != titles[task_id] for task_id, issue in found.items()):
-        task_id, issue = next(iter(found.items()))
+    found = [(task_id, issue) for task_id, issue in marked if task_id in titles]
+    if found and all(issue.title != titles[task_id] for task_id, issue in found):
+        task_id, issue = found[0]
         raise SpecNeedsAttention(
             f"There are issues of another spec with the id {spec.id}:"
             f" #{issue.number} is “{clean(issue.title, 60)}”, not “{titles[task_id]}”.",
@@ -416,15 +422,31 @@ def _find_below(
     if not bare:
         return
     taken = {t.issue for t in spec.tasks}
+    may_be = _believed(context, spec)
     for tree in bench.gateway.trees(parents).values():
         children = sorted(tree.children) if isinstance(tree, gh.Tree) else []
         with context.store.write() as tx:
             for issue in children:  # the lowest number of a task stays
                 marker = markers.find(issue.body) if issue.trusted else None
-                mine = marker is not None and marker.spec == spec.id and marker.task in bare
-                if mine and marker is not None and issue.number not in taken:
+                if marker is None or marker.spec != spec.id or marker.task not in bare:
+                    continue
+                if issue.number not in taken and may_be(marker.task, issue):
                     remember(tx, bench.settings.repo, spec, marker.task, issue)
-                    bare.discard(str(marker.task))
+                    bare.discard(marker.task)
+
+
+def _believed(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bool]:
+    """Whether an issue's marker is enough to be the issue of a task."""
+    titles = {t.id: title_of(t) for t in spec.tasks}
+    not_any_more = unlinking.unlinked(context, spec.id)
+
+    def may_be(task_id: str, issue: gh.Issue) -> bool:
+        if task_id not in titles or issue.number in not_any_more:
+            return False
+        closed = issue.state == gh.CLOSED
+        return not planner.is_reused(task_id, titles[task_id], closed, issue.title)
+
+    return may_be
 
 
 def _is_new_to(seen: gh.Repository, spec: Spec, born: str) -> bool:
@@ -513,37 +535,6 @@ def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
         context.note("warning", report.failed.code, report.failed.message, report.failed.hint)
         return {"verified": False, "why": report.failed.message}
     return {"verified": True, "drift": report.drift()}
-
-
-def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -> dict[str, Any]:
-    """Forget the issue of one task, or all of a spec, here and in its file; not on GitHub."""
-    spec = catalog.choose_spec(context, wanted_spec).spec
-    catalog.refuse_if_blocked(spec)
-    task = choose.resolve_task(spec, word) if word is not None else None
-    only = task.id if task is not None else None
-    repo = hub.settings(context).repo
-    with editing.one_writer(context, spec.path):
-        before, _ = editing.rewrite(context, spec.path, lambda now: edit.unlink(now, only))
-    gone = [t for t in before.tasks if t.issue is not None and only in (None, t.id)]
-    numbers = {t.issue for t in gone}
-    known = outbox.issues_of(context.store, repo, spec.id)
-    with context.store.write() as tx:
-        for item in known:
-            if only is None or item.number in numbers:
-                outbox.forget_issue(tx, repo, item.number)
-        tx.executemany(
-            "delete from outbox where spec_id = ? and issue = ? and state <> 'delivered'",
-            [(spec.id, number) for number in numbers],
-        )
-        if only is None:
-            open_rows = "delete from outbox where spec_id = ? and state <> 'delivered'"
-            tx.execute(open_rows, (spec.id,))
-        tx.executemany(
-            "update tasks set issue = null, agreed = null where spec_id = ? and task_id = ?",
-            [(spec.id, t.id) for t in gone],
-        )
-        journal.record(tx, context.now(), "spec.unlinked", context.session, spec.id, only)
-    return {"spec": spec.id, "path": spec.path, "forgotten": len(gone)}
 
 
 def question(context: Context, found: Prospect) -> str:

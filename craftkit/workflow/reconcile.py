@@ -15,7 +15,16 @@ from craftkit.specs import edit, parse
 from craftkit.store import journal, outbox
 from craftkit.sync import creation, drain, markers, ownership, planner, tasklist
 from craftkit.sync.bench import Bench
-from craftkit.workflow import blueprint, catalog, decisions, editing, hub, linking, session
+from craftkit.workflow import (
+    blueprint,
+    catalog,
+    decisions,
+    editing,
+    hub,
+    linking,
+    session,
+    unlinking,
+)
 from craftkit.workflow.context import Context
 from craftkit.workflow.findings import Report, SpecReport, doubts
 
@@ -322,6 +331,7 @@ def _view(
         spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks) or bool(making),
         lists=lists,
         making=making,
+        unlinked=unlinking.unlinked(context, spec.id),
     )
 
 

@@ -292,7 +292,12 @@ def add(
             choose.resolve_task(seen, needed)
         sections = context.config["specs.task_sections"]
         text, key = edit.add_task(
-            seen, title, group=group, depends_on=depends_on, task_sections=sections
+            seen,
+            title,
+            group=group,
+            depends_on=depends_on,
+            task_sections=sections,
+            used=catalog.used_keys(context, seen),
         )
         return text
 

@@ -177,6 +177,12 @@ def test_an_issue_that_is_gone_needs_a_person_and_is_never_made_again() -> None:
     assert [a.code for a in result.attention] == ["issue_gone"] and result.actions == ()
 
 
+def test_a_dropped_task_needs_no_issue() -> None:
+    known = {"T001": Base(False, 1, dropped=True)}
+    result = plan(view([task(1, False, 1)], base=known, gone={1: "deleted"}))
+    assert result.attention == () and result.actions == ()
+
+
 def test_a_removed_line_needs_a_person() -> None:
     known = {"T001": Base(False, 1), "T002": Base(False, 2)}
     result = plan(view([task(1, False, 1)], base=known, issues={1: issue(1), 2: issue(2)}))
@@ -218,7 +224,10 @@ def test_i4_two_issues_of_one_task_the_lowest_stays() -> None:
     assert ("link", 7) in kinds
     assert sorted(n for kind, n in kinds if kind == "close_duplicate") == [8, 9]
     linked = plan(view([task(1, False, 8)], issues=marked))
-    assert sorted(a.issue for a in linked.actions if a.kind == "close_duplicate") == [7, 9]
+    assert sorted(a.issue for a in linked.actions if a.kind == "close_duplicate") == [8, 9]
+    assert [(a.code, a.commands) for a in linked.attention] == [
+        ("linked_to_duplicate", ("write (#7) in its line in place of (#8)",))
+    ]
 
 
 def test_a_marker_outside_the_spec_s_parents_does_not_count() -> None:
