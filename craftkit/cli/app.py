@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +11,7 @@ from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_f
 from craftkit.cli.output import Reply, emit, paint
 
 if TYPE_CHECKING:
+    from craftkit.model import Diagnostic
     from craftkit.workflow.session import Standing
 
 app = typer.Typer(
@@ -116,7 +117,8 @@ def _screen(stand: Standing) -> list[str]:
         lines.append(f"{paint(stand.spec.name, 'bold')}  ({stand.spec.path}, {stand.phase})")
     width = 24
     filled = round(width * done / total) if total else 0
-    lines.append(f"[{'#' * filled}{'.' * (width - filled)}] {done}/{total} tasks done")
+    if stand.spec is not None or stand.others:
+        lines.append(f"[{'#' * filled}{'.' * (width - filled)}] {done}/{total} tasks done")
     if stand.current:
         lines.append(f"in progress  {stand.current['key']}  {stand.current['title']}")
     if stand.next_command:
@@ -226,6 +228,7 @@ def reconcile(
         from craftkit.workflow import reconcile as sync
 
         look = check or dry_run
+        _refuse_contradictions(every, spec_name, check, dry_run)
         _refuse_job_options(job, look or bool(spec_name), commit, push)
         if offline and (look or job):
             raise UsageProblem(
@@ -240,7 +243,8 @@ def reconcile(
 
             options = jobs.Options(policy, max_writes, commit, push)
             data, code = jobs.run(context, options, (lambda line: None) if as_json else _tell)
-            return Reply(data, exit_code=code, diagnostics=context.diagnostics)
+            failed = _failures(data) if as_json else []  # else its log lines have told them
+            return Reply(data, exit_code=code, diagnostics=[*failed, *context.diagnostics])
         report = sync.command(
             context, spec_name, every, policy, change=not look, max_writes=max_writes
         )
@@ -259,6 +263,35 @@ def _tell(line: str) -> None:
 
     out(line)
     flush()
+
+
+def _failures(data: dict[str, Any]) -> list[Diagnostic]:
+    """What failed in a job, as diagnostics."""
+    from craftkit.model import Diagnostic
+
+    return [
+        Diagnostic(
+            "error",
+            item["code"],
+            f"{item['spec']}: {item['message']}" if item["spec"] else item["message"],
+            item["hint"],
+        )
+        for item in data.get("failed", ())
+    ]
+
+
+def _refuse_contradictions(every: bool, spec_name: str | None, check: bool, dry_run: bool) -> None:
+    from craftkit.errors import UsageProblem
+
+    if every and spec_name:
+        raise UsageProblem(
+            "`--all` means every spec and `--spec` one of them.", "leave one of the two out"
+        )
+    if check and dry_run:
+        raise UsageProblem(
+            "`--check` answers by its exit code and `--dry-run` shows what would be done.",
+            "leave one of the two out: both change nothing",
+        )
 
 
 def _refuse_job_options(job: bool, foreign: bool, commit: bool, push: bool) -> None:

@@ -54,6 +54,13 @@ def last_words() -> list[Diagnostic]:
     return []
 
 
+def at_the_end(note: Diagnostic, command: str, did: bool) -> Diagnostic:
+    """A last word as this command says it: no error of a command that did what it should."""
+    if command.startswith("outbox "):  # it has just shown why
+        note = note._replace(hint="`craftkit outbox retry` tries again, `outbox drop` forgets it")
+    return note._replace(severity="warning") if did else note
+
+
 def agree(question: str, yes: bool, otherwise: str) -> None:
     """Ask a person.  Raises UsageProblem without a terminal or an agreement."""
     import sys

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from craftkit.cli.options import AsJson, context_for
 from craftkit.cli.output import Reply, emit
+
+if TYPE_CHECKING:
+    from craftkit.workflow.context import Context
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="See and settle what waits for GitHub."
@@ -36,6 +39,12 @@ def list_(as_json: AsJson = False) -> int:
     return emit("outbox list", as_json, action)
 
 
+def _given_up(context: Context) -> list[str]:
+    from craftkit.workflow import records
+
+    return [_line(row) for row in records.outbox_list(context) if row["state"] == "dead"]
+
+
 def _line(row: dict[str, Any]) -> str:
     issue = f"#{row['issue']}" if row["issue"] else "-"
     later = f"next try {row['not_before'][11:19]}Z" if row["not_before"] else ""
@@ -57,7 +66,7 @@ def send(as_json: AsJson = False) -> int:
         hub.say(context, sent)
         if context.gave_up is None:
             session.finish(context)
-        words = [f"{sent.delivered} delivered"]
+        words = [f"{sent.delivered} delivered", *_given_up(context)]
         return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
 
     return emit("outbox send", as_json, action)
@@ -75,7 +84,7 @@ def retry(number: Number = None, as_json: AsJson = False) -> int:
         sent = hub.send(context)
         hub.say(context, sent)
         data = {"retried": count, **sent.as_dict()}
-        words = [f"{count} tried again, {sent.delivered} delivered"]
+        words = [f"{count} tried again, {sent.delivered} delivered", *_given_up(context)]
         return Reply(data, words, diagnostics=context.diagnostics)
 
     return emit("outbox retry", as_json, action)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from craftkit.cli.options import AsJson, Offline, SpecName, Yes, agree, context_for
 from craftkit.cli.output import Reply, emit, progress_bar
 from craftkit.model import PHASES
+
+if TYPE_CHECKING:
+    from craftkit.model import Spec
+    from craftkit.workflow.context import Context
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and inspect specs.")
 
@@ -180,11 +184,13 @@ def link(
         session.repair(context, online=not dry_run)
         found = linking.prospect(context, spec_name, dry=dry_run)
         data = linking.as_dict(found)
+        _mention_cycles(context, found.spec)
         if dry_run:
             return Reply(data, linking.preview(found), diagnostics=context.diagnostics)
         if found.is_empty():
             linking.link(context, found)
             waits = linking.being_made(context, found.spec)
+            _mention_gone(context, linking.linked(context, found.spec))
             words = f"{found.spec.id} is linked already; nothing to make"
             if waits:
                 words = f"{found.spec.id}: {count(waits, 'issue')} still to be made"
@@ -193,10 +199,36 @@ def link(
         with progress_bar("issues", as_json) as progress:
             linking.link(context, found, progress)
         data = linking.linked(context, found.spec)
-        lines = [f"#{t['issue']:<6} {t['key']} {t['title']}" for t in data["tasks"] if t["issue"]]
+        gone = _mention_gone(context, data)
+        lines = [_linked(t) for t in data["tasks"] if t["issue"] and t["key"] not in gone]
+        numbers = zip(data["parents"], data["urls"], strict=True)
+        lines += [f"parent: #{number} {url}" for number, url in numbers]
+        if data["parents"]:
+            lines.append(f"next: craftkit task next{context.flag}")
         return Reply(data, lines, diagnostics=context.diagnostics)
 
     return emit("spec link", as_json, action)
+
+
+def _linked(task: dict[str, Any]) -> str:
+    number = f"#{task['issue']}"
+    key = "" if task["key"] == number else f"{task['key']} "
+    return f"{number:<7} {key}{task['title']}"
+
+
+def _mention_gone(context: Context, data: dict[str, Any]) -> set[str]:
+    """Say which lines name an issue that is not there; their keys."""
+    gone = [note for note in data["attention"] if note["code"] == "issue_gone"]
+    for note in gone:
+        context.note("warning", note["code"], note["message"], note["hint"])
+    return {note["task"] for note in gone}
+
+
+def _mention_cycles(context: Context, spec: Spec) -> None:
+    for note in spec.diagnostics:
+        if note.code == "dependency_cycle":
+            words = f"{note.message} wait for each other, so GitHub does not get these dependencies"
+            context.note("warning", note.code, words, note.hint, note.target)
 
 
 @app.command(epilog="Example: craftkit spec unlink --spec password-reset")

@@ -45,7 +45,8 @@ def _line(row: View) -> str:
     waits = (
         f"  (waits for {', '.join(row.waits_for)})" if row.waits_for and row.state == "todo" else ""
     )
-    link = f" (#{row.task.issue})" if row.task.issue else ""
+    named = row.task.ref == f"#{row.task.issue}"  # without a key: once is enough
+    link = f" (#{row.task.issue})" if row.task.issue and not named else ""
     text = f"{MARKS[row.state]} {row.task.ref:<6} {row.task.title}{link}{waits}"
     return paint(text, colour) if colour else text
 

@@ -37,10 +37,15 @@ from craftkit.redact import clean
 
 _BLOCK = "addBlockedBy"
 _CLOSE_REASONS = (COMPLETED, NOT_PLANNED, DUPLICATE)
+_ANEW = ("reopen", "close")
 
 
 class Impossible(Invalid):
     """Not refused by GitHub but never sent."""
+
+
+class ClosedOtherwise(Invalid):
+    """The issue was closed already, and GitHub keeps the reason that it was closed with then."""
 
 
 class _Plan(NamedTuple):
@@ -68,6 +73,8 @@ def apply(access: Access, changes: Sequence[Change]) -> list[CraftkitError | Non
         for k in pending:
             errors.setdefault(k, error)
     _forgive(access, changes, errors)
+    if _close_anew(access, changes, errors):
+        _forgive(access, changes, errors)
     return [errors.get(k) for k in range(len(changes))]
 
 
@@ -188,8 +195,10 @@ def _wave(access: Access, plans: Sequence[_Plan], errors: Errors) -> dict[int, _
             if isinstance(problem, NotFound):
                 stale[plan.k] = plan
             else:
-                errors[plan.k] = problem
-                _keep_item(access, plan, result.data.get(f"c{place}"))
+                payload = result.data.get(f"c{place}")
+                # Two steps may be of one change: the first that fails says why.
+                errors[plan.k] = errors.get(plan.k) or problem or _misjudged(access, plan, payload)
+                _keep_item(access, plan, payload)
     return stale
 
 
@@ -216,7 +225,8 @@ def _plan(access: Access, k: int, change: Change) -> _Plan:
     issue = ids.node(access, change.number, change.node_id)
     kind, value = change.kind, change.value
     if kind == "close":
-        return _Plan(k, Step("closeIssue", {"issueId": issue, "stateReason": value.upper()}), ())
+        closing = {"issueId": issue, "stateReason": value.upper()}
+        return _Plan(k, Step("closeIssue", closing, documents.closed(access.shape())), ())
     if kind == "reopen":
         return _Plan(k, Step("reopenIssue", {"issueId": issue}), ())
     if kind == "title":
@@ -257,6 +267,13 @@ def _status(access: Access, k: int, change: Change) -> _Plan:
     return _Plan(k, Step("updateProjectV2ItemFieldValue", given), keys)
 
 
+def _misjudged(access: Access, plan: _Plan, payload: Any) -> ClosedOtherwise | None:
+    """What is wrong with a close that GitHub has carried out; None for all else."""
+    wanted = str(plan.step.input.get("stateReason", "")).lower()
+    issue = payload.get("issue") if isinstance(payload, dict) else None
+    return _otherwise(access, wanted, mapping.closed_as(issue, "stateReason")) if wanted else None
+
+
 def _keep_item(access: Access, plan: _Plan, payload: Any) -> None:
     """Remember the board's item for the issue that has just been put there."""
     if plan.step.field == "addProjectV2ItemById" and isinstance(payload, dict):
@@ -269,10 +286,14 @@ def _keep_item(access: Access, plan: _Plan, payload: Any) -> None:
 # By REST
 
 
-def _each_by_rest(access: Access, changes: dict[int, Change], errors: Errors) -> None:
+def _each_by_rest(
+    access: Access, changes: dict[int, Change], errors: Errors, *, anew: bool = False
+) -> None:
     """One after the other, until one fails in a way that the next would too."""
     for k, change in changes.items():
         try:
+            if anew:
+                _by_rest(access, change._replace(kind="reopen"))
             _by_rest(access, change)
             errors[k] = None
         except (Invalid, IssueGone) as error:
@@ -301,12 +322,14 @@ def _by_rest(access: Access, change: Change) -> None:
             raise faults.gone(access.caller.about, blocker.number, blocker.why)
         body: dict[str, Any] = {"issue_id": blocker.id}
         access.send("POST", f"{at}/dependencies/blocked_by", body, mapping.anything, number)
+    elif change.kind == "close":
+        body = {"state": CLOSED, "state_reason": value}
+        reason = access.send("PATCH", at, body, mapping.closing(number), number)
+        otherwise = _otherwise(access, value, reason)
+        if otherwise is not None:
+            raise otherwise
     else:
-        body = {"title": value}
-        if change.kind == "close":
-            body = {"state": CLOSED, "state_reason": value}
-        elif change.kind == "reopen":
-            body = {"state": OPEN}
+        body = {"state": OPEN} if change.kind == "reopen" else {"title": value}
         access.send("PATCH", at, body, mapping.same_issue(number), number)
 
 
@@ -331,6 +354,45 @@ def _unlabel(access: Access, number: int, name: str) -> None:
             raise
 
 
+# Closed already, for another reason
+
+
+def _otherwise(access: Access, wanted: str, reason: str | None) -> ClosedOtherwise | None:
+    """The error of an issue that is closed for another reason; one that is not said is none."""
+    if reason in (None, wanted):
+        return None
+    if wanted == DUPLICATE and access.has_graphql() and not access.shape().duplicate:
+        return None  # this server calls a duplicate not planned
+    return ClosedOtherwise(
+        f"GitHub keeps it closed as {str(reason).replace('_', ' ')}.",
+        "re-open it on GitHub and close it there as it should be",
+    )
+
+
+def _close_anew(access: Access, changes: Sequence[Change], errors: Errors) -> bool:
+    """Re-open what was closed for another reason, and close it again; whether there was any.
+
+    GitHub looks at a reason only where the state changes.  Whoever is interrupted between the two
+    sends the close again: its issue is open then.
+    """
+    wrong = {k: changes[k] for k, e in errors.items() if isinstance(e, ClosedOtherwise)}
+    for k in wrong:
+        del errors[k]
+    if not wrong:
+        return False
+    try:
+        if access.has_graphql():
+            steps = [(k, c._replace(kind=kind)) for k, c in wrong.items() for kind in _ANEW]
+            for k in _wave(access, [_plan(access, k, change) for k, change in steps], errors):
+                errors[k] = access.missing(wrong[k].number)
+        else:
+            _each_by_rest(access, wrong, errors, anew=True)
+    except GitHubError as error:
+        for k in wrong:
+            errors.setdefault(k, error)
+    return True
+
+
 # Refused, but so already
 
 
@@ -346,7 +408,8 @@ def _forgive(access: Access, changes: Sequence[Change], errors: Errors) -> None:
         for k, change in doubtful.items():
             issue = now[change.number]
             if isinstance(issue, Issue) and _is_so(access, change, issue):
-                errors[k] = None
+                closes = change.kind == "close"
+                errors[k] = _otherwise(access, change.value, issue.reason) if closes else None
     except GitHubError:
         return  # the refusals stand
 
@@ -354,7 +417,7 @@ def _forgive(access: Access, changes: Sequence[Change], errors: Errors) -> None:
 def _is_so(access: Access, change: Change, issue: Issue) -> bool:
     labels = [name.casefold() for name in issue.labels]
     if change.kind == "close":
-        return issue.state == CLOSED and issue.reason == change.value
+        return issue.state == CLOSED
     if change.kind == "reopen":
         return issue.state == OPEN
     if change.kind == "title":

@@ -115,6 +115,11 @@ def mutations(steps: Sequence[Step]) -> Document:
     return f"mutation Apply({', '.join(heads)}) {{ {' '.join(fields)} }}", variables
 
 
+def closed(shape: Shape) -> str:
+    """What to select of the payload of a close: the reason that the issue has now."""
+    return f"issue {{ state {_reason(shape)} }}"
+
+
 def lookup(place: Place, numbers: Sequence[int], labels: Sequence[str]) -> Document:
     """Node ids of issues (`i<k>`) and of labels by name (`l<k>`)."""
     heads, inside = "", []
@@ -168,12 +173,16 @@ def _numbered(place: Place, numbers: Sequence[int], select: str, shape: Shape) -
 
 
 def _fragment(shape: Shape) -> str:
-    reason = "stateReason(enableDuplicate: true)" if shape.duplicate else "stateReason"
     return (
-        f"fragment IssueFields on Issue {{ number fullDatabaseId id title state {reason} body "
+        "fragment IssueFields on Issue { number fullDatabaseId id title state "
+        f"{_reason(shape)} body "
         "updatedAt closedAt url authorAssociation viewerDidAuthor repository { nameWithOwner } "
         "labels(first: 20) { nodes { name } } }"
     )
+
+
+def _reason(shape: Shape) -> str:
+    return "stateReason(enableDuplicate: true)" if shape.duplicate else "stateReason"
 
 
 def _parent(shape: Shape) -> str:

@@ -173,6 +173,27 @@ def same_issue(number: int) -> Callable[[Any], None]:
     return read
 
 
+def closing(number: int) -> Callable[[Any], str | None]:
+    """Reads the answer to a close by REST: the reason that the issue has now, if it says one."""
+    same = same_issue(number)
+
+    def read(data: Any) -> str | None:
+        same(data)
+        return closed_as(data, "state_reason")
+
+    return read
+
+
+def closed_as(data: Any, name: str) -> str | None:
+    """The reason of a closed issue, under `name`; None for all that does not say one."""
+    if not isinstance(data, Mapping):
+        return None
+    state, reason = data.get("state"), data.get(name)
+    if not (isinstance(state, str) and isinstance(reason, str)):
+        return None
+    return _reason(state.lower(), reason)
+
+
 def anything(data: Any) -> None:
     """Reads an answer that says nothing we need, or may say something outdated."""
 

@@ -119,7 +119,10 @@ def set_text(world: World, by: Caller, issue: Issue, title: str | None, body: st
 
 
 def close(world: World, by: Caller, issue: Issue, reason: str = COMPLETED) -> World:
-    """Closed; one that is closed already keeps its reason."""
+    """Closed; one that is closed already keeps its reason.
+
+    REST's documentation says so of `state_reason`; that GraphQL does the same is not verified.
+    """
     may_write(world, by, world.repos[issue.repo], "TRIAGE", mine(by, issue))
     if issue.state == CLOSED:
         return world

@@ -123,6 +123,16 @@ def _dependencies(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
     return out
 
 
+def off_cycles(pairs: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Those of the pairs (task, the task that it waits for) that are part of no cycle."""
+    place = {name: i for i, name in enumerate(dict.fromkeys(n for pair in pairs for n in pair))}
+    edges: list[list[int]] = [[] for _ in place]
+    for task, other in pairs:
+        edges[place[task]].append(place[other])
+    together = {i: n for n, members in enumerate(_components(edges)) for i in members}
+    return [(a, b) for a, b in pairs if together[place[a]] != together[place[b]]]
+
+
 def find_cycles(edges: Sequence[Sequence[int]]) -> list[list[int]]:
     """One cycle for every set of nodes that can all reach each other; linear, no recursion."""
     out: list[list[int]] = []

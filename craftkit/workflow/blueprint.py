@@ -11,6 +11,7 @@ from craftkit.errors import UsageProblem
 from craftkit.github import gateway as gh
 from craftkit.model import Spec, Task
 from craftkit.redact import clean
+from craftkit.specs.checks import off_cycles
 from craftkit.store import outbox
 from craftkit.sync import markers
 from craftkit.words import count
@@ -50,14 +51,12 @@ def plan(spec: Spec, known: Sequence[outbox.Known], context: Context) -> ToMake:
     adopted = tuple(t for t in tasks if t.issue is not None and t.issue not in numbers)
     keys = {t.key: t.id for t in tasks if t.key is not None}
     new = {t.id for t in fresh}
-    blocks = tuple(
-        (t.id, keys[k]) for t in tasks for k in t.depends_on if k in keys and t.id in new
-    )
+    waits = [(t.id, keys[k]) for t in tasks for k in t.depends_on if k in keys]
     return ToMake(
         tuple(_parent(context, spec, part) for part in parents),
         tuple((task, _child(context, spec, task, homes[task.id])) for task in fresh),
         adopted,
-        blocks,
+        tuple(pair for pair in off_cycles(waits) if pair[0] in new),
     )
 
 

@@ -38,12 +38,21 @@ class Report(NamedTuple):
             for action in plan.actions:
                 if action.kind in KIND_OF:
                     found[KIND_OF[action.kind]] += 1
-            created = sum(a.kind == planner.CREATE for a in plan.actions) if report.applied else 0
-            found["missing"] += len(plan.missing) - created
-            found["orphan"] += len(plan.orphans)
+            missing, orphans = left(report, report.applied)
+            found["missing"] += len(missing)
+            found["orphan"] += len(orphans)
             found["attention"] += len(plan.attention) + bool(plan.stopped)
         found["queued"], found["dead"] = self.sent.queued, self.sent.dead
         return found
+
+
+def left(item: SpecReport, done: bool = True) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Task lines without an issue and sub-issues without a line, once the plan is `done`."""
+    actions = item.plan.actions if done else ()
+    made = {action.ref for action in actions if action.kind == planner.CREATE}
+    adopted = {action.issue for action in actions if action.kind == planner.ADOPT}
+    missing = tuple(ref for ref in item.plan.missing if ref not in made)
+    return missing, tuple(n for n in item.plan.orphans if n not in adopted)
 
 
 KIND_OF = {
@@ -85,6 +94,23 @@ def verb(item: SpecReport, action: planner.Action) -> str:
     return f"to be {VERBS[action.kind]} (queued):" if waits else VERBS[action.kind]
 
 
+def what(action: planner.Action) -> str:
+    """The task and its issue; a task without a key is named by its issue, once."""
+    number = f"#{action.issue}" if action.issue else ""
+    return action.ref if number in ("", action.ref) else f"{action.ref} {number}"
+
+
+def halt(item: SpecReport) -> tuple[str, str]:
+    """Why nothing is done with a spec, and what to do about it."""
+    why, blocker = item.plan.stopped, item.spec.blocked_by
+    if blocker is not None:
+        line = blocker.target.rpartition(":")[2]
+        return f"{why} (line {line})", "settle the conflict in the file, then run it again"
+    if item.plan.overridable:
+        return why, "`craftkit reconcile --dry-run` shows all, `craftkit reconcile --yes` goes on"
+    return why, "bring its task lines back, then run it again"
+
+
 def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
     """What was done (or would be), and remarks."""
     out: list[str] = list(report.recorded)
@@ -97,24 +123,24 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
         for action in item.plan.actions:
             if action.kind in VERBS:
                 does = verb(item, action) if item.applied else action.kind.replace("_", " ")
-                number = f" #{action.issue}" if action.issue else ""
                 why = f"  ({action.why})" if evidence or not item.applied else ""
-                out.append(f"{name}: {does} {action.ref}{number}{why}")
+                out.append(f"{name}: {does} {what(action)}{why}")
         for doubt in item.plan.attention:
             fix = " or ".join(named(item.spec.id, doubt.commands))
             out.append(f"{name}: attention: {doubt.message}: {fix}")
         if item.plan.stopped:
-            further = "; `--yes` goes on" if item.plan.overridable else ""
-            out.append(f"{name}: stopped: {item.plan.stopped}{further}")
+            why, hint = halt(item)
+            further = "`--yes` goes on" if item.plan.overridable else hint
+            out.append(f"{name}: stopped: {why}; {further}")
         if not item.linked:
             notes.append(f"{name}: has no issues on GitHub: `craftkit spec link` makes them")
-        made = {a.ref for a in item.plan.actions if a.kind == planner.CREATE and item.applied}
-        if set(item.plan.missing) - made:
-            refs = ", ".join(item.plan.missing[:5])
-            have = "task has" if len(item.plan.missing) == 1 else "tasks have"
-            notes.append(f"{name}: {len(item.plan.missing)} {have} no issue ({refs}): `--create`")
-        if item.plan.orphans:
-            numbers = ", ".join(f"#{n}" for n in item.plan.orphans[:5])
+        missing, orphans = left(item)
+        if missing:
+            refs = ", ".join(missing[:5])
+            have = "task has" if len(missing) == 1 else "tasks have"
+            notes.append(f"{name}: {len(missing)} {have} no issue ({refs}): `--create`")
+        if orphans:
+            numbers = ", ".join(f"#{n}" for n in orphans[:5])
             notes.append(
                 f"{name}: sub-issues without a task line ({numbers}): `--adopt` appends them"
             )
@@ -152,8 +178,9 @@ def as_notes(report: Report) -> list[dict[str, str]]:
     for item in report.specs:
         for action in item.plan.actions:
             if item.applied and action.kind in VERBS:
-                number = f" (#{action.issue})" if action.issue else ""
-                message = f"{action.ref}{number} {verb(item, action).removesuffix(':')}"
+                task, _, number = what(action).partition(" ")
+                number = f" ({number})" if number else ""
+                message = f"{task}{number} {verb(item, action).removesuffix(':')}"
                 notes.append({"code": f"merge_{action.kind}", "message": message})
     return notes
 
@@ -169,11 +196,9 @@ def doubts(item: SpecReport) -> list[dict[str, str]]:
         found.append(
             {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
         )
-    if item.plan.stopped:
-        hint = "`craftkit reconcile --dry-run` shows all"
-        if item.plan.overridable:
-            hint += ", `craftkit reconcile --yes` goes on"
-        found.append({"code": "stopped", "task": "", "message": item.plan.stopped, "hint": hint})
+    if item.plan.stopped and item.spec.blocked_by is None:  # what the file says itself is read anew
+        message, hint = halt(item)
+        found.append({"code": "stopped", "task": "", "message": message, "hint": hint})
     return found
 
 
@@ -187,10 +212,11 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "stopped": r.plan.stopped,
                 "actions": [a._asdict() for a in r.plan.actions],
                 "attention": [a._asdict() for a in r.plan.attention],
-                "missing": list(r.plan.missing),
-                "orphans": list(r.plan.orphans),
+                "missing": list(missing),
+                "orphans": list(orphans),
             }
             for r in report.specs
+            for missing, orphans in [left(r, r.applied)]
         ],
         "drift": report.drift(),
         "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},

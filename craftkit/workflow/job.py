@@ -273,32 +273,35 @@ def _report(context: Context, tell: Tell, result: Result, code: int) -> None:
         where = f"{spec_id}: " if spec_id else ""
         hint = f" ({error.hint})" if error.hint else ""
         _say(context, tell, "error", f"{where}{error.message}{hint}", code=error.code)
-        context.note("error", error.code, f"{where}{error.message}", error.hint)
     for item in result.reports:
         _report_spec(context, tell, item)
     for level, text in _commit_lines(result):
         _say(context, tell, level, text)
-    _say(context, tell, "info", f"{_totals(result)}; exit {code}", requests=result.requests)
+    why = _in_git(result).partition(":")[0]  # a line of its own has told all of it
+    ending = f"exit {code} ({why})" if why else f"exit {code}"
+    _say(context, tell, "info", f"{_totals(result)}; {ending}", requests=result.requests)
 
 
 def _report_spec(context: Context, tell: Tell, item: findings.SpecReport) -> None:
     name, plan = item.spec.id, item.plan
     for action in _shown(item):
-        number = f" #{action.issue}" if action.issue else ""
-        words = f"{name}: {findings.verb(item, action)} {action.ref}{number}"
+        words = f"{name}: {findings.verb(item, action)} {findings.what(action)}"
         _say(context, tell, "info", words, action=action.kind, issue=action.issue)
     for doubt in plan.attention:
         words = f"{name}: {doubt.message}: {' or '.join(findings.named(name, doubt.commands))}"
         _say(context, tell, "attention", words, attention=doubt.code, issue=doubt.issue)
     if plan.stopped:
-        words = f"{name}: stopped: {plan.stopped}; see `craftkit reconcile --spec {word(name)}`"
-        _say(context, tell, "attention", words)
-    if plan.missing:
-        words = f"{name}: {count(len(plan.missing), 'task has', 'tasks have')} no issue"
+        why, hint = findings.halt(item)
+        if plan.overridable:
+            hint = f"see `craftkit reconcile --spec {word(name)}`"
+        _say(context, tell, "attention", f"{name}: stopped: {why}; {hint}")
+    missing, orphans = findings.left(item, item.applied)
+    if missing:
+        words = f"{name}: {count(len(missing), 'task has', 'tasks have')} no issue"
         words += ": `craftkit spec link`"
         _say(context, tell, "info", words)
-    if plan.orphans:
-        words = f"{name}: {count(len(plan.orphans), 'sub-issue has', 'sub-issues have')} no task"
+    if orphans:
+        words = f"{name}: {count(len(orphans), 'sub-issue has', 'sub-issues have')} no task"
         words += ": `craftkit reconcile --adopt`"
         _say(context, tell, "info", words)
 
@@ -336,6 +339,14 @@ def _totals(result: Result) -> str:
     )
 
 
+def _in_git(result: Result) -> str:
+    """What git, or the state it is in, forbade: no figure shows it."""
+    commit = result.commit
+    if commit.refused:
+        return f"not {commit.refused}"
+    return commit.error.message.rstrip(".") if commit.error is not None else ""
+
+
 def _write_summary(context: Context, tell: Tell, result: Result, code: int) -> None:
     """Append to the page that GitHub Actions shows for the run."""
     path = context.env.get("GITHUB_STEP_SUMMARY")
@@ -360,7 +371,9 @@ def summary(result: Result, code: int) -> list[str]:
         if item.plan.stopped:
             rows.append((name, "", "", "stopped"))
     rows += [(spec_id, "", "", f"failed {error.code}") for spec_id, error in result.errors]
-    lines = ["### craftkit", "", f"{_totals(result)}; exit {code}"]
+    why = _escaped(_in_git(result))
+    ending = f"exit {code} ({why})" if why else f"exit {code}"
+    lines = ["### craftkit", "", f"{_totals(result)}; {ending}"]
     if rows:
         lines += ["", "| Spec | Task | Issue | What |", "|---|---|---|---|"]
         lines += ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows[:ROWS]]
@@ -386,7 +399,12 @@ def as_dict(result: Result) -> dict[str, Any]:
     return findings.as_dict(report) | {
         "busy": result.busy,
         "failed": [
-            {"spec": spec_id or None, "code": e.code, "message": redact(e.message)}
+            {
+                "spec": spec_id or None,
+                "code": e.code,
+                "message": redact(e.message),
+                "hint": redact(e.hint),
+            }
             for spec_id, e in result.errors
         ],
         "repaired": [{"spec": s or None, "message": m} for s, m in result.local],

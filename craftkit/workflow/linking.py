@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from craftkit import repo as git
 from craftkit.errors import SpecNeedsAttention, UsageProblem
+from craftkit.github import address
 from craftkit.github import gateway as gh
 from craftkit.model import Spec
 from craftkit.redact import clean
@@ -22,7 +23,7 @@ from craftkit.store import journal, outbox
 from craftkit.sync import creation, markers, ownership, planner
 from craftkit.sync.bench import Bench
 from craftkit.words import count
-from craftkit.workflow import catalog, editing, hub, runner, sessions, unlinking
+from craftkit.workflow import catalog, editing, hub, runner, session, sessions, unlinking
 from craftkit.workflow.blueprint import ToMake, name_parts, plan, title_of
 from craftkit.workflow.context import Context
 
@@ -586,11 +587,24 @@ def linked(context: Context, spec: Spec) -> dict[str, Any]:
     now = catalog.by_id(context, spec.id) or spec
     known = outbox.issues_of(context.store, hub.settings(context).repo, spec.id)
     waiting = hub.waiting(context)
+    parents = [k.number for k in known if k.task_id is None]
     return {
         "spec": now.id,
-        "parents": [k.number for k in known if k.task_id is None],
+        "parents": parents,
+        "urls": [_page_of(context, number) for number in parents],
         "tasks": [{"key": t.ref, "title": t.title, "issue": t.issue} for t in now.tasks],
+        "attention": session.known_doubts(context, now),
         "delivered": not (waiting.queued or waiting.dead),
         "queued": waiting.queued,
         "dead": waiting.dead,
     }
+
+
+def _page_of(context: Context, number: int) -> str:
+    """The web page of an issue."""
+    from urllib.parse import urlsplit
+
+    server = address.find_server(context.env, context.config, git.remote(context.repo))
+    api = urlsplit(server.api_url)  # an Enterprise server has its pages where its API is
+    site = f"{api.scheme}://{api.netloc}" if api.hostname == server.host else ""
+    return f"{site or 'https://' + server.host}/{context.config['github.repo']}/issues/{number}"

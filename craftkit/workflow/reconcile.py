@@ -459,6 +459,7 @@ def _adopt(context: Context, spec: Spec, found: Sequence[planner.Action], bench:
     if not numbers:
         return
     issues = bench.gateway.issues(numbers)
+    other: dict[int, bool] = {}
     for number in numbers:
         issue = issues.get(number)
         if not isinstance(issue, gh.Issue):
@@ -468,23 +469,38 @@ def _adopt(context: Context, spec: Spec, found: Sequence[planner.Action], bench:
         def change(now: Spec, title: str = title, number: int = number) -> str:
             if any(t.issue == number for t in now.tasks):
                 return now.text
-            return _with_line(context, now, title, number)
+            text, other[number] = _with_line(context, now, title, number)
+            return text
 
         with editing.one_writer(context, spec.path):
             editing.rewrite(context, spec.path, change)
+        if other.get(number):
+            context.note(
+                "info",
+                "adopted_in_other_words",
+                f"The title of #{number} cannot be a task line, so it says “{_stand_in(number)}”.",
+                f"reword that line of {spec.path} as you like: the issue keeps its title",
+            )
 
 
-def _with_line(context: Context, spec: Spec, title: str, number: int) -> str:
-    """The text with one more task line, linked; with words of ours where the title is no title."""
+def _stand_in(number: int) -> str:
+    """What a task line says where the title of its issue would be read as something else."""
+    return f"Do what issue {number} asks for"
+
+
+def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[str, bool]:
+    """The text with one more task line, linked; whether its words are ours, not the title."""
     sections = context.config["specs.task_sections"]
+    ours = False
     try:
         text, _ = edit.add_task(spec, title, task_sections=sections)
     except CraftkitError:  # it would be read as a key, a tag or a link
-        text, _ = edit.add_task(spec, f"Do what issue {number} asks for", task_sections=sections)
+        text, _ = edit.add_task(spec, _stand_in(number), task_sections=sections)
+        ours = True
     more = parse(edit.encode(text), spec.path, task_sections=sections, dialect=spec.dialect)
     old = {t.id for t in spec.tasks}
     added = next(t for t in more.tasks if t.id not in old)
-    return edit.link(more, added, number)
+    return edit.link(more, added, number), ours
 
 
 def _create(context: Context, bench: Bench, spec: Spec, plan: planner.Plan) -> planner.Plan:

@@ -287,7 +287,7 @@ def standing(
         remaining=len(left),
         repaired=repaired or [],
         attention=_without_twice(
-            _known_doubts(context, spec) if doubts is None else doubts,
+            known_doubts(context, spec) if doubts is None else doubts,
             attention(context, spec, rows),
         ),
         others=[],
@@ -313,7 +313,7 @@ def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
     ]
 
 
-def _known_doubts(context: Context, spec: Spec) -> list[dict[str, str]]:
+def known_doubts(context: Context, spec: Spec) -> list[dict[str, str]]:
     """What the last comparison with GitHub left to a person, save what was decided on since."""
     repo = str(context.config["github.repo"]).lower()
     row = context.store.row(
@@ -383,8 +383,9 @@ def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dic
             )
     for note in spec.diagnostics:
         if note.severity == "error" or note.code in ("dependency_cycle", "duplicate_key"):
-            hint = note.hint or f"edit {note.target}"
-            found.append({"code": note.code, "message": note.message, "hint": hint})
+            hint, line = note.hint or f"edit {note.target}", note.target.rpartition(":")[2]
+            where = f" (line {line})" if line.isdecimal() else ""
+            found.append({"code": note.code, "message": f"{note.message}{where}", "hint": hint})
     return found
 
 

@@ -266,7 +266,10 @@ def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> d
     seen = decisions.how_many(context, spec, task)
     row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
     if row.state == DONE:
-        raise UsageProblem(f"{task.ref} is done, so it cannot be dropped.", "re-open it first")
+        raise UsageProblem(
+            f"{task.ref} is done, so it cannot be dropped.",
+            f"`craftkit task reopen {task.ref}` opens it again",
+        )
     if row.state == DROPPED:
         return decisions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)

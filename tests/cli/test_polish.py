@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from craftkit.cli import output
+from craftkit.model import Diagnostic
 from craftkit.specs import files
 from craftkit.words import count
 
@@ -36,6 +38,39 @@ def test_a_number_and_its_word() -> None:
     assert [count(n, "write waits", "writes wait") for n in (1, 2)] == [
         "1 write waits",
         "2 writes wait",
+    ]
+
+
+# Commands that are named, and options that exclude each other
+
+
+def test_what_is_done_is_dropped_by_way_of_a_command(ck: Ck, spec: Path) -> None:
+    ck("task", "done", "T001")
+    code, _, err = ck("task", "drop", "T001")
+    assert code == 2 and "hint: `craftkit task reopen T001`" in err
+
+
+@pytest.mark.parametrize(
+    "words", ["--all --spec login", "--check --dry-run", "--all --spec login --check"]
+)
+def test_reconcile_refuses_what_contradicts_itself(ck: Ck, spec: Path, words: str) -> None:
+    code, _, err = ck("reconcile", *words.split(), CRAFTKIT_GITHUB_REPO="o/r")
+    assert code == 2 and "leave one of the two out" in err
+
+
+def test_what_was_said_is_not_said_again() -> None:
+    why = Diagnostic("warning", "forbidden", "It may not.", "let it")
+    first = Diagnostic("info", "queued", "1 write waits: It may not.", "let it")
+    twins = [Diagnostic("info", "twin", "as in line 1", "so", f"a.md:{n}") for n in (2, 3)]
+    bare = [Diagnostic("warning", "waits", f"T1 waits for {key}") for key in ("T21", "T2")]
+    assert output._once([first, why, *twins, *bare, bare[0]]) == [first, *twins, *bare]
+
+
+def test_without_a_spec_there_is_no_bar(ck: Ck, repo: Path) -> None:
+    ck("init")
+    assert lines(ck, "status") == [
+        "There is no spec in this worktree.",
+        'next         craftkit spec new "What to build"',
     ]
 
 

@@ -212,6 +212,85 @@ def test_a_refusal_of_what_is_not_so_stays_an_error() -> None:
     assert isinstance(error, Invalid)
 
 
+# GitHub's documentation of PATCH says of `state_reason`: "ignored unless state is changed".
+
+
+def closed_as(*reasons: str) -> dict[str, Any]:
+    """The answer to so many closes: what the reason of each issue is now."""
+    issues = [{"issue": {"state": "CLOSED", "stateReason": reason}} for reason in reasons]
+    return {"data": {f"c{k}": issue for k, issue in enumerate(issues)}}
+
+
+@responses.activate
+def test_what_is_closed_for_another_reason_is_closed_anew_in_one_more_request() -> None:
+    replies: list[Any] = [closed_as("COMPLETED", "NOT_PLANNED"), closed_as("", "COMPLETED")]
+    answer_graphql(lambda body: replies.pop(0))
+    changes = [Change(n, f"I_{n}", "close", "completed") for n in (7, 8)]
+    client = make_client()
+    assert client.apply(changes) == [None, None] and client.requests == 2
+    assert "stateReason(enableDuplicate: true)" in sent(0)["query"]
+    text, variables = sent()["query"], sent()["variables"]
+    assert text.index("c0: reopenIssue") < text.index("c1: closeIssue")
+    assert variables["v0"] == {"issueId": "I_8"}
+    assert variables["v1"] == {"issueId": "I_8", "stateReason": "COMPLETED"}
+
+
+@responses.activate
+def test_a_close_that_is_refused_for_an_issue_closed_otherwise_is_made_anew() -> None:
+    refused = {"data": {"c0": None}, "errors": [problem("UNPROCESSABLE", "c0", message="already")]}
+    now = repository(i0=node(7, state="CLOSED", stateReason="COMPLETED"))
+    replies: list[Any] = [refused, now, closed_as("", "NOT_PLANNED")]
+    answer_graphql(lambda body: replies.pop(0))
+    assert make_client().apply([Change(7, "I_7", "close", "not_planned")]) == [None]
+    assert not replies
+
+
+@responses.activate
+@pytest.mark.parametrize("refused", [True, False])
+def test_a_reason_that_github_keeps_is_an_error_and_not_tried_for_ever(refused: bool) -> None:
+    again: dict[str, Any] = closed_as("", "NOT_PLANNED")
+    if refused:
+        again["data"]["c0"] = None
+        again["errors"] = [problem("UNPROCESSABLE", "c0", message="it is locked")]
+    now = repository(i0=node(7, state="CLOSED", stateReason="NOT_PLANNED"))
+    replies: list[Any] = [closed_as("NOT_PLANNED"), again] + [now] * refused
+    answer_graphql(lambda body: replies.pop(0))
+    (error,) = make_client().apply([Change(7, "I_7", "close", "completed")])
+    assert isinstance(error, Invalid) and "not planned" in error.message and error.hint
+    assert not replies
+
+
+@responses.activate
+def test_a_limit_between_re_opening_and_closing_is_the_error_of_the_close() -> None:
+    half = {
+        "data": {"c0": {"clientMutationId": None}, "c1": None},
+        "errors": [problem("RATE_LIMITED", "c1", message="limit")],
+    }
+    replies: list[Any] = [closed_as("NOT_PLANNED"), half]
+    answer_graphql(lambda body: replies.pop(0))
+    (error,) = make_client().apply([Change(7, "I_7", "close", "completed")])
+    assert error is not None and error.code == "rate_limited"
+
+
+@responses.activate
+def test_a_server_that_knows_no_duplicates_is_not_asked_twice() -> None:
+    answer_graphql(lambda body: closed_as("NOT_PLANNED"))
+    client = make_client(remembered=known(abilities="create below block"))
+    assert client.apply([Change(7, "I_7", "close", "duplicate")]) == [None]
+    assert client.requests == 1 and "enableDuplicate" not in sent()["query"]
+
+
+@responses.activate
+def test_by_rest_too_it_is_closed_anew() -> None:
+    replies = [("closed", "not_planned"), ("open", "reopened"), ("closed", "completed")]
+    for state, reason in replies:
+        responses.add("PATCH", f"{ISSUES}/7", json=rest(7, state=state, state_reason=reason))
+    client = make_client(capabilities=REST_ONLY)
+    assert client.apply([Change(7, "", "close", "completed")]) == [None]
+    assert [sent(k)["state"] for k in range(3)] == ["closed", "open", "closed"]
+    assert client.requests == 3
+
+
 @responses.activate
 def test_many_changes_go_twenty_at_once_a_second_apart() -> None:
     answer_graphql(all_well)

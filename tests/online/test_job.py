@@ -164,7 +164,12 @@ def test_options_that_do_not_go_together(desk: Desk, words: list[str]) -> None:
 def test_4_without_a_good_token(desk: Desk, token: str) -> None:
     linked(desk, "demo")
     said = job(desk, code=4, GH_TOKEN=token)
-    assert " error " in said.out and "exit 4" in said.out and "error:" in said.err
+    assert said.out.count(" error ") == 1 and "exit 4" in said.out
+    assert "error:" not in said.err  # the log line has told it
+    answer = desk.ck("reconcile", "--job", "--json", GH_TOKEN=token).answer
+    found = [(d["severity"], d["code"]) for d in answer["diagnostics"]]
+    assert found == [("error", answer["data"]["failed"][0]["code"])]
+    assert answer["diagnostics"][0]["hint"] == answer["data"]["failed"][0]["hint"] != ""
 
 
 def test_5_where_a_person_is_needed(desk: Desk) -> None:
@@ -219,6 +224,7 @@ def test_a_spec_with_conflict_markers_does_not_stop_the_others(desk: Desk) -> No
     desk.close(6)
     said = job(desk, code=5)
     assert "demo: stopped" in said.out and "[x] T002" in (desk.repo / OTHER).read_text()
+    assert "conflict markers (line 11); settle the conflict" in said.out
 
 
 def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,6 +268,14 @@ def test_the_summary_has_numbers_and_states_only(desk: Desk) -> None:
     assert "exit 5" in text
     for words in (text, said.out, said.err):
         assert "script" not in words and "evil" not in words and "@octo-dev" not in words
+
+
+def test_the_summary_says_why_nothing_was_committed(desk: Desk) -> None:
+    linked(desk, "demo")
+    desk.close(2)
+    page = desk.where / "summary.md"
+    job(desk, "--commit", code=5, GITHUB_STEP_SUMMARY=str(page))
+    assert "exit 5 (not committed&#58; specs&#47;demo&#46;md had changes" in page.read_text()
 
 
 def test_the_summary_where_it_cannot_be_written(desk: Desk) -> None:
@@ -327,6 +341,7 @@ def test_no_commit_beside_staged_changes(desk: Desk) -> None:
     desk.close(2)
     said = job(desk, "--commit", code=5)
     assert "not committed: the index holds staged changes" in said.out
+    assert "0 dead; exit 5 (not committed)" in said.out
     assert git(desk, "rev-list", "--count", "HEAD") == "1" and "[x] T001" in desk.text
     assert git(desk, "diff", "--cached", "--name-only") == "code.py"
 

@@ -100,6 +100,68 @@ def test_link_refuses_a_repository_that_takes_no_issues(
     assert not desk.issues() and "(#" not in desk.text
 
 
+def test_link_names_the_parent_its_page_and_what_comes_next(desk: Desk) -> None:
+    desk.begin(2)
+    said = desk.ok("spec", "link", "--yes")
+    page = f"{desk.server.url}/{loopback.REPO}/issues/1"
+    assert said.out.splitlines()[2:] == [f"parent: #1 {page}", "next: craftkit task next"]
+    desk.ok("task", "add", "Another")
+    data = desk.data("spec", "link", "--yes")
+    assert data["parents"] == [1] and data["urls"] == [page] and data["attention"] == []
+
+
+def test_the_page_of_an_issue_is_where_the_server_has_its_pages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from types import SimpleNamespace
+
+    from craftkit.workflow import linking
+
+    monkeypatch.setattr(linking.git, "remote", lambda repo: None)
+
+    def page(api: str) -> str:
+        env = {"CRAFTKIT_GITHUB_API_URL": api}
+        given: Any = SimpleNamespace(env=env, config={"github.repo": "a/b"}, repo=None)
+        return linking._page_of(given, 7)
+
+    assert page("https://api.github.com") == "https://github.com/a/b/issues/7"
+    assert page("https://git.example.org/api/v3") == "https://git.example.org/a/b/issues/7"
+    assert page("https://api.acme.ghe.com") == "https://acme.ghe.com/a/b/issues/7"
+
+
+def test_link_says_which_issues_are_not_there(desk: Desk) -> None:
+    desk.begin("- [ ] T001 One\n- [ ] T002 Two (#9999)\n")
+    said = desk.ok("spec", "link", "--yes")
+    assert "#9999" not in said.out
+    assert "warning: #9999 of T002 is not on GitHub" in said.err
+    assert "hint: `craftkit task drop T002 --spec demo` or " in said.err
+    again = desk.ok("spec", "link", "--yes")
+    assert "#9999" not in again.out and "warning: #9999" in again.err
+
+
+def test_dependencies_that_go_round_are_left_out_and_said(desk: Desk) -> None:
+    desk.begin(
+        "- [ ] T001 One (depends on T002)\n- [ ] T002 Two (depends on T001)\n"
+        "- [ ] T003 Three (depends on T002)\n"
+    )
+    said = desk.ok("spec", "link", "--dry-run")
+    assert said.out.count("block ") == 1 and "T001 → T002 → T001 wait for each other" in said.err
+    said = desk.ok("spec", "link", "--yes")
+    assert "T001 → T002 → T001 wait for each other" in said.err and "hint:" in said.err
+    assert [desk.issue(n)["blocked_by"] for n in (2, 3, 4)] == [[], [], [3]]
+    assert desk.data("outbox", "list")["outbox"] == []
+    agreed(desk)
+
+
+def test_a_refused_link_says_so_once(desk: Desk) -> None:
+    desk.begin(2)
+    fault = {"match": {"graphql": "createIssue"}, "action": "forbidden", "times": 9}
+    desk.server.fault(fault)
+    said = desk.ck("spec", "link", "--yes")
+    assert said.err.count("not accessible by personal access token") == 1, said.words
+    assert said.err.count("hint:") == 1
+
+
 def test_link_refuses_what_is_not_the_remotes_repository(desk: Desk) -> None:
     desk.begin(2)
     remote = ["remote", "add", "origin", "https://github.com/octo-dev/other.git"]
@@ -318,6 +380,83 @@ def test_start_done_reopen_drop(desk: Desk) -> None:
     agreed(desk)
     desk.ok("task", "reopen", "T002")
     assert state(desk, 3)[0] == "open"
+    agreed(desk)
+
+
+@pytest.mark.parametrize("graphql", [True, False])
+@pytest.mark.parametrize("how", ["drop", "a person", "a box", "offline"])
+def test_what_was_not_planned_and_is_done_is_closed_as_completed(
+    desk: Desk, how: str, graphql: bool
+) -> None:
+    desk.state.capabilities = desk.state.capabilities._replace(graphql=graphql)
+    desk.begin(2).link()
+    if how == "a person":
+        desk.close(2, "not_planned")
+    else:
+        desk.ok("task", "drop", "T001")
+    assert state(desk, 2) == ("closed", "not_planned")
+    before = desk.requests()
+    if how == "a box":
+        desk.replace("[ ] T001", "[x] T001")
+        desk.ok("reconcile")
+    else:
+        desk.ok("task", "done", "T001", *["--offline"] * (how == "offline"))
+        if how == "offline":
+            desk.ok("reconcile")
+        elif graphql:
+            assert desk.requests() - before <= 3  # the label's id, the close, and once more
+    assert state(desk, 2) == ("closed", "completed") and "[x] T001" in desk.text
+    assert desk.ask("select 1 from outbox where state <> 'delivered'") == []
+    agreed(desk)
+
+
+def test_what_is_done_and_given_up_after_all_is_not_planned(desk: Desk) -> None:
+    desk.begin(2).link()
+    desk.close(2)  # nobody has ticked it here
+    desk.ok("task", "drop", "T001")
+    assert state(desk, 2) == ("closed", "not_planned") and "[ ] T001" in desk.text
+    agreed(desk)
+
+
+@pytest.mark.parametrize("graphql", [True, False])
+def test_a_kill_between_re_opening_and_closing_is_recovered_from(desk: Desk, graphql: bool) -> None:
+    desk.state.capabilities = desk.state.capabilities._replace(graphql=graphql)
+    desk.begin(2).link()
+    desk.ok("task", "drop", "T001")
+
+    def dies_after_re_opening() -> None:
+        from craftkit.github import changes, documents
+
+        def half(steps: Any) -> Any:
+            return documents_mutations(steps[:1] if len(steps) > 1 else steps)
+
+        def by_rest(access: Any, change: Any) -> None:
+            change_by_rest(access, change)
+            if change.kind == "reopen":
+                os._exit(9)
+
+        def graphql_dies(access: Any, document: Any, write: bool) -> Any:
+            found = access_graphql(access, document, write)
+            if "reopenIssue" in document[0]:
+                os._exit(9)
+            return found
+
+        from craftkit.github.access import Access
+
+        documents_mutations, change_by_rest = documents.mutations, changes._by_rest
+        access_graphql = Access.graphql
+        documents.mutations = half  # type: ignore[assignment]
+        changes._by_rest = by_rest
+        Access.graphql = graphql_dies  # type: ignore[method-assign]
+
+    said = desk.ck("task", "done", "T001", prepare=dies_after_re_opening)
+    assert said.code == 9 and state(desk, 2)[0] == "open"
+    assert desk.ask("select action, state from outbox where state <> 'delivered'") == [
+        ("close", "sent")
+    ]
+    desk.ok("task", "list")
+    desk.ok("reconcile")
+    assert state(desk, 2) == ("closed", "completed") and "[x] T001" in desk.text
     agreed(desk)
 
 
@@ -578,7 +717,10 @@ def test_somebody_elses_sub_issue_waits_for_adopt(desk: Desk) -> None:
     desk.server.add_issues(loopback.REPO, [{"title": "Theirs", "parent": 1, "author": "reviewer"}])
     said = desk.ok("reconcile")
     assert "--adopt" in said.err and "Theirs" not in desk.text
-    desk.ok("reconcile", "--adopt")
+    said = desk.ok("reconcile", "--adopt", "--dry-run")
+    assert said.out.startswith("demo: adopt #4  (") and said.err == ""
+    said = desk.ok("reconcile", "--adopt")
+    assert said.out == "demo: adopted #4\n" and said.err == ""
     assert re.search(r"(?m)^- \[ \] .*Theirs \(#4\)$", desk.text), desk.text
     assert len(desk.issues()) == 4
     desk.ok("reconcile")
@@ -586,6 +728,40 @@ def test_somebody_elses_sub_issue_waits_for_adopt(desk: Desk) -> None:
     desk.close(4)
     desk.ok("reconcile")
     assert "[x] T003 Theirs (#4)" in desk.text
+
+
+def test_a_title_that_is_no_task_line_is_put_in_other_words_and_said(desk: Desk) -> None:
+    desk.begin(2).link()
+    desk.server.add_issues(loopback.REPO, [{"title": "Theirs (#3)", "parent": 1}])
+    answer = desk.ok("reconcile", "--adopt", "--json").answer
+    assert [spec["orphans"] for spec in answer["data"]["specs"]] == [[]]
+    assert answer["data"]["drift"]["orphan"] == 0
+    (note,) = answer["diagnostics"]
+    assert "#4" in note["message"] and "Theirs" not in note["message"] and note["hint"]
+    assert "Do what issue 4 asks for (#4)" in desk.text and desk.issue(4)["title"] == "Theirs (#3)"
+    desk.replace("Do what issue 4 asks for", "See to theirs")
+    desk.ok("reconcile")
+    assert desk.issue(4)["title"] == "Theirs (#3)"
+    agreed(desk)
+
+
+def test_a_sub_issue_of_others_is_no_drift(desk: Desk) -> None:
+    desk.begin(2).link()
+    desk.server.add_issues(loopback.REPO, [{"title": "Theirs", "parent": 1}])
+    said = desk.ck("reconcile", "--check")
+    assert said.code == 0 and "#4" in said.err and "`--adopt`" in said.err
+
+
+def test_a_task_without_a_key_is_named_once(desk: Desk) -> None:
+    desk.begin("- [ ] One\n- [ ] Two\n")
+    said = desk.ok("spec", "link", "--yes")
+    assert said.out.splitlines()[:2] == ["#2      One", "#3      Two"]
+    desk.close(2)
+    assert desk.ok("reconcile").out == "demo: ticked #2\n"
+    shown = desk.ok("task", "list").out + desk.ok("task", "show", "#3").out
+    assert re.findall(r"#[0-9]+", shown) == ["#2", "#3", "#3"]
+    desk.human("PATCH", "issues/3", {"state": "closed"})
+    assert "#3 ticked" in desk.ok("session-resume").out
 
 
 def test_a_second_issue_of_a_task_is_closed(desk: Desk) -> None:
@@ -664,8 +840,12 @@ def test_a_file_with_conflict_markers_is_left_alone(desk: Desk) -> None:
     desk.replace("- [ ] T001", "<<<<<<< HEAD\n=======\n>>>>>>> other\n- [ ] T001")
     desk.close(2)
     text = desk.text
-    assert desk.ck("reconcile").code == 5
-    assert desk.text == text
+    said = desk.ck("reconcile")
+    assert said.code == 5 and desk.text == text
+    assert "conflict markers (line 11); settle the conflict" in said.out
+    assert desk.ok("status").out.count("conflict markers (line 11): settle") == 1
+    desk.replace("<<<<<<< HEAD\n=======\n>>>>>>> other\n", "")
+    assert "conflict" not in desk.ok("status").out
 
 
 def test_a_command_outranks_everything(desk: Desk) -> None:
@@ -828,7 +1008,21 @@ def test_what_was_given_up_is_every_commands_last_word(desk: Desk, words: str) -
     desk.ok("task", "done", "T001")
     said = desk.ck(*words.split())
     assert "1 GitHub write was given up" in said.err.splitlines()[-2], said.words
-    assert said.err.splitlines()[-1].startswith("hint: `craftkit outbox list`")
+    assert said.err.splitlines()[-2].startswith("warning: ")  # of a command that did its work
+    listed = words == "outbox list"  # has just shown why
+    hint = "hint: `craftkit outbox retry`" if listed else "hint: `craftkit outbox list` shows why"
+    assert said.err.splitlines()[-1].startswith(hint)
+
+
+def test_what_a_command_itself_could_not_have_delivered_is_an_error(desk: Desk) -> None:
+    desk.begin(2).link()
+    desk.delete(2)
+    said = desk.ok("task", "done", "T001")
+    assert "error: 1 GitHub write was given up" in said.err
+    again = desk.ok("outbox", "retry")
+    assert again.out.splitlines()[1].split()[1:4] == ["dead", "close", "T001"]
+    answer = desk.ok("status", "--json").answer
+    assert [d["severity"] for d in answer["diagnostics"]] == ["warning"]
 
 
 def test_a_first_link_is_never_made_by_reconcile(desk: Desk) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from craftkit.model import Spec
 from craftkit.specs import DIALECTS, detect, parse
+from craftkit.specs.checks import off_cycles
 
 
 def read(text: str, path: str = "specs/a.md", **more: object) -> Spec:
@@ -210,6 +213,19 @@ def test_lines(body: str, count: int, code: str | None) -> None:
     spec = read("---\nid: a\n---\n## Tasks\n\n" + body)
     assert len(spec.tasks) == count
     assert codes(spec) == ([code] if code else [])
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcde"), st.sampled_from("abcde"))))
+def test_what_is_left_of_dependencies_goes_round_nowhere(pairs: list[tuple[str, str]]) -> None:
+    def reaches(start: str, end: str) -> bool:
+        seen, todo = set(), [start]
+        while todo:
+            here = todo.pop()
+            todo += [b for a, b in pairs if a == here and b not in seen]
+            seen |= {b for a, b in pairs if a == here}
+        return end in seen
+
+    assert off_cycles(pairs) == [(a, b) for a, b in pairs if not reaches(b, a) and a != b]
 
 
 def test_cycles_are_named() -> None:
