@@ -43,12 +43,19 @@ _ANSI = (
     r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, …
     r"|\x1b[ -/]*[0-~]"
 )
+# Between two pictographs, the first maybe with a variation selector, a joiner makes them one.
+_PICTOGRAPH = "[\u2194\u2195\u2300-\u27bf\u2b00-\u2bff\U0001f300-\U0001faff]"
+_JOINER = "\u200d"
+_LONE_JOINER = (
+    f"(?<!{_PICTOGRAPH})(?<!{_PICTOGRAPH}[\ufe0e\ufe0f]){_JOINER}|{_JOINER}(?!{_PICTOGRAPH})"
+)
 _INVISIBLE = (
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls that are not white space
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidi
-    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200d\u2060-\u2065\u206a-\u206f"
+    "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200c\u2060-\u2065\u206a-\u206f"
     "\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e0fff]"  # zero width, fillers, variation selectors, tags
+    f"|{_LONE_JOINER}"
 )
 _PRIVATE = "[\ue000-\uf8ff\U000f0000-\U0010ffff]"
 _SURROGATE = "[\ud800-\udfff]"
@@ -138,7 +145,11 @@ def clean(text: str, limit: int = 200) -> str:
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
-    return text[: limit - 1].rstrip() + "…" if limit > 0 else ""
+    return _cut(text, limit)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text[: limit - 1].rstrip().rstrip(_JOINER) + "…" if limit > 0 else ""
 
 
 def plain(text: str) -> str:
@@ -158,4 +169,4 @@ def clean_lines(text: str, limit: int = 4000) -> str:
     text = plain(re.sub(r"(?s)<!--.*?(?:-->|\Z)", " ", plain(text)))
     if len(text) <= limit:
         return text
-    return text[: limit - 1].rstrip() + "…" if limit > 0 else ""
+    return _cut(text, limit)

@@ -108,7 +108,8 @@ def load(data: bytes | None, path: str) -> Manifest:
         document = json.loads(data)
         if document["schema_version"] > SCHEMA:
             raise UsageProblem(
-                f"{path} was written by a newer craftkit.", "upgrade: `pip install -U craftkit`"
+                f"{path} was written by a newer craftkit.",
+                "upgrade craftkit from where you installed it",
             )
         return _read(document)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:

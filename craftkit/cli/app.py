@@ -400,7 +400,7 @@ def doctor(
                 lines.append(f"{'':<19}{paint('hint:', 'dim')} {check['hint']}")
         bad = any(c["status"] == "error" for c in found)
         data = {"checks": found, "healthy": not bad, "drift": drift}
-        return Reply(data, lines, exit_code=1 if bad else 0)
+        return Reply(data, lines, exit_code=checks.exit_code(found))
 
     return emit("doctor", as_json, action)
 
@@ -423,11 +423,17 @@ def demo(as_json: AsJson = False) -> int:
 def sandbox(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     seed: Annotated[
-        str | None, typer.Option(metavar="FILE", help="JSON or YAML: users, tokens, repositories.")
+        str | None,
+        typer.Option(
+            metavar="FILE", help="JSON or YAML: users, tokens, repositories; see docs/sandbox.md."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Play GitHub on this machine until Ctrl-C, to try craftkit without an account."""
+    """Play GitHub on this machine until Ctrl-C, to try craftkit without an account.
+
+    It forgets everything when it stops. docs/sandbox.md has its seed files, tokens and faults.
+    """
     import threading
 
     from craftkit.cli import output

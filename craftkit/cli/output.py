@@ -14,6 +14,10 @@ from craftkit.model import Diagnostic
 COLOURS = {"error": "31", "warning": "33", "info": "36", "ok": "32", "dim": "2", "bold": "1"}
 
 
+# Controls, and the marks that make what follows read the other way round.
+_ACTED_ON = r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
+
+
 class Reply(NamedTuple):
     """What a command answers: data for programs, lines for people."""
 
@@ -177,7 +181,7 @@ def _printable(line: str, stream: Any) -> str:
         import re
 
         colours = r"(?!\[[0-9;]*m)" if _is_coloured(stream) else ""
-        line = re.sub(r"[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|\x1b" + colours, "", line)
+        line = re.sub(_ACTED_ON + r"|\x1b" + colours, "", line)
     encoding = getattr(stream, "encoding", None) or "utf-8"
     return line.encode(encoding, "replace").decode(encoding)
 

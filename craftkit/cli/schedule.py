@@ -38,6 +38,17 @@ Push = Annotated[
     bool,
     typer.Option("--push", help="The job pushes what it committed; always with GitHub Actions."),
 ]
+Install = Annotated[
+    str | None,
+    typer.Option(
+        "--install",
+        metavar="REQUIREMENT",
+        help="What `pip install` gets in GitHub Actions, e.g."
+        " git+https://github.com/OWNER/craftkit@TAG; by default what it has there, else what this"
+        " craftkit was installed from.",
+        show_default=False,
+    ),
+]
 
 
 @app.command("print", epilog="Example: craftkit schedule print --target cron")
@@ -46,6 +57,7 @@ def print_(
     every: Every = 30,
     commit: Commit = False,
     push: Push = False,
+    requirement: Install = None,
     as_json: AsJson = False,
 ) -> int:
     """Print what `schedule install` would write."""
@@ -55,10 +67,10 @@ def print_(
 
         context = context_for(None)
         if target is Target.git_hooks:
-            _refuse_job_options(every, commit, push)
+            _refuse_job_options(every, commit, push, requirement)
             files = hookfiles.preview(context)
         else:
-            files = schedule.preview(context, target.value, every, commit, push)
+            files = schedule.preview(context, target.value, every, commit, push, requirement)
         lines: list[str] = []
         for number, file in enumerate(files):
             if len(files) > 1:
@@ -76,6 +88,7 @@ def install(
     every: Every = 30,
     commit: Commit = False,
     push: Push = False,
+    requirement: Install = None,
     as_json: AsJson = False,
 ) -> int:
     """Write the schedule; a second time changes nothing."""
@@ -85,10 +98,10 @@ def install(
 
         context = context_for(None)
         if target is Target.git_hooks:
-            _refuse_job_options(every, commit, push)
+            _refuse_job_options(every, commit, push, requirement)
             done = hookfiles.install(context)
         else:
-            done = schedule.install(context, target.value, every, commit, push)
+            done = schedule.install(context, target.value, every, commit, push, requirement)
         return _reply(context, done, "installed" if done.changed else "installed already")
 
     return emit("schedule install", as_json, action)
@@ -137,13 +150,13 @@ def status(
     return emit("schedule status", as_json, action)
 
 
-def _refuse_job_options(every: int, commit: bool, push: bool) -> None:
+def _refuse_job_options(every: int, commit: bool, push: bool, requirement: str | None) -> None:
     from craftkit.errors import UsageProblem
     from craftkit.workflow.schedule import EVERY
 
-    if every != EVERY or commit or push:
+    if every != EVERY or commit or push or requirement is not None:
         raise UsageProblem(
-            "git runs its hooks itself, so they take no --every, --commit or --push.",
+            "git runs its hooks itself, so they take no --every, --commit, --push or --install.",
             "leave them out, or take another target",
         )
 

@@ -17,6 +17,8 @@ from craftkit.redact import clean, redact
 
 GITHUB_HOST = "github.com"
 DEFAULT_API = "https://api.github.com"
+# The site, and what its documentation names for ssh over port 443.
+_GITHUB_HOSTS = (GITHUB_HOST, "www." + GITHUB_HOST, "ssh." + GITHUB_HOST)
 _NAME = r"[A-Za-z0-9_.-]{1,100}"
 _HOST = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
 _LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
@@ -87,13 +89,44 @@ def find_repository(
             "set `github.repo: OWNER/NAME` in .craftkit/config.yaml, or add a remote",
         )
     host, owner, name = remote
-    # A host without a dot is an alias of ~/.ssh/config and says nothing about the server.
-    if "." in host and host != server.host and not is_loopback(server):
-        raise BadConfig(
-            f"The git remote is on {clean(host)}, and craftkit would talk to {server.host}.",
-            "set `github.api_url` (Enterprise: https://HOST/api/v3) or `github.repo: OWNER/NAME`",
-        )
+    if not is_host_of(server, host):
+        raise BadConfig(*foreign(server, host))
     return owner, name
+
+
+def of_remote(
+    env: Mapping[str, str], config: Mapping[str, Any], remote: tuple[str, str, str] | None
+) -> tuple[str, str] | None:
+    """Owner and name that the git remote names on the GitHub to talk to; None where it does not.
+
+    Raises BadConfig.
+    """
+    if remote is None or not is_host_of(find_server(env, config, remote), remote[0]):
+        return None
+    return remote[1:]
+
+
+def is_host_of(server: Server, host: str) -> bool:
+    """Whether a git remote on `host` names a repository of `server`.
+
+    A host without a dot is an alias of ~/.ssh/config and says nothing about the server.  An API on
+    this machine stands in for github.com.
+    """
+    if "." not in host or host == server.host:
+        return True
+    if is_loopback(server):
+        return host in _GITHUB_HOSTS or _is_loopback_host(host)
+    return server.host == GITHUB_HOST and host in _GITHUB_HOSTS
+
+
+def foreign(server: Server, host: str) -> tuple[str, str]:
+    """What is said of a git remote on another server: a sentence, and a hint."""
+    at = "the sandbox" if is_loopback(server) else server.host
+    return (
+        f"The git remote is on {clean(host, 80)}, and craftkit would talk to {at}.",
+        "set `github.repo: OWNER/NAME` in .craftkit/config.yaml, on GitHub Enterprise also "
+        "`github.api_url: https://HOST/api/v3`",
+    )
 
 
 def find_project(text: str, owner: str) -> Project | None:
@@ -175,7 +208,7 @@ def _checked(text: str, source: str) -> SplitResult:
             f"{source} ({_shown(text)}) would send the token in the clear.",
             "use https; http is for this machine (127.0.0.1) only",
         )
-    if host in (GITHUB_HOST, "www." + GITHUB_HOST):
+    if host in _GITHUB_HOSTS:
         raise BadConfig(
             f"{source} ({_shown(text)}) is the web site, not its API.", f"write {DEFAULT_API}"
         )

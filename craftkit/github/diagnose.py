@@ -1,7 +1,9 @@
 """What `craftkit doctor` asks of GitHub: each check a code, whether it is well, and a sentence.
 
-Everything is read, except for one creation without a title, which GitHub has to refuse: whether a
-fine-grained token may write is to be learned in no other way.
+Everything is read, except for one creation without a title, which GitHub has to refuse.  Where it
+refuses for want of a permission, the token has none; where it misses the title, a server may not
+have looked at the permission yet, so that proves nothing for a token without scopes.  That GitHub
+looks at the permission first is assumed, not verified.
 """
 
 from __future__ import annotations
@@ -124,10 +126,9 @@ def _permission(client: Client, repository: Repository) -> Finding:
             "ask its owner for the role *Triage* or higher",
         )
     try:
-        # Without a title: the check of the permission comes first (assumed), and nothing is made.
         client.access.send("POST", "issues", {}, lambda data: None)
     except Invalid:
-        return Finding("permission", True, f"Issues of {repository.full_name} may be written.")
+        return _by_role(client, repository)
     except Forbidden as error:
         return Finding("permission", False, error.message, error.hint)
     except NotFound:  # how GitHub refuses a write to what is public
@@ -140,6 +141,19 @@ def _permission(client: Client, repository: Repository) -> Finding:
     except GitHubError as error:
         return Finding("permission", None, error.message, error.hint)
     return Finding("permission", None, "GitHub accepted an issue without a title.")
+
+
+def _by_role(client: Client, repository: Repository) -> Finding:
+    """What is known where nothing was refused: a role, and for a classic token all there is."""
+    name, about = repository.full_name, client.about
+    if client.scopes is not None:
+        return Finding("permission", True, f"Issues of {name} may be written.")
+    token = f"the token from {about.source}"
+    sentence = f"Whether {token} may write issues of {name} shows only at a write."
+    if repository.permission:
+        who = f"{clean(repository.login, 60)} may write issues of {name}"
+        sentence = f"{who} ({repository.permission}); whether {token} may shows only at a write."
+    return Finding("permission", None, sentence, "it needs *Issues: read and write*")
 
 
 def _abilities(client: Client) -> list[Finding]:

@@ -27,6 +27,7 @@ from craftkit.github.gateway import (
 from craftkit.redact import clean, redact
 
 _TOKENS_PAGE = "Settings › Developer settings › Personal access tokens"
+_REFUSED, _SCOPELESS = "GitHub refuses this to the token", " lacks a scope:"
 _GONE_HINT = "run `craftkit reconcile --dry-run`: it shows which task was linked to it"
 # How a GraphQL server says that it does not know a field, an argument or a type: nothing was run.
 _NOT_UNDERSTOOD = (
@@ -141,12 +142,12 @@ def forbidden(headers: Mapping[str, str], words: str, about: About) -> Forbidden
     if scopes is not None and accepted and not _shares(scopes, accepted):
         has = _names(scopes) or "none"
         return Forbidden(
-            f"The token from {about.source} lacks a scope: it needs {accepted} and has {has}.",
+            f"The token from {about.source}{_SCOPELESS} it needs {accepted} and has {has}.",
             f"add the scope under {_TOKENS_PAGE}, or run `gh auth refresh --scopes repo`",
         )
     what = f"it needs the permission {needed}" if needed else f"“{words}”" if words else "403"
     return Forbidden(
-        f"GitHub refuses this to the token from {about.source} on {about.repo}: {what}.",
+        f"{_REFUSED} from {about.source} on {about.repo}: {what}.",
         permission_hint(about),
     )
 
@@ -155,9 +156,14 @@ def permission_hint(about: About) -> str:
     if about.source == "GITHUB_TOKEN":
         return "in GitHub Actions, give the job `permissions: issues: write`; `craftkit doctor`"
     return (
-        f"give the token *Issues: read and write* for {about.repo} ({_TOKENS_PAGE}), "
-        "then run `craftkit doctor`"
+        f"either your role in {about.repo} is below *Triage* (ask its owner), or the token lacks "
+        f"*Issues: read and write* ({_TOKENS_PAGE}); `craftkit doctor` tells more"
     )
+
+
+def says_refused(text: str) -> bool:
+    """Whether the sentence of an error tells that a role, a permission or a scope is missing."""
+    return text.startswith(_REFUSED) or _SCOPELESS in text
 
 
 def sso_required(about: About) -> Forbidden:
@@ -185,8 +191,8 @@ def not_found(about: About, number: int | None = None) -> NotFound:
     what = f"{about.repo}{_mark(number)}"
     return NotFound(
         f"{what} is not there, or the token from {about.source} may not see it.",
-        f"check the name, and that the token covers the repository ({_TOKENS_PAGE}); "
-        "`craftkit doctor` tells more",
+        f"check the name, that you have access to it, and that the token covers it "
+        f"({_TOKENS_PAGE}); `craftkit doctor` tells more",
     )
 
 
@@ -288,7 +294,7 @@ def _forbidden_by_graphql(
 ) -> GitHubError:
     if problem.kind == "INSUFFICIENT_SCOPES":
         return Forbidden(
-            f"The token from {about.source} lacks a scope: “{problem.message}”.",
+            f"The token from {about.source}{_SCOPELESS} “{problem.message}”.",
             f"add it under {_TOKENS_PAGE}, or run `gh auth refresh --scopes repo,project`",
         )
     return forbidden(headers, problem.message, about)

@@ -13,7 +13,7 @@ from craftkit.sandbox.server import serve
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m craftkit.sandbox", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
-    parser.add_argument("--seed", metavar="FILE", help="JSON or YAML: users, tokens, repos")
+    parser.add_argument("--seed", metavar="FILE", help="JSON or YAML: see docs/sandbox.md")
     options = parser.parse_args()
     try:
         server = serve(options.port, options.seed)

@@ -23,19 +23,21 @@ A seed is JSON or YAML.  Everything is optional; people are also taken from wher
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from craftkit.errors import UsageProblem
 from craftkit.sandbox import links, writes
-from craftkit.sandbox.access import RANKS, Caller, Refused
+from craftkit.sandbox.access import Caller, Refused
 from craftkit.sandbox.limits import Limits
+from craftkit.sandbox.shape import ISSUES, Mistake, checked
 from craftkit.sandbox.state import Capabilities
 from craftkit.sandbox.world import (
     COMPLETED,
     FIRST_REPO,
-    REASONS,
+    Issue,
     Option,
     Project,
     Repo,
@@ -52,7 +54,6 @@ from craftkit.sandbox.world import (
 FIRST_DAY = "2026-01-01T00:00:00Z"
 
 Json = Mapping[str, Any]
-T = TypeVar("T", Capabilities, Limits)
 
 DEFAULT: Json = {
     "users": [
@@ -79,9 +80,6 @@ DEFAULT: Json = {
 }
 _STATUSES = ("Todo", "In Progress", "Done")
 _COLORS = ("GRAY", "YELLOW", "GREEN", "BLUE", "RED")
-_KEYS = {
-    *("users", "organizations", "tokens", "repos", "projects", "limits", "capabilities"),
-}
 
 
 class Seed(NamedTuple):
@@ -95,32 +93,56 @@ def load(path: Path, now: str = FIRST_DAY) -> Seed:
 
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UsageProblem(f"The seed {path} cannot be read: {error}") from error
+    except OSError as error:
+        raise _unreadable(path, error.strerror or str(error), "check its name") from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "it is not UTF-8", "save it as UTF-8") from error
+    except (yaml.YAMLError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: " if mark else ""
+        why = f"{where}{getattr(error, 'problem', None) or 'it is no YAML'}"
+        raise _unreadable(path, why, "write JSON or YAML") from error
     return build({} if given is None else given, now)
+
+
+def _unreadable(path: Path, why: str, hint: str) -> UsageProblem:
+    return UsageProblem(f"The seed {path} cannot be read ({why}).", hint)
 
 
 def build(given: Any = DEFAULT, now: str = FIRST_DAY) -> Seed:
     """The seed's world; a mistake in it is a UsageProblem."""
-    try:
-        if unknown := given.keys() - _KEYS:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+    with _told():
+        given = checked(given)
         return Seed(
             _world(given, now),
-            _settings(Limits, given.get("limits", {})),
-            _settings(Capabilities, given.get("capabilities", {})),
+            Limits(**given.get("limits", {})),
+            Capabilities(**given.get("capabilities", {})),
         )
-    except (AttributeError, KeyError, TypeError, ValueError, Refused) as error:
-        raise _mistake(error) from error
 
 
-def _mistake(error: Exception) -> UsageProblem:
-    text = f"missing: {error}" if isinstance(error, KeyError) else str(error)
-    return UsageProblem(f"The seed is not as it should be ({text}).")
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """A mistake, or what the sandbox refuses to make, as one sentence with its place."""
+    try:
+        yield
+    except Mistake as error:
+        at = f" at {error.place}" if error.place else ""
+        raise UsageProblem(
+            f"The seed is not as it should be{at}: {error.words}.",
+            error.hint or "`docs/sandbox.md` shows a whole seed",
+        ) from error
 
 
-def _settings(kind: type[T], given: Json) -> T:
-    return kind(**given)
+@contextlib.contextmanager
+def _at(place: str) -> Iterator[None]:
+    try:
+        yield
+    except Mistake:
+        raise
+    except Refused as error:
+        raise Mistake(place, error.graphql.rstrip(".")) from error
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise Mistake(place, str(error)) from error
 
 
 def _world(given: Json, now: str) -> World:
@@ -136,10 +158,12 @@ def _world(given: Json, now: str) -> World:
             world = _user(world, login)
     for secret, token in given.get("tokens", {}).items():
         world = _token(world, secret, token)
-    for repo in given.get("repos", ()):
-        world = _repo(world, repo, now)
-    for project in given.get("projects", ()):
-        world = _project(world, project, now)
+    for place, repo in enumerate(given.get("repos", ())):
+        with _at(f"repos[{place}]"):
+            world = _repo(world, repo, now, f"repos[{place}].")
+    for place, project in enumerate(given.get("projects", ())):
+        with _at(f"projects[{place}]"):
+            world = _project(world, project, now)
     return world
 
 
@@ -159,19 +183,14 @@ def _token(world: World, secret: str, given: Json) -> World:
         key: given[key] for key in ("kind", "permissions", "sso") if key in given
     }
     plain |= {key: tuple(given[key]) for key in ("scopes", "repos") if given.get(key) is not None}
-    token = Token(given["login"], **plain)
-    if token.kind not in ("classic", "fine-grained", "installation"):
-        raise ValueError(f"a token of kind {token.kind}")
-    return world._replace(tokens={**world.tokens, secret: token})
+    return world._replace(tokens={**world.tokens, secret: Token(given["login"], **plain)})
 
 
-def _repo(world: World, given: Json, now: str) -> World:
+def _repo(world: World, given: Json, now: str, place: str) -> World:
     owner, name = given["full_name"].split("/")
     world = _user(world, owner)
     access = {login: rank.upper() for login, rank in given.get("access", {}).items()}
-    for login, rank in access.items():
-        if rank not in RANKS:
-            raise ValueError(f"{login} has access {rank}")
+    for login in access:
         world = _user(world, login)
     flags = {key: given[key] for key in ("private", "archived", "has_issues") if key in given}
     repo = Repo(FIRST_REPO + len(world.repos) + 1, owner, name, now, access=access)
@@ -187,7 +206,7 @@ def _repo(world: World, given: Json, now: str) -> World:
             str(known.get("color", "ededed")),
             known.get("description", ""),
         )
-    world = _issues(world, repo.id, given.get("issues", ()), now)
+    world = _issues(world, repo.id, given.get("issues", ()), now, f"{place}issues")
     # Only now: an archived repository takes no labels and no issues.
     return put_repo(world, world.repos[repo.id]._replace(**flags))
 
@@ -197,14 +216,16 @@ def _by(login: str, now: str) -> Caller:
     return Caller(Token(login), login, now)
 
 
-def _issues(world: World, repo: int, given: Sequence[Json], now: str) -> World:
+def _issues(world: World, repo: int, given: Sequence[Json], now: str, place: str) -> World:
     """All of them first, as one may name another that follows it."""
     numbers = []
-    for issue in given:
-        world = _issue(world, repo, issue, now)
+    for at, issue in enumerate(given):
+        with _at(f"{place}[{at}]"):
+            world = _issue(world, repo, issue, now)
         numbers.append(world.repos[repo].highest)
-    for number, issue in zip(numbers, given, strict=True):
-        world = _link(world, repo, issue, number, now)
+    for at, (number, issue) in enumerate(zip(numbers, given, strict=True)):
+        with _at(f"{place}[{at}]"):
+            world = _link(world, repo, issue, number, now)
     return world
 
 
@@ -231,8 +252,6 @@ def _issue(world: World, repo: int, given: Json, now: str) -> World:
         world, _ = writes.add_comment(world, by, world.issues[issue.id], said["body"])
     if given.get("state") == "closed":
         reason = given.get("state_reason") or COMPLETED
-        if reason not in REASONS:
-            raise ValueError(f"state_reason {reason}")
         world = writes.close(world, owner, world.issues[issue.id], reason)
     return world
 
@@ -241,12 +260,18 @@ def _link(world: World, repo: int, given: Json, number: int, now: str) -> World:
     by = _by(world.repos[repo].owner, now)
     own = world.numbers[repo][number]
     if given.get("parent"):
-        parent = world.issues[world.numbers[repo][given["parent"]]]
+        parent = _other(world, repo, given["parent"])
         world = links.add_sub_issue(world, by, parent, world.issues[own])
     for other in given.get("blocked_by", ()):
-        blocker = world.issues[world.numbers[repo][other]]
+        blocker = _other(world, repo, other)
         world = links.add_blocked_by(world, by, world.issues[own], blocker)
     return world
+
+
+def _other(world: World, repo: int, number: int) -> Issue:
+    if number not in world.numbers[repo]:
+        raise ValueError(f"there is no issue {number} in {world.repos[repo].full_name}")
+    return world.issues[world.numbers[repo][number]]
 
 
 def _project(world: World, given: Json, now: str) -> World:
@@ -267,7 +292,5 @@ def add_issues(world: World, full_name: str, issues: Sequence[Json], now: str) -
     repo = find_repo(world, *full_name.split("/"))
     if repo is None:
         raise UsageProblem(f"There is no repository {full_name}.")
-    try:
-        return _issues(world, repo.id, issues, now)
-    except (AttributeError, KeyError, TypeError, ValueError, Refused) as error:
-        raise _mistake(error) from error
+    with _told():
+        return _issues(world, repo.id, checked(issues, ISSUES, "issues"), now, "issues")

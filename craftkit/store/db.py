@@ -228,7 +228,7 @@ def _bring_up_to_date(connection: sqlite3.Connection, path: str) -> None:
         raise DatabaseNewer(
             f"{path} was written by a newer craftkit (schema {version}, this one knows "
             f"{SCHEMA_VERSION}).",
-            "upgrade: `pip install -U craftkit`",
+            "upgrade craftkit from where you installed it",
         )
     from craftkit.store.schema import migrate
 

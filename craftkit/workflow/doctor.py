@@ -7,25 +7,51 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from craftkit.errors import CannotWrite, CraftkitError, DatabaseUnusable
+from craftkit import repo as git
+from craftkit.errors import (
+    EXIT_AUTH,
+    EXIT_FAILED,
+    EXIT_OK,
+    CannotWrite,
+    CraftkitError,
+    DatabaseUnusable,
+)
+from craftkit.github.gateway import NoToken
 from craftkit.model import Spec
-from craftkit.redact import word
+from craftkit.redact import clean, word
 from craftkit.specs import files
 from craftkit.store import db, outbox
 from craftkit.words import count
 from craftkit.workflow import catalog, editing, runner, sessions
 from craftkit.workflow.context import DEFAULTS, Context, open_context
 
+if TYPE_CHECKING:
+    from craftkit.github.diagnose import Finding
+
 Check = dict[str, str]
+ACCESS = ("token", "access", "sso", "scopes", "permission", "project")
 SERVED_OTHERWISE = ("graphql", "sub_issues", "dependencies")  # what a server may lack
+PERMIT = (
+    "give the token *Issues: read and write*, or ask the owner for the role *Triage*; then "
+    "`craftkit reconcile`"
+)
 NO_TEXT = ("not_utf8", "nul_bytes")
 SECONDS = 15.0  # that an examination waits for GitHub
 
 
 def _check(name: str, status: str, message: str, hint: str = "") -> Check:
     return {"name": name, "status": status, "message": message, "hint": hint}
+
+
+def exit_code(found: Sequence[Check]) -> int:
+    """0 where no check failed; EXIT_AUTH where all that failed is about token and permission."""
+    failed = {check["name"] for check in found if check["status"] == "error"}
+    if not failed:
+        return EXIT_OK
+    return EXIT_AUTH if failed <= set(ACCESS) else EXIT_FAILED
 
 
 def examine(
@@ -50,6 +76,7 @@ def examine(
     found.append(_processes(context, fix))
     found.append(_specs(context, fix))
     found += [_check("hooks", *said) for said in hooks(context)]
+    found += _remote(context)
     if not context.config["github.repo"]:
         words = "no repository is configured; nothing is sent"
         return [*found, _check("github", "ok", words)], {}
@@ -180,6 +207,27 @@ def _configuration(context: Context) -> Check:
     return _check("config", "ok", "every setting is known")
 
 
+def _remote(context: Context) -> list[Check]:
+    """Why the git remote names no repository of ours; nothing where it does, or is none."""
+    from craftkit.github import address
+
+    remote = git.remote(context.repo)
+    if remote is None:
+        return []
+    try:
+        server = address.find_server(context.env, context.config, remote)
+    except CraftkitError as error:
+        return [_check("remote", "error", error.message, error.hint)]
+    if address.is_host_of(server, remote[0]):
+        return []
+    words, hint = address.foreign(server, remote[0])
+    at = clean("/".join(remote), 120)
+    configured = str(context.config["github.repo"])
+    if configured:
+        return [_check("remote", "ok", f"{at} is passed over for {configured}. {words}")]
+    return [_check("remote", "warning", f"{at} is passed over. {words}", hint)]
+
+
 def _outbox(context: Context) -> Check:
     counts = outbox.counts(context.store)
     if counts["dead"]:
@@ -198,13 +246,25 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     from craftkit.workflow import findings, hub, reconcile
 
     linked = [s for s in catalog.load_all(context) if s.issue or any(t.issue for t in s.tasks)]
-    told = diagnose(lambda: hub.connect(context, SECONDS))
+    refused: list[CraftkitError] = []
+
+    def connect() -> Any:
+        try:
+            return hub.connect(context, SECONDS)
+        except CraftkitError as error:
+            refused.append(error)
+            raise
+
+    told = diagnose(connect)
     barred = [f for f in told if f.ok is False and f.code not in SERVED_OTHERWISE]
+    # Who has linked nothing needs neither a token nor the network.
+    if not linked and (isinstance(refused[0], NoToken) if refused else _unreached(barred)):
+        return [_check(f.code, "warning", f.sentence, f.hint) for f in told], {}
     found = []
     for finding in told:
-        # Who has linked nothing needs no token.
-        status = "ok" if finding.ok else "error" if finding in barred and linked else "warning"
-        found.append(_check(finding.code, status, finding.sentence, finding.hint))
+        status = "ok" if finding.ok else "error" if finding in barred else "warning"
+        check = _check(finding.code, status, finding.sentence, finding.hint)
+        found.append(_by_writes(context, check) if finding.code == "permission" else check)
     if not linked or barred:
         return found, {}
     report = reconcile.run(context, linked, Policy(), change=False, seconds=SECONDS)
@@ -218,6 +278,34 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     words = ", ".join(f"{name.replace('_', '-')} {n}" for name, n in apart.items())
     hint = "`craftkit reconcile --all --dry-run` shows each"
     return [*found, _check("drift", "warning", words, hint)], drift
+
+
+def _unreached(barred: Sequence[Finding]) -> bool:
+    return any(finding.code == "connection" for finding in barred)
+
+
+def _by_writes(context: Context, check: Check) -> Check:
+    """The check of the permission, with what writes have shown: more than asking can."""
+    from craftkit.github.faults import says_refused
+
+    if check["status"] == "error":
+        return check
+    for row in outbox.waiting(context.store):
+        if row.error and says_refused(row.error):
+            words = f"a write was refused ({_minute(row.updated_at)}): {row.error}"
+            return _check("permission", "error", words, PERMIT)
+    taken = context.store.value(
+        "select max(updated_at) from outbox"
+        " where action = 'create' and state = 'delivered' and error is null"
+    )
+    if check["status"] == "warning" and check["hint"] and taken:
+        words = f"{check['message']} The last issue was made {_minute(taken)}."
+        return _check("permission", "ok", words)
+    return check
+
+
+def _minute(moment: str) -> str:
+    return f"{moment[:16].replace('T', ' ')} UTC"
 
 
 def _stale_claims(context: Context) -> int:

@@ -180,10 +180,10 @@ def preflight(context: Context, bench: Bench) -> gh.Repository:
         raise SpecNeedsAttention(
             f"Issues are switched off in {name}.", "switch them on in the repository's settings"
         )
-    remote = git.remote(context.repo)
-    if remote is not None and f"{remote[1]}/{remote[2]}".lower() != name.lower():
+    named = address.of_remote(context.env, context.config, git.remote(context.repo))
+    if named is not None and "/".join(named).lower() != name.lower():
         raise UsageProblem(
-            f"{name} is not the repository of the git remote ({remote[1]}/{remote[2]}).",
+            f"{name} is not the repository of the git remote ({'/'.join(named)}).",
             "correct github.repo in .craftkit/config.yaml, or the remote",
         )
     box = outbox.Remembered(context.store, bench.settings.repo, context.now())

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from craftkit import repo as git
 from craftkit.errors import CannotRead, CannotWrite, CraftkitError, UnsafePath, UsageProblem
 from craftkit.store import db
+from craftkit.workflow import requirement
 from craftkit.workflow.context import Context
 from craftkit.workflow.timetables import (
     WORKFLOW,
@@ -47,7 +48,9 @@ class Done(NamedTuple):
     failed: bool = False
 
 
-def plan(context: Context, target: str, every: int, commit: bool, push: bool) -> Plan:
+def plan(
+    context: Context, target: str, every: int, commit: bool, push: bool, wanted: str = ""
+) -> Plan:
     """Raises UsageProblem for what the target cannot do."""
     if push and not commit:
         raise UsageProblem("`--push` needs something to push.", "add `--commit`")
@@ -71,7 +74,34 @@ def plan(context: Context, target: str, every: int, commit: bool, push: bool) ->
         str(context.config["github.repo"]),
         _default_branch(context),
         home,
+        wanted,
     )
+
+
+def _requirement(context: Context, target: str, given: str | None) -> str:
+    """What the workflow is to install: `--install`, what it does now, or what this craftkit is.
+
+    "" where that is not known.  Raises UsageProblem.
+    """
+    if target != "github-actions":
+        if given is not None:
+            raise UsageProblem(
+                f"{target} runs the craftkit of this machine, so it takes no --install.",
+                "leave it out, or take `--target github-actions`",
+            )
+        return ""
+    if given is not None:
+        return requirement.checked(given)
+    (path,) = _workflow_paths(context.worktree)
+    known = requirement.read(_text_of(path) or "") if _state_of(path) == INSTALLED else ""
+    # What older craftkits wrote was nobody's choice.
+    if known not in ("", requirement.LEGACY, requirement.PLACEHOLDER):
+        return known
+    return requirement.of_this_installation()
+
+
+NO_REQUIREMENT = "This craftkit was not installed from a place that GitHub Actions can reach."
+INSTALL_HINT = f"say what to install: `--install {requirement.EXAMPLE}`"
 
 
 def _program() -> tuple[str, ...]:
@@ -131,7 +161,11 @@ def _files(target: str, wanted: Plan) -> tuple[File, ...]:
 def _paths(target: str, wanted: Plan) -> tuple[str, ...]:
     if target == "systemd":
         return tuple(file.path for file in unit_files(wanted))
-    return (os.path.join(wanted.worktree, *WORKFLOW.split("/")),)
+    return _workflow_paths(wanted.worktree)
+
+
+def _workflow_paths(worktree: str) -> tuple[str]:
+    return (os.path.join(worktree, *WORKFLOW.split("/")),)
 
 
 def _text_of(path: str) -> str | None:
@@ -404,9 +438,21 @@ REMOVE: dict[str, Callable[[Plan], Done]] = {
 }
 
 
-def install(context: Context, target: str, every: int, commit: bool, push: bool) -> Done:
+def install(
+    context: Context,
+    target: str,
+    every: int,
+    commit: bool,
+    push: bool,
+    given: str | None = None,
+) -> Done:
     """Write the schedule; nothing where it is there already.  Raises UsageProblem…"""
-    done = INSTALL[target](plan(context, target, every, commit, push))
+    wanted = _requirement(context, target, given)
+    if target == "github-actions":
+        _refuse_changed(_workflow_paths(context.worktree))
+        if not wanted:
+            raise UsageProblem(NO_REQUIREMENT, INSTALL_HINT)
+    done = INSTALL[target](plan(context, target, every, commit, push, wanted))
     config = os.path.join(context.repo.worktree, ".craftkit", "config.yaml")
     if target == "github-actions" and not git.is_tracked(context.repo, config):
         words = "commit .craftkit/config.yaml too: without it craftkit is not set up in a checkout"
@@ -429,9 +475,21 @@ def status(context: Context, target: str) -> Done:
     return Done(target, _states(target, wanted), False, _paths(target, wanted))
 
 
-def preview(context: Context, target: str, every: int, commit: bool, push: bool) -> list[File]:
-    """What `install` would write where nothing is yet."""
-    wanted = plan(context, target, every, commit, push)
+def preview(
+    context: Context,
+    target: str,
+    every: int,
+    commit: bool,
+    push: bool,
+    given: str | None = None,
+) -> list[File]:
+    """What `install` would write where nothing is yet; a placeholder where it would refuse."""
+    needed = _requirement(context, target, given)
+    if target == "github-actions" and not needed:
+        needed = requirement.PLACEHOLDER
+        words = f"{NO_REQUIREMENT[:-1]}: `pip install` gets a placeholder, which will fail."
+        context.note("warning", "no_requirement", words, INSTALL_HINT)
+    wanted = plan(context, target, every, commit, push, needed)
     if target == "cron":
         return [File("crontab", crontab_block(wanted))]
     return [File(file.path, sealed(file.text)) for file in _files(target, wanted)]

@@ -6,12 +6,12 @@ import os
 from typing import Any
 
 from craftkit import repo as git
-from craftkit.errors import CannotWrite, UsageProblem
+from craftkit.errors import BadConfig, CannotWrite, UsageProblem
 from craftkit.model import Diagnostic
 from craftkit.store import db
 from craftkit.words import count
 from craftkit.workflow import catalog
-from craftkit.workflow.context import STATE_DIR, build_context, here
+from craftkit.workflow.context import STATE_DIR, build_context, here, read_config
 
 CONFIG = """\
 # craftkit's configuration; every value can be overridden by CRAFTKIT_<SECTION>_<KEY>.
@@ -36,9 +36,8 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         )
     state = os.path.join(found.root, STATE_DIR)
     config = os.path.join(state, "config.yaml")
-    remote = git.remote(found)
-    repo = f"{remote[1]}/{remote[2]}" if remote else ""
     existed = os.path.exists(config)
+    repo, passed_over = _of_remote(found)
     try:
         db.prepare_state_dir(state)
         if not existed:
@@ -48,6 +47,16 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
             f"{state} cannot be written ({error.strerror}).", "check the directory's permissions"
         ) from error
     context = build_context(found, os.environ)
+    named, repo = repo, str(context.config["github.repo"])
+    if passed_over is not None and not repo:
+        context.diagnostics.append(passed_over)
+    if named and not repo:
+        context.note(
+            "info",
+            "no_repository",
+            f"The git remote names {named}, but no repository is configured: nothing is sent.",
+            f"set `github.repo: {named}` in .craftkit/config.yaml",
+        )
     specs = catalog.load_all(context)
     for spec in specs:
         catalog.observe(context, spec)
@@ -70,6 +79,23 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         else 'next: craftkit spec new "What to build"'
     )
     return data, lines, context.diagnostics
+
+
+def _of_remote(found: git.Repo) -> tuple[str, Diagnostic | None]:
+    """OWNER/NAME that the git remote names on our GitHub, or "" and why it names none."""
+    from craftkit.github import address
+
+    remote = git.remote(found)
+    if remote is None:
+        return "", None
+    host, owner, name = remote
+    try:
+        server = address.find_server(os.environ, read_config(found.root, os.environ), remote)
+    except BadConfig as error:
+        return "", Diagnostic("warning", error.code, error.message, error.hint)
+    if address.is_host_of(server, host):
+        return f"{owner}/{name}", None
+    return "", Diagnostic("warning", "foreign_remote", *address.foreign(server, host))
 
 
 def _is_bare(where: str) -> bool:

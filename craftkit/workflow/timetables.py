@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from craftkit.errors import UsageProblem
 from craftkit.specs.dialects import DIALECTS
+from craftkit.workflow import requirement
 
 WORKFLOW = ".github/workflows/craftkit.yml"
 _MANAGED = "# Managed by craftkit, which leaves this alone once a line of it is changed."
@@ -31,6 +32,7 @@ class Plan(NamedTuple):
     repo: str  # OWNER/NAME
     branch: str  # the default branch
     config_home: str  # of systemd
+    requirement: str = ""  # what a workflow installs
 
 
 class File(NamedTuple):
@@ -174,7 +176,7 @@ jobs:
           path: .craftkit/craftkit.db*
           key: {run}
           restore-keys: {state}
-      - run: pip install craftkit
+{requirement.line(wanted.requirement)}
       - run: {" ".join(wanted.command)}
         env:
           GH_TOKEN: {_expression("github.token")}
@@ -202,6 +204,8 @@ def _quoted(text: str) -> str:
 
 
 def _digest(text: str) -> str:
+    """Of all but what is installed, which may be chosen anew."""
+    text = requirement.without(text)
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 

@@ -219,3 +219,32 @@ def test_one_is_one(ck: Ck, repo: Path, spec: Path) -> None:
     (repo / "specs" / "one.md").write_text("---\nid: one\n---\n\n## Tasks\n\n- [ ] T001 a\n")
     assert ", 1 task, 0 done" in lines(ck, "spec", "check", "specs/one.md")[0]
     assert "is new to craftkit: 1 task" in lines(ck, "spec", "update", "--spec", "one")[0]
+
+
+# What a terminal would turn round
+
+BIDI = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c"
+
+
+def test_no_title_turns_a_line_round(ck: Ck, repo: Path) -> None:
+    ck("init", "--no-agents")
+    title = "".join(f"w{number}{mark}" for number, mark in enumerate(BIDI))
+    (repo / "specs").mkdir(exist_ok=True)
+    (repo / "specs/demo.md").write_text(
+        f"---\nid: demo\nname: D{BIDI}emo\n---\n\n# Demo\n\n## Tasks\n\n- [ ] T001 {title} end\n",
+        encoding="utf-8",
+    )
+    for words in (
+        ("status",),
+        ("spec", "list"),
+        ("spec", "show"),
+        ("task", "list"),
+        ("task", "next"),
+        ("task", "show", "T001"),
+        ("task", "start", "T001"),
+        ("task", "done", "T001"),
+        ("spec", "link", "--dry-run"),
+    ):
+        _, answer, err = ck(*words, CRAFTKIT_GITHUB_REPO="octo-dev/demo")
+        assert not set(BIDI) & set(answer + err), words
+    assert "w0w1w2w3" in ck("task", "list")[1]

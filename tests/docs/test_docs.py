@@ -51,3 +51,17 @@ def test_every_command_is_documented(path: str) -> None:
     assert (command.epilog or "").startswith(f"Example: {path}")
     assert f"`{path}`" in _read("docs/commands.md")
     assert path.removeprefix("craftkit ") in _read("README.md")
+
+
+def test_the_seed_of_the_page_is_one(tmp_path: Path) -> None:
+    pytest.importorskip("graphql")
+    from craftkit.sandbox import faults, seed, shape
+
+    page = _read("docs/sandbox.md")
+    path = tmp_path / "seed.yaml"
+    path.write_text(page.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    built = seed.load(path)
+    assert list(built.world.tokens) == ["owner-token", "read-token", "actions-token"]
+    assert len(built.world.issues) == 3 and built.limits.core == 100
+    assert all(f"`{name}`" in page for name in (*shape.SEED.fields, *faults.ACTIONS))
+    assert all(f"`{token}`" in page for token in seed.build().world.tokens)

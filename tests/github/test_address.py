@@ -15,7 +15,9 @@ from craftkit.github.address import (
     find_project,
     find_repository,
     find_server,
+    is_host_of,
     is_loopback,
+    of_remote,
     origin,
 )
 
@@ -144,6 +146,50 @@ def test_a_remote_on_another_server_is_refused() -> None:
     assert find_repository({}, {}, ("github-work", "o", "n"), server) == ("o", "n")
     sandbox = find_server({"GITHUB_API_URL": "http://127.0.0.1:1"}, {})
     assert find_repository({}, {}, REMOTE, sandbox) == ("octo", "demo")
+
+
+@pytest.mark.parametrize(
+    ("api", "host", "ours"),
+    [
+        ("https://api.github.com", "github.com", True),
+        ("https://api.github.com", "www.github.com", True),
+        ("https://api.github.com", "ssh.github.com", True),
+        ("https://api.github.com", "github-work", True),
+        ("https://api.github.com", "gitlab.com", False),
+        ("https://api.github.com", "bitbucket.org", False),
+        ("https://api.github.com", "gist.github.com", False),
+        ("https://api.github.com", "github.com.evil.example", False),
+        ("https://api.github.com", "127.0.0.1", False),
+        ("https://ghe.example.com/api/v3", "ghe.example.com", True),
+        ("https://ghe.example.com/api/v3", "github.com", False),
+        ("https://ghe.example.com/api/v3", "other.example.com", False),
+        ("https://api.corp.ghe.com", "corp.ghe.com", True),
+        ("https://api.corp.ghe.com", "other.ghe.com", False),
+        ("https://api.corp.ghe.com", "github.com", False),
+        ("http://127.0.0.1:4100", "github.com", True),
+        ("http://127.0.0.1:4100", "127.0.0.1", True),
+        ("http://127.0.0.1:4100", "localhost", True),
+        ("http://127.0.0.1:4100", "gitlab.com", False),
+    ],
+)
+def test_a_remote_belongs_to_one_server(api: str, host: str, ours: bool) -> None:
+    env = {"GITHUB_API_URL": api}
+    server = find_server(env, {})
+    assert is_host_of(server, host) is ours
+    assert of_remote(env, {}, (host, "o", "n")) == (("o", "n") if ours else None)
+    if ours:
+        assert find_repository({}, {}, (host, "o", "n"), server) == ("o", "n")
+        return
+    with pytest.raises(BadConfig) as caught:
+        find_repository({}, {}, (host, "o", "n"), server)
+    assert host in caught.value.message and "github.repo" in caught.value.hint
+    mirror = {"github.repo": "in/config"}
+    assert find_repository({}, mirror, (host, "o", "n"), server) == ("in", "config")
+
+
+def test_no_remote_names_nothing() -> None:
+    assert of_remote({}, {}, None) is None
+    assert of_remote({}, {}, ("corp.ghe.com", "o", "n")) == ("o", "n")
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def _by_code(findings: list[Finding]) -> dict[str, Finding]:
 @responses.activate
 def test_all_is_well() -> None:
     _well()
-    _refused_title()
+    _refused_title(**{"x-oauth-scopes": "repo, project"})
     found = _by_code(diagnose(lambda: make_client(project=Project("octo", 3))))
     assert all(finding.ok for finding in found.values())
     assert {"token", "access", "permission", "graphql", "project"} < found.keys()
@@ -146,6 +146,17 @@ def test_a_repository_that_cannot_be_written_is_not_tried(more: dict[str, Any], 
     found = _by_code(diagnose(make_client))
     assert [c for c, finding in found.items() if finding.ok is False] == [code]
     assert all("graphql" in call.request.url for call in responses.calls)
+
+
+@responses.activate
+@pytest.mark.parametrize("role", ["WRITE", ""])
+def test_a_missing_title_proves_nothing_for_a_token_without_scopes(role: str) -> None:
+    _well(viewerPermission=role or None)
+    _refused_title(**{"x-accepted-github-permissions": "issues=write"})
+    found = _by_code(diagnose(make_client))["permission"]
+    assert found.ok is None and "shows only at a write" in found.sentence
+    assert ("me may write issues of octo/demo (WRITE)" in found.sentence) is bool(role)
+    assert "Issues: read and write" in found.hint
 
 
 @responses.activate

@@ -171,6 +171,14 @@ def test_link_refuses_what_is_not_the_remotes_repository(desk: Desk) -> None:
     assert not desk.issues()
 
 
+def test_link_of_a_mirror_does_not_ask_the_remote_elsewhere(desk: Desk) -> None:
+    desk.begin(2)
+    remote = ["remote", "add", "origin", "git@gitlab.com:octo-dev/other.git"]
+    subprocess.run(["git", "-C", str(desk.repo), *remote], check=True)
+    desk.link()
+    assert len(desk.issues()) == 3
+
+
 def test_link_without_a_repository_or_a_token(desk: Desk) -> None:
     desk.begin(2)
     said = desk.ck("spec", "link", "--yes", CRAFTKIT_GITHUB_REPO="", GITHUB_REPOSITORY="")

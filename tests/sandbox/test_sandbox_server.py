@@ -230,6 +230,70 @@ def test_a_seed_with_a_mistake(given: Any) -> None:
         seed.build(given)
 
 
+@pytest.mark.parametrize(
+    ("text", "said", "hint"),
+    [
+        ("repos: 5", "at repos: a list is needed, not 5.", "[{full_name: octo-dev/demo}]"),
+        ("[1]", "be: a mapping is needed, not [1].", "users"),
+        ("reops: []", "be: 'reops' is unknown.", "did you mean repos?"),
+        ("tokens: {t: {login: a, scopes: 7}}", "at tokens.t.scopes: a list is needed", "[repo"),
+        ("tokens: {t: {login: a, kind: x}}", "at tokens.t.kind: 'x' is unknown.", "fine-grained"),
+        (
+            "tokens: {t: {login: a, permissions: {issues: admin}}}",
+            "at tokens.t.permissions.issues: 'admin' is unknown.",
+            "read or write",
+        ),
+        ("tokens: {t: {kind: classic}}", "at tokens.t: login is missing.", "login"),
+        ("repos: [{full_name: x}]", "at repos[0].full_name: 'x' is not OWNER/NAME.", "OWNER/NAME"),
+        (
+            "repos: [{full_name: a/b, access: {c: king}}]",
+            "at repos[0].access.c: 'king' is unknown.",
+            "read or triage",
+        ),
+        (
+            "repos: [{full_name: a/b, issues: [{title: x}, {title: ''}]}]",
+            "at repos[0].issues[1]: ",
+            "docs/sandbox.md",
+        ),
+        (
+            "repos: [{full_name: a/b, issues: [{title: 2026}]}]",
+            "at repos[0].issues[0].title: a text is needed, not 2026.",
+            "quotes",
+        ),
+        (
+            "repos: [{full_name: a/b, issues: [{title: x, parent: 9}]}]",
+            "at repos[0].issues[0]: there is no issue 9 in a/b.",
+            "docs/sandbox.md",
+        ),
+        (
+            "repos: [{full_name: a/b, issues: [{title: x, blocked_by: 1}]}]",
+            "at repos[0].issues[0].blocked_by: a list is needed, not 1.",
+            "[1, 2]",
+        ),
+        ("repos: [{full_name: a/b, private: 'no'}]", "at repos[0].private: true or false", "false"),
+        ("projects: [{owner: a, number: x}]", "at projects[0].number: a whole number", "digits"),
+        ("limits: {core: many}", "at limits.core: a whole number", "digits"),
+        ("users: [1]", "at users[0]: a mapping is needed, not 1.", "login"),
+        ("a: [", "line 1: ", "YAML"),
+    ],
+)
+def test_a_mistake_in_a_seed_is_told_by_its_place(
+    tmp_path: Path, text: str, said: str, hint: str
+) -> None:
+    path = tmp_path / "seed.yaml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageProblem) as caught:
+        serve(seed=path)
+    assert said in caught.value.message and "object" not in caught.value.message
+    assert "\n" not in caught.value.message and caught.value.message.endswith(".")
+    assert hint in caught.value.hint
+
+
+def test_what_holds_nothing_in_a_seed_is_left_out() -> None:
+    given = {"users": None, "tokens": {"t": {"login": "a", "scopes": None, "repos": None}}}
+    assert seed.build(given).world.tokens["t"].repos is None
+
+
 def test_an_unreadable_seed(tmp_path: Path) -> None:
     (tmp_path / "bad.yaml").write_text("a: [", encoding="utf-8")
     for name in ("none.yaml", "bad.yaml"):

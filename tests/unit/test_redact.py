@@ -150,6 +150,48 @@ def test_clean(text: str, expected: str) -> None:
     assert clean(text) == expected
 
 
+FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"the {FAMILY} plan", f"the {FAMILY} plan"),
+        # A skin tone and a variation selector before it; the selector itself goes.
+        ("\U0001f469\U0001f3fd\u200d\U0001f4bb", "\U0001f469\U0001f3fd\u200d\U0001f4bb"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\u200d\U0001f525"),
+        ("\U0001f3f3\ufe0f\u200d\U0001f308", "\U0001f3f3\u200d\U0001f308"),
+        # Anywhere else it only hides.
+        ("a\u200db", "ab"),
+        ("\u200d\U0001f469", "\U0001f469"),
+        ("\U0001f469\u200d", "\U0001f469"),
+        ("\U0001f469\u200d\u200d\U0001f469", "\U0001f469\U0001f469"),
+        ("\U0001f469\u200b\u200d\U0001f469", "\U0001f469\U0001f469"),
+        ("\U0001f469\u200da\u200d\U0001f469", "\U0001f469a\U0001f469"),
+        ("\U0001f469\ufe0f\ufe0f\u200d\U0001f469", "\U0001f469\U0001f469"),
+        ("\u0915\u094d\u200d\u0937", "\u0915\u094d\u0937"),
+    ],
+)
+def test_a_joiner_stays_only_between_pictographs(text: str, expected: str) -> None:
+    assert clean(text) == expected == clean(expected)
+    assert clean_lines(text) == expected
+
+
+def test_a_cut_leaves_no_joiner_at_the_end() -> None:
+    for limit in range(8):
+        assert not clean(FAMILY * 2, limit).rstrip("…").endswith("\u200d")
+        assert not clean_lines(FAMILY * 2, limit).rstrip("…").endswith("\u200d")
+
+
+JOINED = st.text(alphabet="a \u200d\ufe0f\U0001f469\U0001f3fd\u2764\u200b", max_size=30)
+
+
+@given(JOINED, st.integers(min_value=0, max_value=20))
+def test_cleaning_joiners_twice_changes_nothing_more(text: str, limit: int) -> None:
+    once = clean(text, limit)
+    assert clean(once, limit) == once and len(once) <= limit
+
+
 def test_clean_caps_the_length() -> None:
     assert clean("x" * 200) == "x" * 200
     assert clean("x" * 201) == "x" * 199 + "…"
