@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from craftkit.agents.events import Answer, Event
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.model import Spec
+from craftkit.words import typed
 from craftkit.workflow import catalog, choose, hooklog, later, session, tasks
 from craftkit.workflow.context import Context, open_context
 from craftkit.workflow.identity import WITH_SESSION
@@ -57,7 +58,7 @@ def settle(context: Context) -> list[Note]:
                 {
                     "code": "not_recorded",
                     "message": f"{task.ref} is ticked but not recorded:"
-                    f" run `craftkit task done {task.ref}`",
+                    f" run `craftkit task done {typed(task.ref)}`",
                 }
                 for task in session.ticked_unrecorded(context, spec)
             ]
@@ -73,7 +74,8 @@ def _opened(context: Context, spec: Spec) -> list[Note]:
         {
             "code": "box_open_again",
             "message": f"the box of {row.task.ref} is open, but it was done:"
-            f" `craftkit task done {row.task.ref}` or `craftkit task reopen {row.task.ref}`",
+            f" `craftkit task done {typed(row.task.ref)}`"
+            f" or `craftkit task reopen {typed(row.task.ref)}`",
         }
         for row in catalog.task_views(context, spec)
         if row.reopened
@@ -212,7 +214,8 @@ def contradictions(context: Context, notes: Sequence[Note] = ()) -> list[tuple[s
 
 
 def _do(ref: str) -> str:
-    return f"Run `craftkit task done {ref}` if it is finished; if not, say so. Asked once a turn."
+    command = f"craftkit task done {typed(ref)}"
+    return f"Run `{command}` if it is finished; if not, say so. Asked once a turn."
 
 
 def _done_since(context: Context, spec: Spec, rows: Sequence[choose.View], now: choose.View) -> str:

@@ -128,7 +128,7 @@ Key = Annotated[
     str,
     typer.Argument(
         metavar="KEY",
-        help="T012, 1.2, #541 or @3.",
+        help='T012, 1.2, "#541" or @3.',
         autocompletion=complete_key,
         show_default=False,
     ),
@@ -137,7 +137,7 @@ MaybeKey = Annotated[
     str | None,
     typer.Argument(
         metavar="[KEY]",
-        help="T012, 1.2, #541 or @3; by default the task in progress.",
+        help='T012, 1.2, "#541" or @3; by default the task in progress.',
         autocompletion=complete_key,
         show_default=False,
     ),

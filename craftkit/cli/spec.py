@@ -9,6 +9,7 @@ import typer
 from craftkit.cli.options import AsJson, Offline, SpecName, Yes, agree, context_for
 from craftkit.cli.output import Reply, emit, progress_bar
 from craftkit.model import PHASES
+from craftkit.words import typed
 
 if TYPE_CHECKING:
     from craftkit.model import Spec
@@ -34,7 +35,7 @@ def new(
         context = context_for(None)
         spec = specs.new(context, name, slug, task or [])
         first = spec.tasks[0].ref if spec.tasks else ""
-        following = f"craftkit task start {first}" if first else "craftkit task add …"
+        following = f"craftkit task start {typed(first)}" if first else "craftkit task add …"
         lines = [f"{spec.path} written", f"next: {following}"]
         return Reply({"spec": specs.summary(context, spec)}, lines, diagnostics=context.diagnostics)
 

@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from craftkit.words import typed
+
 # What an action does.  The first four change a box or an issue's state.
 TICK, UNTICK, CLOSE, REOPEN = "tick", "untick", "close", "reopen"
 AGREE_DONE, AGREE_OPEN = "agree_done", "agree_open"  # nothing but the base changes
@@ -221,7 +223,10 @@ def _settle_task(
     if seen is None:
         why = view.gone.get(number)
         if why is not None and not base.dropped:  # what was given up needs no issue
-            commands = (f"craftkit task drop {line.ref}", f"craftkit spec unlink --task {line.ref}")
+            commands = (
+                f"craftkit task drop {typed(line.ref)}",
+                f"craftkit spec unlink --task {typed(line.ref)}",
+            )
             whose = "" if line.ref == f"#{number}" else f" of {line.ref}"
             words = f"#{number}{whose} is not on GitHub ({why})"
             attention.append(Attention("issue_gone", line.id, line.ref, number, words, commands))
@@ -321,11 +326,11 @@ def _doubt(verdict: tuple[str, ...], line: Line, number: int) -> Attention:
     ref = line.ref
     if verdict == NOT_PLANNED:
         words = f"#{number} of {ref} was closed as not planned, but its box is open"
-        commands = (f"craftkit task drop {ref}", f"craftkit task reopen {ref}")
+        commands = (f"craftkit task drop {typed(ref)}", f"craftkit task reopen {typed(ref)}")
         return Attention("closed_as_not_planned", line.id, ref, number, words, commands)
     state = "is closed" if verdict == BOX_OPEN_AGAIN else "was not closed"
     words = f"{ref} was done and #{number} {state}, but its box is open here"
-    commands = (f"craftkit task done {ref}", f"craftkit task reopen {ref}")
+    commands = (f"craftkit task done {typed(ref)}", f"craftkit task reopen {typed(ref)}")
     return Attention("box_open_again", line.id, ref, number, words, commands)
 
 

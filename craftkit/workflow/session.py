@@ -8,7 +8,7 @@ from craftkit.model import Spec, Task
 from craftkit.redact import clean, tame, word
 from craftkit.specs import files
 from craftkit.store import journal, outbox
-from craftkit.words import count
+from craftkit.words import count, typed
 from craftkit.workflow import (
     catalog,
     choose,
@@ -269,9 +269,9 @@ def standing(
     left = choose.open_required(rows)
     phase = catalog.phase_of(context, spec)
     if now is not None:
-        action, command = "done", f"craftkit task done {now.task.ref}{context.flag}"
+        action, command = "done", f"craftkit task done {typed(now.task.ref)}{context.flag}"
     elif following is not None:
-        action, command = "start", f"craftkit task start {following.task.ref}{context.flag}"
+        action, command = "start", f"craftkit task start {typed(following.task.ref)}{context.flag}"
     elif left:
         action, command = "none", f"craftkit task list{context.flag}"
     else:
@@ -377,8 +377,9 @@ def attention(context: Context, spec: Spec, rows: list[choose.View]) -> list[dic
                     "code": "box_open_again",
                     "task": ref,
                     "message": f"{ref} was done, but its box is open here",
-                    "hint": f"nothing to do if a merge brings it; else `craftkit task done {ref}`"
-                    f" or `craftkit task reopen {ref}`",
+                    "hint": "nothing to do if a merge brings it; else"
+                    f" `craftkit task done {typed(ref)}`"
+                    f" or `craftkit task reopen {typed(ref)}`",
                 }
             )
     for note in spec.diagnostics:

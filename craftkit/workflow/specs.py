@@ -21,7 +21,7 @@ from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.specs import edit, files, parse
 from craftkit.specs.meta import INVALID
 from craftkit.store import journal, outbox
-from craftkit.words import count
+from craftkit.words import count, typed
 from craftkit.workflow import catalog, choose, decisions, editing, runner, sessions
 from craftkit.workflow.context import Context, here
 
@@ -218,7 +218,7 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
         raise IllegalPhase(
             f"{spec.id} cannot be completed:"
             f" {count(len(left), 'task is', 'tasks are')} open ({names}).",
-            f"finish or drop them, as in `craftkit task done {left[0].task.ref}`",
+            f"finish or drop them, as in `craftkit task done {typed(left[0].task.ref)}`",
         )
     waiting = context.store.value(
         "select count(*) from outbox where spec_id = ? and state <> 'delivered'", spec.id

@@ -19,6 +19,7 @@ from craftkit.errors import (
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.specs import edit
 from craftkit.store import journal
+from craftkit.words import typed
 from craftkit.workflow import catalog, choose, decisions, editing, sessions
 from craftkit.workflow.context import Context
 
@@ -126,11 +127,12 @@ def start(
     row = next(r for r in rows if r.task.id == task.id)
     if row.state == DONE:
         raise UsageProblem(
-            f"{task.ref} is done already.", f"`craftkit task reopen {task.ref}` opens it again"
+            f"{task.ref} is done already.",
+            f"`craftkit task reopen {typed(task.ref)}` opens it again",
         )
     if row.state == DROPPED:
         raise UsageProblem(
-            f"{task.ref} is dropped.", f"`craftkit task reopen {task.ref}` takes it up again"
+            f"{task.ref} is dropped.", f"`craftkit task reopen {typed(task.ref)}` takes it up again"
         )
     refuse_foreign_claim(context, spec, task, take_over)
     if row.state == IN_PROGRESS and row.holder == context.session.id:
@@ -149,15 +151,15 @@ def start(
     if others and not switch:
         raise AnotherTaskInProgress(
             f"{others[0].ref} is still in progress in this session.",
-            f"finish it with `craftkit task done {others[0].ref}`, or set it aside with"
-            f" `craftkit task start {task.ref} --switch`",
+            f"finish it with `craftkit task done {typed(others[0].ref)}`, or set it aside with"
+            f" `craftkit task start {typed(task.ref)} --switch`",
         )
     if row.reopened:
         context.note(
             "warning",
             "done_before",
             f"{task.ref} was recorded as done before, but its box is open here.",
-            f"`craftkit task done {task.ref}` ticks it without doing it again",
+            f"`craftkit task done {typed(task.ref)}` ticks it without doing it again",
         )
     if row.waits_for:
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
@@ -200,7 +202,8 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
         raise TaskClaimed(
             f"{task.ref} is held by session {claim['session']} ({claim['agent']}) in"
             f" {claim['worktree']} since {claim['started_at'][:16]}Z.",
-            f"take another (`craftkit task next`), or `craftkit task start {task.ref} --take-over`",
+            "take another (`craftkit task next`), or"
+            f" `craftkit task start {typed(task.ref)} --take-over`",
         )
 
 
@@ -268,7 +271,7 @@ def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> d
     if row.state == DONE:
         raise UsageProblem(
             f"{task.ref} is done, so it cannot be dropped.",
-            f"`craftkit task reopen {task.ref}` opens it again",
+            f"`craftkit task reopen {typed(task.ref)}` opens it again",
         )
     if row.state == DROPPED:
         return decisions.outcome(context, spec, task, changed=False, applied=True)

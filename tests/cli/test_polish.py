@@ -33,6 +33,14 @@ def checks(ck: Ck, **env: str) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in found}
 
 
+def test_a_command_with_an_issue_can_be_pasted(ck: Ck, spec: Path) -> None:
+    """To a shell a word that begins with `#` is a comment, and the command would lack its task."""
+    spec.write_text("---\nid: login\n---\n\n## Tasks\n\n- [ ] Keyless (#7)\n")
+    assert 'craftkit task start "#7"' in "\n".join(lines(ck, "status"))
+    lines(ck, "task", "start", "#7")
+    assert 'craftkit task done "#7"' in "\n".join(lines(ck, "session-resume", "--brief"))
+
+
 def test_a_number_and_its_word() -> None:
     assert [count(n, "task") for n in (0, 1, 2)] == ["0 tasks", "1 task", "2 tasks"]
     assert [count(n, "write waits", "writes wait") for n in (1, 2)] == [
