@@ -146,8 +146,13 @@ def issues_of(store: Store, repo: str, spec_id: str) -> list[Known]:
     return [Known(*row) for row in rows]
 
 
-def forget_issue(tx: sqlite3.Connection, repo: str, number: int) -> None:
-    tx.execute("delete from issues where repo = ? and number = ?", (repo, number))
+def forget_issues(tx: sqlite3.Connection, spec_id: str, numbers: Iterable[int] | None) -> None:
+    """Forget issues of a spec; with None all of them, in whichever repository they are."""
+    if numbers is None:
+        tx.execute("delete from issues where spec_id = ?", (spec_id,))
+        return
+    sql = "delete from issues where spec_id = ? and number = ?"
+    tx.executemany(sql, [(spec_id, number) for number in numbers])
 
 
 class Remembered(MutableMapping[str, str]):

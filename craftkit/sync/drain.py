@@ -290,10 +290,10 @@ def _settle(
         at += len(parts)
         # A board only shows what the issue says: what cannot be written there holds nothing up.
         errors = [e for c, e in failed if c.kind != "status"]
-        if row.action == "drop" and all(isinstance(error, gh.IssueGone) for error in errors):
-            errors = []  # nothing is left to close
         if failed and not errors and bench.remark is not None:
             bench.remark(failed[0][1])
+        if row.action == "drop" and all(isinstance(error, gh.IssueGone) for error in errors):
+            errors = []  # nothing is left to close
         if (row.spec_id, row.task_id) in held or errors:
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")

@@ -491,11 +491,11 @@ def _stand_in(number: int) -> str:
 def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[str, bool]:
     """The text with one more task line, linked; whether its words are ours, not the title."""
     sections = context.config["specs.task_sections"]
-    ours = False
+    used, ours = catalog.used_keys(context, spec), False
     try:
-        text, _ = edit.add_task(spec, title, task_sections=sections)
+        text, _ = edit.add_task(spec, title, task_sections=sections, used=used)
     except CraftkitError:  # it would be read as a key, a tag or a link
-        text, _ = edit.add_task(spec, _stand_in(number), task_sections=sections)
+        text, _ = edit.add_task(spec, _stand_in(number), task_sections=sections, used=used)
         ours = True
     more = parse(edit.encode(text), spec.path, task_sections=sections, dialect=spec.dialect)
     old = {t.id for t in spec.tasks}

@@ -41,8 +41,7 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
         box = outbox.Remembered(context.store, repo, context.now())
         box[UNLINKED + spec.id] = json.dumps(sorted(numbers | unlinked(context, spec.id)))
     with context.store.write() as tx:
-        for number in numbers:
-            outbox.forget_issue(tx, repo, number)
+        outbox.forget_issues(tx, spec.id, None if only is None else numbers)
         _forget_writes(tx, spec.id, only, numbers)
         tx.execute(
             "update tasks set issue = null, agreed = null"

@@ -96,16 +96,29 @@ def test_another_specs_issue_is_not_adopted(desk: Desk) -> None:
     assert desk.issue(2)["state"] == "open"
 
 
-def test_another_repository_is_not_written_to(desk: Desk) -> None:
-    desk.begin(2).link()
-    elsewhere = {"CRAFTKIT_GITHUB_REPO": OTHER}
+def add_repository(desk: Desk) -> dict[str, str]:
+    """A second repository with issues of its own; the environment that chooses it."""
     with desk.state.lock:
         world = desk.state.world
         repo = next(iter(world.repos.values()))
-        other = repo._replace(id=repo.id + 1, name="web")
+        other = repo._replace(id=repo.id + 1, name="web", highest=0)
         names = {**world.names, OTHER: other.id}
         desk.state.commit(world._replace(repos={**world.repos, other.id: other}, names=names))
     desk.server.add_issues(OTHER, [{"title": f"Bug {n}"} for n in range(1, 5)])
+    return {"CRAFTKIT_GITHUB_REPO": OTHER}
+
+
+def titles_in(desk: Desk, name: str) -> list[str]:
+    from craftkit.sandbox import control
+
+    shown = control.show_state(desk.state)
+    found = next(r for r in shown["repos"] if r["full_name"] == name)["issues"]
+    return [issue["title"] for issue in found]
+
+
+def test_another_repository_is_not_written_to(desk: Desk) -> None:
+    desk.begin(2).link()
+    elsewhere = add_repository(desk)
     world = desk.state.world
     said = desk.ok("task", "done", "T001", **elsewhere)
     assert loopback.REPO in said.err and OTHER in said.err and "github.repo" in said.err
@@ -116,6 +129,18 @@ def test_another_repository_is_not_written_to(desk: Desk) -> None:
     desk.ok("reconcile")
     assert desk.issue(2)["state"] == "closed"
     assert desk.quiet() == []
+
+
+def test_a_spec_can_be_unlinked_and_linked_in_another_repository(desk: Desk) -> None:
+    desk.begin(2).link()
+    elsewhere = add_repository(desk)
+    desk.ok("spec", "unlink", **elsewhere)
+    assert "(#" not in desk.text
+    desk.ok("spec", "link", "--yes", **elsewhere)
+    bugs = [f"Bug {n}" for n in range(1, 5)]
+    assert titles_in(desk, OTHER) == [*bugs, "Demo", "T001 Task 1", "T002 Task 2"]
+    assert "T001 Task 1 (#6)" in desk.text
+    assert titles_in(desk, loopback.REPO) == ["Demo", "T001 Task 1", "T002 Task 2"]
 
 
 def test_issues_of_a_namesake_are_not_taken(desk: Desk) -> None:
