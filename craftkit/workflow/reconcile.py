@@ -22,6 +22,7 @@ from craftkit.workflow import (
     editing,
     hub,
     linking,
+    searching,
     session,
     unlinking,
 )
@@ -218,7 +219,7 @@ def _views(
             parents[spec.id] |= set(more)
             mine = mine._replace(parents=(*mine.parents, *(t.parent for t in more.values())))
             with context.store.write() as tx:
-                linking.remember_all(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
+                searching.remember_all(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
             known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
         below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
         view = _view(context, spec, known[spec.id], below, others, decided[spec.id], lists)
@@ -506,7 +507,7 @@ def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[s
 def _create(context: Context, bench: Bench, spec: Spec, plan: planner.Plan) -> planner.Plan:
     """Queue the issues of task lines without one; the plan, as far as that could be done."""
     try:
-        linking.find_again(context, bench, spec)
+        searching.find_again(context, bench, spec)
         _queue_missing(context, spec)
     except (UsageProblem, SpecNeedsAttention) as error:  # of this spec alone: others go on
         kept = tuple(a for a in plan.actions if a.kind != planner.CREATE)
