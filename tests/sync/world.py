@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
+from craftkit.github.pacing import Limits
 from craftkit.sync import markers
 
 ID_BASE = 5_000_000_000  # beyond 2^31, so that a number in its place is noticed
@@ -146,7 +147,7 @@ class Door:
             caller=SimpleNamespace(server=SimpleNamespace(api_url="https://api.github.test"))
         )
         self.known_capabilities = gh.Capabilities(True, True, True)
-        self.pacer = SimpleNamespace(limits=SimpleNamespace(until=0.0))
+        self.pacer = SimpleNamespace(limits=Limits())
 
     def _request(self, what: str) -> str:
         """Count one request; the fault that strikes it, or "".  Raises what never arrives."""
