@@ -66,9 +66,11 @@ def _host() -> str:
 
 
 def _started(pid: int) -> str:
+    """When a process began; "" for a zombie too: it is dead, though nobody has asked how it ended."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[19]
+            facts = file.read().rpartition(")")[2].split()
+        return "" if facts[0] == "Z" else facts[19]
     except (OSError, IndexError):
         return ""
 
