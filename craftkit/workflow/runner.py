@@ -66,7 +66,7 @@ def _host() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process began; "" for a zombie too: it is dead, though nobody has asked how it ended."""
+    """When a process began; "" for a zombie: it is dead, though nobody asked how it ended."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             facts = file.read().rpartition(")")[2].split()
