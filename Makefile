@@ -17,7 +17,7 @@ demo: $(VENV)/.installed ## run the whole story on a throw-away repository
 	@$(VENV)/bin/craftkit demo
 
 test: $(VENV)/.installed-dev ## run the tests
-	@$(PY) -m pytest -n 2 -q
+	@$(PY) -m pytest -n 2 --dist worksteal -q
 
 machine: $(VENV)/.installed-dev ## walk two clones and a GitHub through 10,000 stories
 	@CRAFTKIT_THOROUGH=1 $(PY) -m pytest -n 2 -q tests/sync/test_machine.py

@@ -212,9 +212,10 @@ def open_place(place: Place) -> Iterator[Place]:
 def test_a_write_that_fails_takes_the_others_back(
     place: Place, monkeypatch: pytest.MonkeyPatch, agent: str, scope: str
 ) -> None:
-    """At each write in turn, as a read-only folder or a full disk would."""
+    """At one write in three, as a read-only folder or a full disk would; or at each in turn."""
     before, whole = settle(place), db.write_whole
-    for fatal in range(40):
+    step = 1 if os.environ.get("CRAFTKIT_THOROUGH") == "1" else 3
+    for fatal in range(len(agent) % step, 40, step):
         count = iter(range(1000))
 
         def failing(path: str, data: bytes, mode: int, _count: Any = count) -> None:
