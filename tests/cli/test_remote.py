@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import git
 
 Ck = Callable[..., tuple[int, Any, str]]
 FOREIGN = (
@@ -21,6 +21,10 @@ OURS = (
     "ssh://git@ssh.github.com:443/octo-dev/b.git",
     "github-work:octo-dev/b",
 )
+
+
+def origin(repo: Path, url: str) -> None:
+    subprocess.run(["git", "-C", str(repo), "remote", "add", "origin", url], check=True)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +42,7 @@ def check(ck: Ck, name: str) -> dict[str, str]:
 def test_a_remote_on_another_server_is_no_repository_of_github(
     repo: Path, ck: Ck, url: str
 ) -> None:
-    git(repo, "remote", "add", "origin", url)
+    origin(repo, url)
     code, answer, _ = ck("init", "--no-agents", "--json")
     assert code == 0 and answer["data"]["repo"] is None
     (note,) = answer["diagnostics"]
@@ -56,14 +60,14 @@ def test_a_remote_on_another_server_is_no_repository_of_github(
 
 @pytest.mark.parametrize("url", OURS)
 def test_a_remote_on_github_is_taken(repo: Path, ck: Ck, url: str) -> None:
-    git(repo, "remote", "add", "origin", url)
+    origin(repo, url)
     code, text, err = ck("init", "--no-agents")
     assert code == 0 and "GitHub repository: octo-dev/b\n" in text and not err
     assert check(ck, "remote") == {}
 
 
 def test_a_mirror_works_by_its_setting(repo: Path, ck: Ck) -> None:
-    git(repo, "remote", "add", "origin", FOREIGN[0])
+    origin(repo, FOREIGN[0])
     ck("init", "--no-agents")
     config = repo / ".craftkit/config.yaml"
     config.write_text(config.read_text().replace('""', "octo-dev/mirror"))
@@ -88,7 +92,7 @@ def test_a_mirror_works_by_its_setting(repo: Path, ck: Ck) -> None:
 def test_enterprise_and_the_sandbox(
     repo: Path, ck: Ck, api: str, url: str, named: str | None
 ) -> None:
-    git(repo, "remote", "add", "origin", url)
+    origin(repo, url)
     answer = ck("init", "--no-agents", "--json", GITHUB_API_URL=api)[1]
     assert answer["data"]["repo"] == named
     assert [n["code"] for n in answer["diagnostics"]] == ([] if named else ["foreign_remote"])
@@ -96,7 +100,7 @@ def test_enterprise_and_the_sandbox(
 
 def test_a_remote_that_came_after_init_is_told(repo: Path, ck: Ck) -> None:
     ck("init", "--no-agents")
-    git(repo, "remote", "add", "origin", OURS[0])
+    origin(repo, OURS[0])
     code, answer, _ = ck("init", "--no-agents", "--json")
     assert code == 0 and answer["data"]["repo"] is None
     (note,) = answer["diagnostics"]
