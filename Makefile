@@ -7,6 +7,9 @@ PIP    := $(PY) -m pip --disable-pip-version-check install -qq
 CLIENTS := @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-ai \
            @github/copilot @modelcontextprotocol/inspector@2.12.0
 
+# The tests start craftkit thousands of times: compiled once, not every time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test machine clients lint bench docs clean
 

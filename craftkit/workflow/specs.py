@@ -25,6 +25,9 @@ from craftkit.words import count, typed
 from craftkit.workflow import catalog, choose, decisions, editing, runner, sessions
 from craftkit.workflow.context import Context, here
 
+# What a shell makes of `<(command)`, and a pipe: read to their end.
+OPEN_FILES = ("/dev/fd/", "/dev/stdin", "/proc/")
+
 TEMPLATE = """\
 ---
 id: {id}
@@ -145,7 +148,7 @@ def check(paths: list[str], worktree: str | None, sections: list[str]) -> list[S
     for path in paths:
         top = os.path.normpath(os.path.join(here(), path))
         try:
-            if stat.S_ISFIFO(os.stat(top).st_mode) and not top.startswith(("/dev/", "/proc/")):
+            if stat.S_ISFIFO(os.stat(top).st_mode) and not top.startswith(OPEN_FILES):
                 raise CannotRead(f"{path} is a FIFO.", "give a regular file")  # it would block
             with open(top, "rb") as file:
                 data = file.read(files.MAX_BYTES + 1)
