@@ -170,17 +170,20 @@ def as_nobody(place: Place) -> tuple[int, str]:
     said = place.top / "bin/said"
     pid = os.fork()
     if pid == 0:
-        os.dup2(os.open(said, os.O_RDWR | os.O_CREAT | os.O_TRUNC), 1)
-        sys.stdout = os.fdopen(1, "w")
-        if IS_ROOT:
-            os.setgroups([])
-            os.setgid(NOBODY)
-            os.setuid(NOBODY)
-        os.chdir(place.repo)
-        os.environ.update(place.env())
-        code = main(["agents", "install", "--agent", "claude", "--json"])
-        sys.stdout.flush()
-        os._exit(code)
+        code = 99
+        try:
+            os.dup2(os.open(said, os.O_RDWR | os.O_CREAT | os.O_TRUNC), 1)
+            sys.stdout = os.fdopen(1, "w")
+            if IS_ROOT:
+                os.setgroups([])
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            os.chdir(place.repo)
+            os.environ.update(place.env())
+            code = main(["agents", "install", "--agent", "claude", "--json"])
+            sys.stdout.flush()
+        finally:
+            os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), said.read_text()
 
 
