@@ -148,6 +148,13 @@ class _Http(ThreadingHTTPServer):
         self.guard = threading.Lock()
         super().__init__(address, _Handler)
 
+    def get_request(self) -> tuple[Any, Any]:
+        """The next connection.  Raises BlockingIOError where it has gone before it was taken."""
+        self.socket.setblocking(False)  # or `shutdown` would wait for another one for ever
+        connection, address = super().get_request()
+        connection.setblocking(True)
+        return connection, address
+
     def process_request(self, request: Any, client_address: Any) -> None:
         with self.guard:
             self.connections.add(request)

@@ -301,6 +301,11 @@ def test_an_unreadable_seed(tmp_path: Path) -> None:
             serve(seed=tmp_path / name)
 
 
+def test_a_connection_that_has_gone_before_it_is_taken_holds_nothing_up() -> None:
+    with serve() as server, pytest.raises(BlockingIOError):
+        server._http.get_request()
+
+
 def test_the_command(tmp_path: Path) -> None:
     command = [sys.executable, "-u", "-m", "craftkit.sandbox", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as run:
