@@ -41,6 +41,9 @@ class Base(NamedTuple):
     done: bool = False  # what was decided here, whatever GitHub has heard of it
 
 
+NEVER = Base(None)  # of a task that nothing is remembered of
+
+
 class Line(NamedTuple):
     """What the spec file says of a task."""
 
@@ -171,7 +174,7 @@ def _settle_unlinked(
     missing: list[str],
 ) -> None:
     """A line of which nothing names the issue."""
-    if view.base.get(line.id, Base(None)).dropped:
+    if view.base.get(line.id, NEVER).dropped:
         return  # given up before it had an issue
     if not view.linked:
         return  # a first link shows and asks before it makes anything
@@ -218,7 +221,7 @@ def _settle_task(
     attention: list[Attention],
 ) -> None:
     """Put the verdict on one linked task where it belongs."""
-    base = view.base.get(line.id, Base(None))
+    base = view.base.get(line.id, NEVER)
     seen = view.issues.get(number)
     if seen is None:
         why = view.gone.get(number)
@@ -351,6 +354,10 @@ class Marks(NamedTuple):
             return False
         return seen.marker == line.id or seen.marker not in self.alive
 
+    def is_alone(self, seen: Seen) -> bool:
+        """Whether nothing else carries an issue's marker, as nearly always."""
+        return self.of.get(seen.marker or "") == [seen]
+
 
 def _marks(view: View) -> Marks:
     named = frozenset(line.issue for line in view.lines or ())
@@ -378,7 +385,7 @@ def _issue_of(view: View, marks: Marks, line: Line) -> int | None:
     """What the line names, else what the base names, else the issue with the marker."""
     if line.issue is not None:
         return line.issue
-    number = view.base.get(line.id, Base(None)).issue
+    number = view.base.get(line.id, NEVER).issue
     if number is not None:
         own = view.issues.get(number)
         if own is None or own.completed or not marks.has(line, own) or line.id in view.intents:
@@ -405,6 +412,8 @@ def _kept(marks: Marks, own: Seen) -> int | None:
     It is so whichever a file names: each clone closes only what is higher than another one, so
     that no two of them close each other's.
     """
+    if marks.is_alone(own):
+        return None if own.duplicate else own.number
     group = _same(marks, own)
     if all(seen.duplicate for seen in group):  # the one that stayed has got another title
         group = list(marks.of.get(own.marker or "", ()))
@@ -417,7 +426,9 @@ def _doubles(view: View, marks: Marks, links: Mapping[str, int]) -> dict[int, Ac
     lines = Counter(links.values())
     for line in view.lines or ():
         own = view.issues.get(links.get(line.id, 0))
-        if own is None or not marks.has(line, own) or lines[own.number] > 1:
+        if own is None or not marks.has(line, own) or marks.is_alone(own):
+            continue
+        if lines[own.number] > 1:
             continue
         kept = _kept(marks, own)
         for seen in _same(marks, own):
@@ -435,18 +446,19 @@ def _elsewhere(
 ) -> int | None:
     """An open issue with a line's marker that is not `taken`, where the line names another."""
     own = view.issues.get(number)
-    dropped = view.base.get(line.id, Base(None)).dropped
-    if own is None and not (number in view.gone and dropped):
-        return None  # no evidence, or an attention of its own
     mine = own if marks.has(line, own) else None
-    if mine is not None and mine.closed:
-        return None  # its key was used again
     marker = mine.marker if mine is not None else line.id
-    for seen in marks.of.get(marker or "", ()):
-        same = mine is not None and seen.title == mine.title
-        if not seen.closed and seen.number not in taken and not same:
-            return seen.number
-    return None
+    others = marks.of.get(marker or "", ())
+    others = [seen for seen in others if not seen.closed and seen.number not in taken]
+    if not others:
+        return None  # as nearly always
+    if own is None and not (number in view.gone and view.base.get(line.id, NEVER).dropped):
+        return None  # no evidence, or an attention of its own
+    if mine is None:
+        return others[0].number
+    if mine.closed:
+        return None  # its key was used again
+    return next((seen.number for seen in others if seen.title != mine.title), None)
 
 
 def _orphans(
@@ -457,15 +469,14 @@ def _orphans(
     policy: Policy,
 ) -> list[int]:
     """Sub-issues without a line: somebody else's, or what is left of a removed line."""
+    known = linked | {a.issue for a in actions if a.kind == CLOSE_DUPLICATE} | view.unlinked
+    loose = sorted(s for n, s in view.issues.items() if n not in known and s.child)
+    if not loose:
+        return []
     found: list[int] = []
-    doubles = {a.issue for a in actions if a.kind == CLOSE_DUPLICATE}
     ours = {base.issue: task for task, base in view.base.items() if base.issue}
     alive = {line.id for line in view.lines or ()}
-    for seen in sorted(view.issues.values()):
-        if seen.number in linked or seen.number in doubles or not seen.child:
-            continue
-        if seen.number in view.unlinked:
-            continue
+    for seen in loose:
         if seen.number in ours or seen.marker is not None:
             if not seen.closed and seen.marker not in alive and view.complete:
                 words = f"#{seen.number} is open, but its task line is gone"
