@@ -129,10 +129,13 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
     attention: list[Attention] = []
     missing: list[str] = []
     marks = _marks(view)
-    found = {line.id: _issue_of(view, marks, line) for line in view.lines}
-    links = {task: number for task, number in found.items() if number is not None}
+    links = {
+        line.id: number
+        for line in view.lines
+        if (number := _issue_of(view, marks, line)) is not None
+    }
     doubles = _doubles(view, marks, links)
-    taken = {*links.values(), *doubles}
+    spare = _spare(marks, {*links.values(), *doubles})
     shared = {number for number, lines in Counter(links.values()).items() if lines > 1}
     for line in view.lines:
         number = links.get(line.id)
@@ -147,10 +150,13 @@ def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immu
         if line.issue is None and number in view.issues:
             why = f"#{number} is the issue of this task"
             actions.append(Action(LINK, line.id, line.ref, number, why))
-        doubt, goes_on = _doubt_of_link(view, marks, line, number, taken, number in doubles)
+        doubt, goes_on = None, True
+        if spare or number in doubles:
+            doubt, goes_on = _doubt_of_link(view, marks, line, number, spare, number in doubles)
         if number in view.foreign:
             doubt, goes_on = doubt or _foreign(line, number), False
-        attention += [doubt] if doubt is not None else []
+        if doubt is not None:
+            attention.append(doubt)
         if goes_on:
             _settle_task(view, marks, line, number, actions, attention)
     if missing and policy.create and not view.complete:
@@ -193,13 +199,13 @@ def _settle_unlinked(
 
 
 def _doubt_of_link(
-    view: View, marks: Marks, line: Line, number: int, taken: Collection[int], yields: bool
+    view: View, marks: Marks, line: Line, number: int, spare: Spare, yields: bool
 ) -> tuple[Attention | None, bool]:
     """What is doubtful about a line's issue, and whether the task can be settled all the same."""
     own = view.issues.get(number)
     if own is not None and yields:
         return _duplicate(marks, line, own), False
-    other = _elsewhere(view, marks, line, number, taken)
+    other = _elsewhere(view, marks, line, number, spare)
     if other is None:
         return None, True
     mine = marks.has(line, own)
@@ -236,7 +242,9 @@ def _settle_task(
         return  # neither seen nor known to be gone: no evidence
     intent = view.intents.get(line.id)
     verdict = decide(base, line.checked, seen, intent)
-    kept = _kept(marks, seen) if marks.has(line, seen) else None
+    kept = None
+    if not marks.is_alone(seen) and marks.has(line, seen):
+        kept = _kept(marks, seen)
     left = kept is not None and kept < number and not view.issues[kept].closed
     if seen.duplicate:
         left = kept is not None and (verdict == NOT_PLANNED or not view.issues[kept].closed)
@@ -412,8 +420,6 @@ def _kept(marks: Marks, own: Seen) -> int | None:
     It is so whichever a file names: each clone closes only what is higher than another one, so
     that no two of them close each other's.
     """
-    if marks.is_alone(own):
-        return None if own.duplicate else own.number
     group = _same(marks, own)
     if all(seen.duplicate for seen in group):  # the one that stayed has got another title
         group = list(marks.of.get(own.marker or "", ()))
@@ -426,7 +432,7 @@ def _doubles(view: View, marks: Marks, links: Mapping[str, int]) -> dict[int, Ac
     lines = Counter(links.values())
     for line in view.lines or ():
         own = view.issues.get(links.get(line.id, 0))
-        if own is None or not marks.has(line, own) or marks.is_alone(own):
+        if own is None or marks.is_alone(own) or not marks.has(line, own):
             continue
         if lines[own.number] > 1:
             continue
@@ -441,17 +447,26 @@ def _doubles(view: View, marks: Marks, links: Mapping[str, int]) -> dict[int, Ac
     return found
 
 
-def _elsewhere(
-    view: View, marks: Marks, line: Line, number: int, taken: Collection[int]
-) -> int | None:
-    """An open issue with a line's marker that is not `taken`, where the line names another."""
+Spare = Mapping[str, Sequence[Seen]]  # marker -> open issues with it that are no line's
+
+
+def _spare(marks: Marks, taken: Collection[int]) -> Spare:
+    """Which open issues carry a marker, and are not `taken` by a line."""
+    found: dict[str, list[Seen]] = {}
+    for marker, issues in marks.of.items():
+        for seen in issues:
+            if not seen.closed and seen.number not in taken:
+                found.setdefault(marker, []).append(seen)
+    return found
+
+
+def _elsewhere(view: View, marks: Marks, line: Line, number: int, spare: Spare) -> int | None:
+    """An open issue with a line's marker that is no line's, where the line names another."""
     own = view.issues.get(number)
     mine = own if marks.has(line, own) else None
-    marker = mine.marker if mine is not None else line.id
-    others = marks.of.get(marker or "", ())
-    others = [seen for seen in others if not seen.closed and seen.number not in taken]
+    others = spare.get((mine.marker if mine is not None else line.id) or "", ())
     if not others:
-        return None  # as nearly always
+        return None
     if own is None and not (number in view.gone and view.base.get(line.id, NEVER).dropped):
         return None  # no evidence, or an attention of its own
     if mine is None:
