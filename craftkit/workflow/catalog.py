@@ -30,9 +30,15 @@ class Chosen(NamedTuple):
 
 
 def load(context: Context, path: str) -> Spec:
+    """The spec as its file is now: read each time, parsed again only where it has changed."""
     data = files.read(context.worktree, path)
+    known = context.specs_read.get(path)
+    if known is not None and known[0] == data:
+        return known[1]
     sections = context.config["specs.task_sections"]
-    return parse(data, path, task_sections=sections, load_yaml=cached_yaml(context))
+    spec = parse(data, path, task_sections=sections, load_yaml=cached_yaml(context))
+    context.specs_read[path] = (data, spec)
+    return spec
 
 
 def load_all(context: Context) -> list[Spec]:

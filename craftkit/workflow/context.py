@@ -12,7 +12,7 @@ from typing import Any
 
 from craftkit import repo as git
 from craftkit.errors import BadConfig, CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
-from craftkit.model import Diagnostic, Session
+from craftkit.model import Diagnostic, Session, Spec
 from craftkit.store import db
 from craftkit.workflow.identity import session_and_agent
 
@@ -71,6 +71,7 @@ class Context:
         self.repairing = False  # finishing what was interrupted before
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
+        self.specs_read: dict[str, tuple[bytes, Spec]] = {}  # path -> bytes, and what they say
         self._store: db.Store | None = None
 
     @property
