@@ -119,9 +119,9 @@ def _has_changed(path: str, digest: str, seen_at: str) -> bool:
             data = file.read()
     except OSError:
         return False  # it is not in this worktree now: no evidence
-    import hashlib
+    from craftkit import digests
 
-    return hashlib.sha256(data).hexdigest() != digest
+    return digests.sha256(data) != digest
 
 
 def _beat(connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str) -> None:

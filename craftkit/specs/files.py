@@ -12,7 +12,6 @@ other content holds somebody's save, and is set aside in place of deleted.
 
 import contextlib
 import errno
-import hashlib
 import os
 import re
 import stat
@@ -21,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from .. import digests
 from ..errors import (
     CannotRead,
     CannotWrite,
@@ -168,7 +168,7 @@ def _cannot_write(rel: str, error: OSError) -> CraftkitError:
 
 
 def digest_of(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return digests.sha256(data)
 
 
 def _tell_nobody(path: str) -> None:

@@ -1,10 +1,11 @@
 """Take one task line apart: key, title, tags, dependencies and link."""
 
-import hashlib
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import NamedTuple
+
+from .. import digests
 
 _BLANKS = " \t\r\f\v"
 _LINK = re.compile(r"(?:\A|[ \t]+)\(#([1-9][0-9]{0,9})\)\Z")
@@ -103,4 +104,4 @@ def text_digest(title: str) -> str:
     if not title.isascii():
         title = unicodedata.normalize("NFC", title)
     folded = " ".join(title.split())
-    return hashlib.sha256(folded.encode("utf-8", "surrogateescape")).hexdigest()[:12]
+    return digests.sha256(folded.encode("utf-8", "surrogateescape"))[:12]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import getpass
-import hashlib
 import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from craftkit import digests
 from craftkit import repo as git
 from craftkit.errors import BadConfig, CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
 from craftkit.model import Diagnostic, Session, Spec
@@ -255,7 +255,7 @@ def cached_yaml(context: Context) -> Callable[[str], Any]:
     import json
 
     def load(text: str) -> Any:
-        digest = hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+        digest = digests.sha256(text.encode("utf-8", "surrogateescape"))
         known = None
         with contextlib.suppress(DatabaseUnwritable):  # a cache must not stand in the way
             known = context.store.value("select json from parsed_yaml where digest = ?", digest)

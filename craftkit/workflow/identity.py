@@ -34,7 +34,7 @@ def session_and_agent(
         if env.get(variable):
             agent = agent or name
     if not session:
-        import hashlib
+        from craftkit import digests
 
-        session = "local-" + hashlib.sha256(os.fsencode(worktree)).hexdigest()[:8]
+        session = "local-" + digests.sha256(os.fsencode(worktree))[:8]
     return session, agent or "person"

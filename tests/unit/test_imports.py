@@ -85,9 +85,11 @@ def test_an_idle_prompt_takes_a_glance_and_no_more(place: Path) -> None:
         "craftkit.hook",
         "craftkit.agents",
         "craftkit.agents.glance",
+        "craftkit.digests",
         "craftkit.workflow",
         "craftkit.workflow.identity",
     }
+    assert "hashlib" not in loaded  # nor OpenSSL with it
 
 
 def test_the_glance_knows_the_schema() -> None:
