@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from .. import digests
+from ..digests import sha256
 from ..errors import (
     CannotRead,
     CannotWrite,
@@ -167,10 +167,6 @@ def _cannot_write(rel: str, error: OSError) -> CraftkitError:
     return CannotWrite(f"{rel} cannot be written: {error.strerror}", hint, rel)
 
 
-def digest_of(data: bytes) -> str:
-    return digests.sha256(data)
-
-
 def _tell_nobody(path: str) -> None:
     """For a caller that has nobody to tell; the file lies in sight all the same."""
 
@@ -187,13 +183,13 @@ def replace(
     try:
         with _folder(root, parts[:-1], rel) as folder:
             old, info = _read_at(folder, name, rel)
-            if digest_of(old) != expected:
+            if sha256(old) != expected:
                 raise _changed(rel)
             if info.st_nlink > 1:
                 raise _unsafe(rel, "has more than one hard link")
             if old == new:
                 return
-            temp = _write_temp(folder, new, info, f"-{expected[:12]}-{digest_of(new)[:12]}")
+            temp = _write_temp(folder, new, info, f"-{expected[:12]}-{sha256(new)[:12]}")
             try:
                 _swap(folder, temp, name, rel, expected, new)
             finally:
@@ -268,7 +264,7 @@ def _clear(folder: _Folder, temp: str) -> str | None:
         if m["old"] is not None:
             data, info = _read_at(folder, temp, temp)
             # A second name: it was put back by a process that was killed before it came here.
-            if digest_of(data)[:12] not in (m["old"], m["new"]) and info.st_nlink == 1:
+            if sha256(data)[:12] not in (m["old"], m["new"]) and info.st_nlink == 1:
                 return _set_aside(folder, temp, m["random"])
     except FileNotFoundError:
         return None
@@ -301,12 +297,12 @@ def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: b
         raise _changed(rel) from error
     if not exchanged:
         current, _ = _read_at(folder, name, rel)
-        if digest_of(current) != expected:
+        if sha256(current) != expected:
             raise _changed(rel)
         _rename(folder, temp, name)
         return
     displaced = _displaced(folder, temp, rel)
-    if displaced is not None and digest_of(displaced) == expected:
+    if displaced is not None and sha256(displaced) == expected:
         _discard(folder, temp)
         return
     # Somebody saved in between.  Put that save back; what comes out must be what went in last,
@@ -375,12 +371,12 @@ def remove(root: str, rel: str, expected: str) -> None:
     name = parts[-1]
     try:
         with _folder(root, parts[:-1], rel) as folder:
-            if digest_of(_read_at(folder, name, rel)[0]) != expected:
+            if sha256(_read_at(folder, name, rel)[0]) != expected:
                 raise _changed(rel)
             temp = f".craftkit-{os.getpid()}-{os.urandom(8).hex()}-{expected[:12]}-{'0' * 12}.tmp"
             _rename(folder, name, temp)
             displaced = _displaced(folder, temp, rel)
-            if displaced is None or digest_of(displaced) != expected:
+            if displaced is None or sha256(displaced) != expected:
                 _restore(folder, temp, name)
                 raise _changed(rel)
             _discard(folder, temp)

@@ -3,6 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
+from craftkit import digests
 from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 from craftkit.model import Spec, Task
 from craftkit.redact import clean, tame, word
@@ -165,7 +166,7 @@ def changed_specs(context: Context) -> list[Spec]:
     found = []
     for path in files.discover(context.worktree):
         try:
-            if files.digest_of(files.read(context.worktree, path)) != seen.get(path):
+            if digests.sha256(files.read(context.worktree, path)) != seen.get(path):
                 found.append(catalog.load(context, path))
         except CraftkitError as error:
             context.note("warning", error.code, error.message, error.hint, path)

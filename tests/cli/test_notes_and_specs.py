@@ -330,12 +330,13 @@ def test_deletes_that_cannot_be(ck: Ck, committed: Path, words: list[str]) -> No
 
 
 def test_a_save_in_between_is_not_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from craftkit.digests import sha256
     from craftkit.errors import FileChanged
     from craftkit.specs import files
 
     path = tmp_path / "a.md"
     path.write_bytes(b"old")
-    digest = files.digest_of(b"old")
+    digest = sha256(b"old")
     rename = files._rename
 
     def saved(folder: Any, one: str, other: str) -> None:
@@ -349,7 +350,7 @@ def test_a_save_in_between_is_not_deleted(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.undo()
     with pytest.raises(FileChanged):
         files.remove(str(tmp_path), "a.md", digest)
-    files.remove(str(tmp_path), "a.md", files.digest_of(b"new"))
+    files.remove(str(tmp_path), "a.md", sha256(b"new"))
     assert list(tmp_path.iterdir()) == []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from craftkit.digests import sha256
 from craftkit.errors import CannotRead, CannotWrite, FileChanged, UnsafePath, UsageProblem
 from craftkit.specs import _exchange, files
 
@@ -27,7 +28,7 @@ def put(root: Path, rel: str, data: bytes = b"old") -> str:
     path = root / rel
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
-    return files.digest_of(data)
+    return sha256(data)
 
 
 def left_over(root: Path) -> list[str]:
@@ -39,7 +40,7 @@ def rescued_in(root: Path) -> list[bytes]:
 
 
 def temp_name(old: bytes, new: bytes, pid: int = DEAD, number: int = 0) -> str:
-    digests = f"{files.digest_of(old)[:12]}-{files.digest_of(new)[:12]}"
+    digests = f"{sha256(old)[:12]}-{sha256(new)[:12]}"
     return f".craftkit-{pid}-{number:016x}-{digests}.tmp"
 
 
@@ -56,7 +57,7 @@ def test_replace_keeps_the_mode(tmp_path: Path, way: str) -> None:
 def test_a_changed_file_stays(tmp_path: Path, way: str) -> None:
     put(tmp_path, "a.md")
     with pytest.raises(FileChanged):
-        files.replace(str(tmp_path), "a.md", files.digest_of(b"other"), b"new")
+        files.replace(str(tmp_path), "a.md", sha256(b"other"), b"new")
     assert (tmp_path / "a.md").read_bytes() == b"old" and left_over(tmp_path) == []
 
 
