@@ -21,7 +21,7 @@ from pathlib import Path
 
 BARE = [sys.executable, "-c", "pass"]
 CRAFTKIT = [sys.executable, "-m", "craftkit"]
-HOOK = [sys.executable, "-c", "from craftkit.hook import run; run()", "post-edit"]
+HOOK = [sys.executable, "-c", "from craftkit.agent_hook import run; run()", "post-edit"]
 EDIT = b'{"session_id": "bench", "tool_input": {"file_path": "src/app.py"}}'
 BOXES = re.compile(r"^[ \t]*[-*+] \[([ xX])\] (.*)$", re.M)
 LINES = re.compile(r"^(?:(#{1,6}) (.*)|[ \t]*[-*+] \[([ xX])\] (.*)|[ \t]*(```).*)$", re.M)

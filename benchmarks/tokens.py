@@ -19,8 +19,8 @@ from craftkit import __version__
 from craftkit.agents import plugin, render
 from craftkit.agents.commands import load
 from craftkit.errors import CraftkitError
+from craftkit.loop.work_status import BRIEF_TOKENS, SHORT_TOKENS, tokens
 from craftkit.specs import meta
-from craftkit.workflow.session import BRIEF_TOKENS, SHORT_TOKENS, tokens
 
 CRAFTKIT = [sys.executable, "-m", "craftkit"]
 ALWAYS, COMMAND, TOOLS = 120, 600, 1500

@@ -162,3 +162,11 @@ class UnexpectedStep(CraftkitError):
 
     code = "unexpected_step"
     kind = "validation"
+
+
+class Overtaken(CraftkitError):
+    """Another session decided on this task between our look at it and our decision."""
+
+    code = "overtaken"
+    kind = "conflict"
+    retryable = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from craftkit.agents.pieces import BLOCK, ELEMENT, FILE, MEMBER, Piece
+from craftkit.agents.fragments import BLOCK, ELEMENT, FILE, MEMBER, Piece
 
 if TYPE_CHECKING:
     from craftkit.agents.commands import Command

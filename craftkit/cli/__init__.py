@@ -1,4 +1,4 @@
-"""The command line, thin over the use-cases in `craftkit.workflow`."""
+"""The command line, thin over the use-cases in `craftkit.commands`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NO_NUMBER = r"Invalid value for '\[?([^']*?)\]?': ('.*') is not a valid int(?:e
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit code; never raises, save for debugging."""
-    from craftkit.cli import output
+    from craftkit.cli import output, run
     from craftkit.errors import CraftkitError
 
     output.stand_in()
@@ -30,7 +30,7 @@ def main(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except CraftkitError as error:  # the answer itself could not be printed
-        return output.fail("", False, error)
+        return run.fail("", False, error)
     except SystemExit as error:  # typer met the broken pipe first
         return int(error.code or 0)
 
@@ -40,7 +40,7 @@ def _run(arguments: list[str]) -> int:
     from typer._click.exceptions import ClickException, NoArgsIsHelpError
     from typer.main import get_command
 
-    from craftkit.cli import output
+    from craftkit.cli import output, run
     from craftkit.cli.app import app
     from craftkit.errors import EXIT_INTERRUPTED, CraftkitError, UsageProblem
 
@@ -63,7 +63,7 @@ def _run(arguments: list[str]) -> int:
         if words.startswith("knowledge ") and "unexpected extra argument" in text:
             hint = f'one text in quotes, and the task by name: `craftkit {words} "TEXT" --task KEY`'
         problem = UsageProblem(_sentence(text), hint)
-        return output.fail(words, as_json, problem)
+        return run.fail(words, as_json, problem)
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
@@ -76,7 +76,7 @@ def _run(arguments: list[str]) -> int:
             raise
         text = f"craftkit met an error of its own ({type(error).__name__}: {error})."
         hint = "run it again with CRAFTKIT_DEBUG=1 and report what it prints"
-        return output.fail(words, as_json, CraftkitError(text, hint))
+        return run.fail(words, as_json, CraftkitError(text, hint))
 
 
 def _words(app: typer.Typer, arguments: Sequence[str]) -> str:

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from craftkit.cli.options import AsJson
-from craftkit.cli.output import Reply, emit
+from craftkit.cli.output import Reply
+from craftkit.cli.run import emit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from craftkit.agents.executor import Done, Work
-    from craftkit.agents.finding import Clue, Scope
+    from craftkit.agents.detection import Clue, Scope
+    from craftkit.agents.installer import Done, Work
     from craftkit.model import Diagnostic
 
 app = typer.Typer(
@@ -62,11 +63,11 @@ def install(
     """Write what the agents need; by default for those that are found."""
 
     def action() -> Reply:
-        from craftkit.agents import executor, finding
+        from craftkit.agents import detection, installer
 
         work = _work(scope, force, dry_run, language)
-        clues = finding.chosen(agent, work.scope, work.env)
-        done = executor.install_all(work, [clue.agent for clue in clues])
+        clues = detection.chosen(agent, work.scope, work.env)
+        done = installer.install_all(work, [clue.agent for clue in clues])
         return _reply(work, done, clues)
 
     return emit("agents install", as_json, action)
@@ -84,10 +85,10 @@ def update(
     """Rewrite what an older craftkit wrote; by default for all agents that have something."""
 
     def action() -> Reply:
-        from craftkit.agents import executor
+        from craftkit.agents import installer
 
         work = _work(scope, force, dry_run, language)
-        done = executor.install_all(work, _installed(work, agent), restore=False)
+        done = installer.install_all(work, _installed(work, agent), restore=False)
         return _reply(work, done)
 
     return emit("agents update", as_json, action)
@@ -104,10 +105,10 @@ def remove(
     """Take away what was written, and leave all else byte for byte as it is."""
 
     def action() -> Reply:
-        from craftkit.agents import executor
+        from craftkit.agents import installer
 
         work = _work(scope, force, dry_run, None)
-        return _reply(work, executor.remove_all(work, _installed(work, agent)))
+        return _reply(work, installer.remove_all(work, _installed(work, agent)))
 
     return emit("agents remove", as_json, action)
 
@@ -123,10 +124,10 @@ def list_(
     """Tell for each agent what is installed, changed, outdated or missing."""
 
     def action() -> Reply:
-        from craftkit.agents import finding
+        from craftkit.agents import detection
         from craftkit.errors import NotSetUp
 
-        finding.check(agent)
+        detection.check(agent)
         rows: list[dict[str, Any]] = []
         notes: list[Diagnostic] = []
         for name in [scope] if scope else list(ScopeName):
@@ -145,9 +146,9 @@ def list_(
 
 
 def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | None) -> Work:
-    from craftkit.agents.executor import Work
-    from craftkit.agents.finding import scope as scope_of
-    from craftkit.workflow.context import here
+    from craftkit.agents.detection import scope as scope_of
+    from craftkit.agents.installer import Work
+    from craftkit.runtime.context import here
 
     where = scope_of(scope.value, here(), os.environ)
     return Work(where, os.environ, force, dry_run, language.value if language else "")
@@ -155,59 +156,59 @@ def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | Non
 
 def _installed(work: Work, names: list[str] | None) -> list[str]:
     """The agents that are named, else those that the manifest names, else those that have all."""
-    from craftkit.agents import executor, finding, targets
+    from craftkit.agents import detection, installer, targets
 
-    finding.check(names)
+    detection.check(names)
     if names and "all" not in names:
         return list(dict.fromkeys(names))
-    known = executor.load(work.scope).agents
+    known = installer.load(work.scope).agents
     if known and not names:
         return [name for name in known if name in targets.names()]
     return [name for name in targets.names() if name in known or _state(work, name) != "absent"]
 
 
 def _state(work: Work, agent: str) -> str:
-    from craftkit.agents import executor
+    from craftkit.agents import installer
 
-    return executor.summary(work, executor.states(work, agent))
+    return installer.summary(work, installer.states(work, agent))
 
 
 # What is said
 
 
 def _reply(work: Work, done: Sequence[Done], clues: Sequence[Clue] = ()) -> Reply:
-    from craftkit.agents import report
+    from craftkit.agents import install_report
 
-    notes = report.remarks(work, done)
-    lines = report.lines(work, done, {clue.agent: clue.why for clue in clues})
+    notes = install_report.remarks(work, done)
+    lines = install_report.lines(work, done, {clue.agent: clue.why for clue in clues})
     data = {
         "scope": work.scope.name,
         "dry_run": work.dry_run,
-        "agents": [report.as_dict(one, clues) for one in done],
+        "agents": [install_report.as_dict(one, clues) for one in done],
     }
-    words = report.next_steps(done) if clues and not work.dry_run else []
+    words = install_report.next_steps(done) if clues and not work.dry_run else []
     failed = next((one.error.exit_code for one in done if one.error is not None), 0)
     return Reply(data, lines, words, failed, notes)
 
 
 def _rows(work: Work, names: list[str] | None, notes: list[Diagnostic]) -> list[dict[str, Any]]:
-    from craftkit.agents import executor, finding, report, targets
+    from craftkit.agents import detection, install_report, installer, targets
 
     rows = []
-    for clue in finding.clues(work.scope, work.env):
+    for clue in detection.clues(work.scope, work.env):
         if names and clue.agent not in names and "all" not in names:
             continue
-        done = executor.states(work, clue.agent)
-        notes += report.failures([done])
+        done = installer.states(work, clue.agent)
+        notes += install_report.failures([done])
         rows.append(
             {
                 "agent": clue.agent,
                 "title": targets.load(clue.agent).title,
                 "scope": work.scope.name,
-                "state": executor.summary(work, done),
+                "state": installer.summary(work, done),
                 "found": clue.why or None,
                 "plugin": done.plugin,
-                "pieces": [report.piece(outcome) for outcome in done.outcomes],
+                "pieces": [install_report.piece(outcome) for outcome in done.outcomes],
             }
         )
     return rows
@@ -228,13 +229,13 @@ def _row_lines(row: dict[str, Any]) -> list[str]:
 
 def at_init(wanted: bool | None, as_json: bool) -> tuple[dict[str, Any] | None, list[str], Reply]:
     """Install for the agents that are found, where that is wanted; data, lines and the rest."""
-    from craftkit.agents import executor, finding
+    from craftkit.agents import detection, installer
 
     work = _work(ScopeName.project, False, False, None)
     advice = "for your coding agent: craftkit agents install"
     if wanted is None and (as_json or not (sys.stdin.isatty() and sys.stderr.isatty())):
         return None, [] if _is_known(work.scope) else [advice], Reply({})
-    clues = [] if wanted is False else finding.clues(work.scope, work.env)
+    clues = [] if wanted is False else detection.clues(work.scope, work.env)
     clues = [clue for clue in clues if clue.why]
     if wanted is None and clues:
         for clue in clues:
@@ -243,7 +244,7 @@ def at_init(wanted: bool | None, as_json: bool) -> tuple[dict[str, Any] | None, 
             clues = []
     if not clues:
         return None, [] if wanted is False else [advice], Reply({})
-    reply = _reply(work, executor.install_all(work, [c.agent for c in clues]), clues)
+    reply = _reply(work, installer.install_all(work, [c.agent for c in clues]), clues)
     return reply.data, list(reply.lines), reply
 
 

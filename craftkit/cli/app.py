@@ -8,11 +8,12 @@ import typer
 
 from craftkit.cli import agents, knowledge, outbox, process, schedule, spec, task
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
-from craftkit.cli.output import Reply, emit, paint
+from craftkit.cli.output import Reply, paint
+from craftkit.cli.run import emit
 
 if TYPE_CHECKING:
+    from craftkit.loop.work_status import Standing
     from craftkit.model import Diagnostic
-    from craftkit.workflow.session import Standing
 
 app = typer.Typer(
     name="craftkit",
@@ -65,9 +66,9 @@ def init(
     """Set craftkit up in this repository; what is there already stays as it is."""
 
     def action() -> Reply:
-        from craftkit.workflow import setup
+        from craftkit.commands import init as commands_init
 
-        data, lines, remarks = setup.init()
+        data, lines, remarks = commands_init.init()
         integration, more, reply = agents.at_init(with_agents, as_json)
         return Reply(
             data | {"agents": integration},
@@ -86,19 +87,18 @@ def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJso
 
     def action() -> Reply:
         from craftkit.errors import AmbiguousSpec, UnknownSpec
-        from craftkit.workflow import catalog
-        from craftkit.workflow import session as sessions
+        from craftkit.loop import repair, spec_index, work_status
 
         context = context_for(session)
-        repaired = sessions.repair(context)
+        repaired = repair.repair(context)
         try:
-            chosen = catalog.choose_spec(context, spec_name)
-            catalog.observe(context, chosen.spec)
-            stand = sessions.standing(context, chosen, repaired)
+            chosen = spec_index.choose_spec(context, spec_name)
+            spec_index.observe(context, chosen.spec)
+            stand = work_status.standing(context, chosen, repaired)
         except (AmbiguousSpec, UnknownSpec) as error:
             if spec_name:
                 raise
-            stand = sessions.without_spec(context, error, repaired)
+            stand = work_status.without_spec(context, error, repaired)
         return Reply(stand.data(), _screen(stand), diagnostics=context.diagnostics)
 
     return emit("status", as_json, action)
@@ -175,12 +175,13 @@ def _stand(
     as_json: bool,
 ) -> int:
     def action() -> Reply:
-        from craftkit.workflow import session as sessions
+        from craftkit.commands import session as commands_session
+        from craftkit.loop import work_status
 
         context = context_for(session, offline=offline)
-        stand = sessions.resume(context, spec_name)
-        limit = max_tokens or (sessions.SHORT_TOKENS if brief else sessions.BRIEF_TOKENS)
-        text = sessions.brief(stand, limit)
+        stand = commands_session.resume(context, spec_name)
+        limit = max_tokens or (work_status.SHORT_TOKENS if brief else work_status.BRIEF_TOKENS)
+        text = work_status.brief(stand, limit)
         return Reply(stand.data() | {"brief": text}, [text], diagnostics=context.diagnostics)
 
     return emit(command, as_json, action)
@@ -222,10 +223,10 @@ def reconcile(
     """Bring spec and GitHub in step: send what waits, compare, settle what can be settled."""
 
     def action() -> Reply:
+        from craftkit.commands import reconcile as commands_reconcile
         from craftkit.errors import UsageProblem
+        from craftkit.sync import reconcile_report
         from craftkit.sync.planner import Policy
-        from craftkit.workflow import findings
-        from craftkit.workflow import reconcile as sync
 
         look = check or dry_run
         _refuse_contradictions(every, spec_name, check, dry_run)
@@ -239,20 +240,20 @@ def reconcile(
         context = context_for((session or "job") if job else session, offline=offline)
         policy = Policy(create=create, adopt=adopt, yes=yes)
         if job:
-            from craftkit.workflow import job as jobs
+            from craftkit.automation import job as jobs
 
             options = jobs.Options(policy, max_writes, commit, push)
             data, code = jobs.run(context, options, (lambda line: None) if as_json else _tell)
             failed = _failures(data) if as_json else []  # else its log lines have told them
             return Reply(data, exit_code=code, diagnostics=[*failed, *context.diagnostics])
-        report = sync.command(
+        report = commands_reconcile.command(
             context, spec_name, every, policy, change=not look, max_writes=max_writes
         )
-        lines, notes = findings.lines(report, evidence=dry_run)
+        lines, notes = reconcile_report.lines(report, evidence=dry_run)
         if offline:
             notes = ["offline: nothing was compared with GitHub"]
-        code = findings.exit_code(report, check)
-        return Reply(findings.as_dict(report), lines, notes, code, context.diagnostics)
+        code = reconcile_report.exit_code(report, check)
+        return Reply(reconcile_report.as_dict(report), lines, notes, code, context.diagnostics)
 
     return emit("reconcile", as_json, action)
 
@@ -325,9 +326,9 @@ def git_hook(
     import os
 
     try:
-        from craftkit.workflow import githooks
+        from craftkit.automation import git_hooks
 
-        githooks.run(event, words or [])
+        git_hooks.run(event, words or [])
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
             from craftkit.cli.output import say
@@ -345,10 +346,10 @@ def session_end(
     """Record that this session ends, why, and what it leaves unfinished."""
 
     def action() -> Reply:
-        from craftkit.workflow import session as sessions
+        from craftkit.commands import session as commands_session
 
         context = context_for(session)
-        data = sessions.end(context, reason)
+        data = commands_session.end(context, reason)
         left = ", ".join(item["task"] for item in data["unfinished"])
         line = f"Session {data['session']} ended" + (f"; in progress: {left}" if left else "")
         return Reply(data, [line + "."], diagnostics=context.diagnostics)
@@ -365,13 +366,13 @@ def history(
     """Show what happened and why, newest last."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.loop import history as loop_history
 
         context = context_for(None)
-        events = records.history(context, spec_name, limit)
+        events = loop_history.history(context, spec_name, limit)
         lines = [
             f"{e['at'][:19]}Z  {e['event']:<16} {e['task_id'] or e['spec_id'] or '':<12}"
-            f" {e['session']} ({e['agent']}){records.why(e)}"
+            f" {e['session']} ({e['agent']}){loop_history.why(e)}"
             for e in events
         ]
         return Reply({"events": events}, lines, diagnostics=context.diagnostics)
@@ -388,10 +389,10 @@ def doctor(
     """Prove the installation: state, database, specs, interrupted work, GitHub and drift."""
 
     def action() -> Reply:
-        from craftkit.agents import silence
-        from craftkit.workflow import doctor as checks
+        from craftkit.agents import hook_health
+        from craftkit.commands import doctor as checks
 
-        found, drift = checks.examine(fix, offline, silence.checks)
+        found, drift = checks.examine(fix, offline, hook_health.checks)
         marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
         lines = []
         for check in found:
@@ -411,7 +412,7 @@ def demo(as_json: AsJson = False) -> int:
 
     def action() -> Reply:
         from craftkit.cli.output import out
-        from craftkit.workflow import demo as story
+        from craftkit.commands import demo as story
 
         data = story.play((lambda line: None) if as_json else out)
         return Reply(data, exit_code=0 if data["ok"] else 1)
@@ -436,7 +437,7 @@ def sandbox(
     """
     import threading
 
-    from craftkit.cli import output
+    from craftkit.cli import output, run
     from craftkit.errors import CraftkitError
 
     try:
@@ -444,7 +445,7 @@ def sandbox(
 
         server = serve(port, seed)
     except CraftkitError as error:
-        return output.fail("sandbox", as_json, error)
+        return run.fail("sandbox", as_json, error)
     with server:
         environment = server.environment()
         if as_json:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, complete_key, context_for
-from craftkit.cli.output import Reply, emit
+from craftkit.cli.output import Reply
+from craftkit.cli.run import emit
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Keep notes on the work, and read them back."
@@ -81,12 +82,12 @@ def _record(
     as_json: bool,
 ) -> int:
     def action() -> Reply:
-        from craftkit.workflow import knowledge
-        from craftkit.workflow.session import repair
+        from craftkit.commands import knowledge as commands_knowledge
+        from craftkit.loop.repair import repair
 
         context = context_for(session, offline=offline)
         repair(context)
-        note = knowledge.record(context, kind, text, spec_name, task, comment)
+        note = commands_knowledge.record(context, kind, text, spec_name, task, comment)
         about = f"{note['spec']}/{note['task']}" if note["task"] else note["spec"]
         words = f"{kind} noted on {about}"
         if note["issue"]:
@@ -112,10 +113,10 @@ def list_(
     """Read the notes back, newest last; those of every spec, unless told otherwise."""
 
     def action() -> Reply:
-        from craftkit.workflow import knowledge
+        from craftkit.loop import history
 
         context = context_for(None)
-        found = knowledge.notes(context, spec_name, kind, task, limit)
+        found = history.notes(context, spec_name, kind, task, limit)
         lines = [line for note in found for line in _lines(note)]
         remarks = [] if found else ["no notes yet"]
         return Reply({"notes": found}, lines, remarks, diagnostics=context.diagnostics)

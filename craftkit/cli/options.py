@@ -8,11 +8,11 @@ import typer
 
 if TYPE_CHECKING:
     from craftkit.model import Diagnostic
-    from craftkit.workflow.context import Context
+    from craftkit.runtime.context import Context
 
 
 def context_for(session: str | None, *, offline: bool = False) -> Context:
-    from craftkit.workflow.context import open_context
+    from craftkit.runtime.context import open_context
 
     context = open_context(session=session)
     context.offline = offline
@@ -40,16 +40,16 @@ def flagged(hint: str) -> str:
 def last_words() -> list[Diagnostic]:
     """What every command has to say in the end: that GitHub writes were given up."""
     from craftkit.errors import CraftkitError
-    from craftkit.workflow import later
+    from craftkit.runtime import background
 
     for context in opened:
         try:
             if context.has_store:
-                later.mention_dead(context)
+                background.mention_dead(context)
         except CraftkitError:
             continue
         for note in context.diagnostics:
-            if note.code == later.DEAD:
+            if note.code == background.DEAD:
                 return [note]
     return []
 
@@ -61,29 +61,13 @@ def at_the_end(note: Diagnostic, command: str, did: bool) -> Diagnostic:
     return note._replace(severity="warning") if did else note
 
 
-def agree(question: str, yes: bool, otherwise: str) -> None:
-    """Ask a person.  Raises UsageProblem without a terminal or an agreement."""
-    import sys
-
-    from craftkit.cli.output import say
-    from craftkit.errors import UsageProblem
-
-    if yes:
-        return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageProblem(f"{question} {otherwise}", "run it again with `--yes`")
-    say(question)
-    if not typer.confirm("Go on?", err=True):
-        raise UsageProblem(otherwise, "")
-
-
 def _quiet_views(spec: str | None) -> list[str]:
     """Keys for shell completion; an error there must never reach the prompt."""
     from craftkit.errors import CraftkitError
-    from craftkit.workflow import catalog
+    from craftkit.loop import spec_index
 
     try:
-        chosen = catalog.choose_spec(context_for(None), spec)
+        chosen = spec_index.choose_spec(context_for(None), spec)
     except CraftkitError:
         return []
     return [task.ref for task in chosen.spec.tasks if not task.checked]
@@ -95,10 +79,10 @@ def complete_key(incomplete: str) -> list[str]:
 
 def complete_spec(incomplete: str) -> list[str]:
     from craftkit.errors import CraftkitError
-    from craftkit.workflow import catalog
+    from craftkit.loop import spec_index
 
     try:
-        return [s.id for s in catalog.load_all(context_for(None)) if s.id.startswith(incomplete)]
+        return [s.id for s in spec_index.load_all(context_for(None)) if s.id.startswith(incomplete)]
     except CraftkitError:
         return []
 

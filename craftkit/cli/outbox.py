@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from craftkit.cli.options import AsJson, context_for
-from craftkit.cli.output import Reply, emit
+from craftkit.cli.output import Reply
+from craftkit.cli.run import emit
 
 if TYPE_CHECKING:
-    from craftkit.workflow.context import Context
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="See and settle what waits for GitHub."
@@ -28,10 +29,10 @@ def list_(as_json: AsJson = False) -> int:
     """List the GitHub writes that are not delivered, in order, and why they wait."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.commands import outbox
 
         context = context_for(None)
-        found = records.outbox_list(context)
+        found = outbox.outbox_list(context)
         lines = [_line(row) for row in found]
         notes = [] if found else ["nothing waits"]
         return Reply({"outbox": found}, lines, notes, diagnostics=context.diagnostics)
@@ -40,9 +41,9 @@ def list_(as_json: AsJson = False) -> int:
 
 
 def _given_up(context: Context) -> list[str]:
-    from craftkit.workflow import records
+    from craftkit.commands import outbox
 
-    return [_line(row) for row in records.outbox_list(context) if row["state"] == "dead"]
+    return [_line(row) for row in outbox.outbox_list(context) if row["state"] == "dead"]
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -59,13 +60,14 @@ def send(as_json: AsJson = False) -> int:
     """Send what waits now; hooks do it in the background."""
 
     def action() -> Reply:
-        from craftkit.workflow import hub, session
+        from craftkit.loop import repair
+        from craftkit.sync import connection
 
         context = context_for(None)
-        sent = hub.send(context)
-        hub.say(context, sent)
+        sent = connection.send(context)
+        connection.say(context, sent)
         if context.gave_up is None:
-            session.finish(context)
+            repair.finish(context)
         words = [f"{sent.delivered} delivered", *_given_up(context)]
         return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
 
@@ -77,12 +79,13 @@ def retry(number: Number = None, as_json: AsJson = False) -> int:
     """Queue writes that were given up once more, and send."""
 
     def action() -> Reply:
-        from craftkit.workflow import hub, records
+        from craftkit.commands import outbox
+        from craftkit.sync import connection
 
         context = context_for(None)
-        count = records.outbox_retry(context, number)
-        sent = hub.send(context)
-        hub.say(context, sent)
+        count = outbox.outbox_retry(context, number)
+        sent = connection.send(context)
+        connection.say(context, sent)
         data = {"retried": count, **sent.as_dict()}
         words = [f"{count} tried again, {sent.delivered} delivered", *_given_up(context)]
         return Reply(data, words, diagnostics=context.diagnostics)
@@ -95,10 +98,10 @@ def drop(number: Number = None, as_json: AsJson = False) -> int:
     """Forget writes that were given up; the next `reconcile` decides anew."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.commands import outbox
 
         context = context_for(None)
-        count = records.outbox_drop(context, number)
+        count = outbox.outbox_drop(context, number)
         return Reply({"dropped": count}, [f"{count} dropped"], diagnostics=context.diagnostics)
 
     return emit("outbox drop", as_json, action)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from craftkit.errors import CannotWrite, CraftkitError
+from craftkit.errors import CannotWrite
 from craftkit.model import Diagnostic
 
 COLOURS = {"error": "31", "warning": "33", "info": "36", "ok": "32", "dim": "2", "bold": "1"}
@@ -41,66 +41,6 @@ def _is_coloured(stream: Any) -> bool:
     return bool(stream.isatty())
 
 
-def emit(command: str, as_json: bool, action: Callable[[], Reply]) -> int:
-    """Run a command and print its answer; return the exit code."""
-    from craftkit.cli.options import at_the_end, flagged, last_words
-
-    try:
-        reply = action()
-    except CraftkitError as error:
-        return fail(command, as_json, error)
-    last = last_words()
-    notes = [note for note in reply.diagnostics if note not in last]
-    notes += [at_the_end(note, command, _did(reply)) for note in last]
-    notes = [note._replace(hint=flagged(note.hint)) for note in notes]
-    if as_json:
-        envelope(command, reply.exit_code == 0, reply.data, notes)
-        return reply.exit_code
-    for line in reply.lines:
-        out(line)
-    for line in reply.notes:
-        say(line)
-    for note in _once(notes):
-        remark(note)
-    return reply.exit_code
-
-
-def _did(reply: Reply) -> bool:
-    """Whether a command did what it should: what is said besides is no error of it then."""
-    return reply.exit_code == 0 and reply.data.get("delivered") is not False
-
-
-def _once(notes: Sequence[Diagnostic]) -> list[Diagnostic]:
-    """Notes without those that an earlier one has said, in its own words or among others."""
-    told: list[Diagnostic] = []
-    for note in notes:
-        if not any(_says(other, note) for other in told):
-            told.append(note)
-    return told
-
-
-def _says(other: Diagnostic, note: Diagnostic) -> bool:
-    if (other.hint, other.target) != (note.hint, note.target):
-        return False
-    within = bool(note.hint) and note.message.rstrip(".") in other.message
-    return within or other.message == note.message
-
-
-def fail(command: str, as_json: bool, error: CraftkitError) -> int:
-    if os.environ.get("CRAFTKIT_DEBUG") == "1":
-        import traceback
-
-        traceback.print_exc()
-    from craftkit.cli.options import flagged
-
-    note = Diagnostic("error", error.code, error.message, flagged(error.hint), error.target)
-    if as_json:
-        envelope(command, False, {}, [note])
-    else:
-        remark(note)
-    return error.exit_code
-
-
 def envelope(command: str, ok: bool, data: dict[str, Any], notes: Sequence[Diagnostic]) -> None:
     import json
 
@@ -119,7 +59,7 @@ def envelope(command: str, ok: bool, data: dict[str, Any], notes: Sequence[Diagn
 
 
 def remark(note: Diagnostic) -> None:
-    from craftkit.redact import redact
+    from craftkit.text import redact
 
     message = " ".join(redact(note.message).splitlines())
     named = not note.target or message.startswith(note.target.partition(":")[0])

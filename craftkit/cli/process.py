@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
-from craftkit.cli.options import AsJson, Yes, agree, context_for
-from craftkit.cli.output import Reply, emit
+from craftkit.cli.options import AsJson, Yes, context_for
+from craftkit.cli.output import Reply
+from craftkit.cli.prompt import agree
+from craftkit.cli.run import emit
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="See, resume and give up recorded operations."
@@ -26,10 +28,10 @@ def list_(
     """List operations that were interrupted; with --all the completed ones as well."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.commands import process
 
         context = context_for(None)
-        found = records.process_list(context, every)
+        found = process.process_list(context, every)
         lines = [
             f"{p['id']:>5}  {p['kind']:<14} {p['status']:<12} {p['current_step'] or ''}"
             for p in found
@@ -45,10 +47,10 @@ def show(process_id: ProcessId, as_json: AsJson = False) -> int:
     """Show the steps of one operation, with the time each took."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.commands import process
 
         context = context_for(None)
-        data = records.process_show(context, process_id)
+        data = process.process_show(context, process_id)
         lines = [f"{data['kind']}: {data['status']}  {data['display']}"]
         lines += [
             f"  {s['position']}. {s['name']:<14} {s['status']:<8} {s['seconds']}"
@@ -66,10 +68,10 @@ def resume(process_id: ProcessId, as_json: AsJson = False) -> int:
     """Continue an interrupted operation at its first unfinished step."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.commands import process
 
         context = context_for(None)
-        data = records.process_resume(context, process_id)
+        data = process.process_resume(context, process_id)
         words = f"{data['kind']} {data['id']}: {data['status']}"
         return Reply({"process": data}, [words], diagnostics=context.diagnostics)
 
@@ -81,16 +83,16 @@ def drop(process_id: ProcessId, yes: Yes = False, as_json: AsJson = False) -> in
     """Give up an interrupted operation that can never finish; what it did already stays."""
 
     def action() -> Reply:
-        from craftkit.workflow import records
+        from craftkit.commands import process
 
         context = context_for(None)
-        row = records.process_to_drop(context, process_id)
+        row = process.process_to_drop(context, process_id)
         question = (
             f"Process {process_id} ({row['kind']}) stopped at {row['current_step']}, and what is"
             " left of it will never be done."
         )
         agree(question, yes, "Nothing was given up.")
-        data, notes = records.process_drop(context, process_id)
+        data, notes = process.process_drop(context, process_id)
         words = f"{data['kind']} {data['id']}: {data['status']}"
         return Reply({"process": data}, [words], notes, diagnostics=context.diagnostics)
 

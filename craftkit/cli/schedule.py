@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from craftkit.cli.options import AsJson, context_for
-from craftkit.cli.output import Reply, emit
+from craftkit.cli.output import Reply
+from craftkit.cli.run import emit
 
 if TYPE_CHECKING:
-    from craftkit.workflow.context import Context
-    from craftkit.workflow.schedule import Done
+    from craftkit.automation.schedule import Done
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -63,12 +64,12 @@ def print_(
     """Print what `schedule install` would write."""
 
     def action() -> Reply:
-        from craftkit.workflow import hookfiles, schedule
+        from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
         if target is Target.git_hooks:
             _refuse_job_options(every, commit, push, requirement)
-            files = hookfiles.preview(context)
+            files = git_hook_files.preview(context)
         else:
             files = schedule.preview(context, target.value, every, commit, push, requirement)
         lines: list[str] = []
@@ -94,12 +95,12 @@ def install(
     """Write the schedule; a second time changes nothing."""
 
     def action() -> Reply:
-        from craftkit.workflow import hookfiles, schedule
+        from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
         if target is Target.git_hooks:
             _refuse_job_options(every, commit, push, requirement)
-            done = hookfiles.install(context)
+            done = git_hook_files.install(context)
         else:
             done = schedule.install(context, target.value, every, commit, push, requirement)
         return _reply(context, done, "installed" if done.changed else "installed already")
@@ -112,11 +113,11 @@ def remove(target: TargetOption, as_json: AsJson = False) -> int:
     """Take the schedule away again, with nothing left of it."""
 
     def action() -> Reply:
-        from craftkit.workflow import hookfiles, schedule
+        from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
         hooks = target is Target.git_hooks
-        done = hookfiles.remove(context) if hooks else schedule.remove(context, target.value)
+        done = git_hook_files.remove(context) if hooks else schedule.remove(context, target.value)
         return _reply(context, done, "removed" if done.changed else "not installed")
 
     return emit("schedule remove", as_json, action)
@@ -132,12 +133,12 @@ def status(
     """Tell for each target whether the schedule is installed, was changed, or is absent."""
 
     def action() -> Reply:
-        from craftkit.workflow import hookfiles, schedule
+        from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
         names = [target.value] if target is not None else [t.value for t in Target]
         found = [
-            hookfiles.status(context)
+            git_hook_files.status(context)
             if name == Target.git_hooks.value
             else schedule.status(context, name)
             for name in names
@@ -151,8 +152,8 @@ def status(
 
 
 def _refuse_job_options(every: int, commit: bool, push: bool, requirement: str | None) -> None:
+    from craftkit.automation.schedule import EVERY
     from craftkit.errors import UsageProblem
-    from craftkit.workflow.schedule import EVERY
 
     if every != EVERY or commit or push or requirement is not None:
         raise UsageProblem(

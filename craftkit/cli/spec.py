@@ -6,14 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, SpecName, Yes, agree, context_for
-from craftkit.cli.output import Reply, emit, progress_bar
+from craftkit.cli.options import AsJson, Offline, SpecName, Yes, context_for
+from craftkit.cli.output import Reply, progress_bar
+from craftkit.cli.prompt import agree
+from craftkit.cli.run import emit
 from craftkit.model import PHASES
-from craftkit.words import typed
+from craftkit.text import typed
 
 if TYPE_CHECKING:
     from craftkit.model import Spec
-    from craftkit.workflow.context import Context
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and inspect specs.")
 
@@ -30,14 +32,16 @@ def new(
     """Write a new spec file and make it the active one."""
 
     def action() -> Reply:
-        from craftkit.workflow import specs
+        from craftkit.commands import spec as commands_spec
 
         context = context_for(None)
-        spec = specs.new(context, name, slug, task or [])
+        spec = commands_spec.new(context, name, slug, task or [])
         first = spec.tasks[0].ref if spec.tasks else ""
         following = f"craftkit task start {typed(first)}" if first else "craftkit task add …"
         lines = [f"{spec.path} written", f"next: {following}"]
-        return Reply({"spec": specs.summary(context, spec)}, lines, diagnostics=context.diagnostics)
+        return Reply(
+            {"spec": commands_spec.summary(context, spec)}, lines, diagnostics=context.diagnostics
+        )
 
     return emit("spec new", as_json, action)
 
@@ -47,11 +51,12 @@ def list_(as_json: AsJson = False) -> int:
     """List the specs of this worktree."""
 
     def action() -> Reply:
-        from craftkit.workflow import catalog, session, specs
+        from craftkit.commands import spec as commands_spec
+        from craftkit.loop import repair, spec_index
 
         context = context_for(None)
-        session.repair(context)
-        found = [specs.summary(context, s) for s in catalog.load_all(context)]
+        repair.repair(context)
+        found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
         lines = [_row(item) for item in found]
         notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
         return Reply({"specs": found}, lines, notes, diagnostics=context.diagnostics)
@@ -69,13 +74,14 @@ def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
     """Show one spec: phase, progress, acceptance criteria, remarks."""
 
     def action() -> Reply:
-        from craftkit.workflow import catalog, session, specs
+        from craftkit.commands import spec as commands_spec
+        from craftkit.loop import repair, spec_index
 
         context = context_for(None)
-        session.repair(context)
-        chosen = catalog.choose_spec(context, spec_name)
-        catalog.observe(context, chosen.spec)
-        data = specs.summary(context, chosen.spec)
+        repair.repair(context)
+        chosen = spec_index.choose_spec(context, spec_name)
+        spec_index.observe(context, chosen.spec)
+        data = commands_spec.summary(context, chosen.spec)
         lines = [
             f"{data['name']}",
             _row(data),
@@ -96,12 +102,12 @@ def check(
 
     def action() -> Reply:
         from craftkit import repo
-        from craftkit.words import count
-        from craftkit.workflow import specs
-        from craftkit.workflow.context import here
+        from craftkit.commands import spec as commands_spec
+        from craftkit.runtime.context import here
+        from craftkit.text import count
 
         found = repo.find(here())
-        read = specs.check(files, found.worktree if found else None, [])
+        read = commands_spec.check(files, found.worktree if found else None, [])
         data = [
             {
                 "path": s.path,
@@ -144,20 +150,21 @@ def phase(
     """
 
     def action() -> Reply:
-        from craftkit.workflow import session, specs
+        from craftkit.commands import spec as commands_spec
+        from craftkit.loop import repair
 
         context = context_for(None, offline=offline)
-        session.repair(context)
-        spec, old, new = specs.phase(context, spec_name, target, force=force, reason=reason)
-        data = {"spec": specs.summary(context, spec), "from": old, "to": new}
+        repair.repair(context)
+        spec, old, new = commands_spec.phase(context, spec_name, target, force=force, reason=reason)
+        data = {"spec": commands_spec.summary(context, spec), "from": old, "to": new}
         words = f"{spec.id}: {old} → {new}" if old != new else f"{spec.id} is in {new} already"
         lines = [words]
         if new == "review":
-            from craftkit.workflow import pullrequest
+            from craftkit.commands import pull_request
 
-            advice = pullrequest.guidance(context, spec)
+            advice = pull_request.guidance(context, spec)
             data["pull_request"] = advice
-            lines += pullrequest.lines(advice)
+            lines += pull_request.lines(advice)
         return Reply(data, lines, diagnostics=context.diagnostics)
 
     return emit("spec phase", as_json, action)
@@ -178,11 +185,12 @@ def link(
     """Make a parent issue for a spec and a Sub Issue for each task that has none."""
 
     def action() -> Reply:
-        from craftkit.words import count
-        from craftkit.workflow import linking, session
+        from craftkit.loop import repair
+        from craftkit.sync import linking
+        from craftkit.text import count
 
         context = context_for(None, offline=offline)
-        session.repair(context, online=not dry_run)
+        repair.repair(context, online=not dry_run)
         found = linking.prospect(context, spec_name, dry=dry_run)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
@@ -243,10 +251,11 @@ def unlink(
     """Forget the issues of a spec, here and in its file; GitHub is not touched."""
 
     def action() -> Reply:
-        from craftkit.workflow import session, unlinking
+        from craftkit.loop import repair
+        from craftkit.sync import unlinking
 
         context = context_for(None)
-        session.repair(context)
+        repair.repair(context)
         data = unlinking.unlink(context, spec_name, task)
         links = "link" if data["forgotten"] == 1 else "links"
         words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
@@ -260,11 +269,12 @@ def update(spec_name: SpecName = None, offline: Offline = False, as_json: AsJson
     """Take in a spec file that was edited: check it, settle its boxes, tell what changed."""
 
     def action() -> Reply:
-        from craftkit.workflow import changes, session
+        from craftkit.commands import spec_update
+        from craftkit.loop import repair
 
         context = context_for(None, offline=offline)
-        session.repair(context)
-        data, lines, notes = changes.update(context, spec_name)
+        repair.repair(context)
+        data, lines, notes = spec_update.update(context, spec_name)
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
         return Reply(data, lines, notes, int(bad), context.diagnostics)
 
@@ -284,14 +294,15 @@ def delete(
     """Delete a spec file that git can bring back; GitHub is not touched."""
 
     def action() -> Reply:
-        from craftkit.workflow import deleting, session
+        from craftkit.commands import spec_delete
+        from craftkit.loop import repair
 
         context = context_for(None)
-        session.repair(context)
-        found = deleting.prospect(context, spec_name, force)
-        agree(deleting.question(found), yes, "Nothing was deleted.")
-        data = deleting.delete(context, found)
+        repair.repair(context)
+        found = spec_delete.prospect(context, spec_name, force)
+        agree(spec_delete.question(found), yes, "Nothing was deleted.")
+        data = spec_delete.delete(context, found)
         lines = [f"{data['path']} deleted; git has it: {data['restore']}"]
-        return Reply(data, lines, deleting.remarks(data), diagnostics=context.diagnostics)
+        return Reply(data, lines, spec_delete.remarks(data), diagnostics=context.diagnostics)
 
     return emit("spec delete", as_json, action)

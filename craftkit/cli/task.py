@@ -18,12 +18,13 @@ from craftkit.cli.options import (
     complete_key,
     context_for,
 )
-from craftkit.cli.output import Reply, emit, paint
+from craftkit.cli.output import Reply, paint
+from craftkit.cli.run import emit
 
 if TYPE_CHECKING:
-    from craftkit.workflow.choose import View
-    from craftkit.workflow.context import Context
-    from craftkit.workflow.decisions import Outcome
+    from craftkit.loop.task_status import View
+    from craftkit.loop.transitions import Outcome
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="List, start, finish and settle tasks."
@@ -52,7 +53,7 @@ def _line(row: View) -> str:
 
 
 def _start(session: str | None, *, offline: bool = False) -> Context:
-    from craftkit.workflow.session import repair
+    from craftkit.loop.repair import repair
 
     context = context_for(session, offline=offline)
     repair(context)
@@ -62,9 +63,9 @@ def _start(session: str | None, *, offline: bool = False) -> Context:
 def _mention_hooks(context: Context) -> None:
     """Tell an agent once where its hooks do not run; people have none."""
     if context.session.agent != "person":
-        from craftkit.agents import silence
+        from craftkit.agents import hook_health
 
-        silence.mention(context)
+        hook_health.mention(context)
 
 
 @app.command("list", epilog="Example: craftkit task list --ready --json")
@@ -76,16 +77,16 @@ def list_(
     """List the tasks in file order with their state."""
 
     def action() -> Reply:
-        from craftkit.workflow import catalog, choose, tasks
+        from craftkit.loop import spec_index, task_status, tasks
 
         context = _start(None)
-        spec = catalog.choose_spec(context, spec_name).spec
-        catalog.observe(context, spec)
-        rows = catalog.task_views(context, spec)
+        spec = spec_index.choose_spec(context, spec_name).spec
+        spec_index.observe(context, spec)
+        rows = spec_index.task_views(context, spec)
         shown = [r for r in rows if r.ready] if ready else rows
         data = {
             "spec": spec.id,
-            "progress": choose.progress(rows),
+            "progress": task_status.progress(rows),
             "tasks": [tasks.task_json(spec, r) for r in shown],
         }
         lines, group = [], None
@@ -107,19 +108,19 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
     """Print the next ready task: dependencies first, then file order."""
 
     def action() -> Reply:
-        from craftkit.workflow import catalog, choose, tasks
+        from craftkit.loop import spec_index, task_status, tasks
 
         context = _start(session)
-        spec = catalog.choose_spec(context, spec_name).spec
-        catalog.observe(context, spec)
-        rows = catalog.task_views(context, spec)
-        row, now = choose.next_ready(rows), tasks.current(context, spec, rows)
+        spec = spec_index.choose_spec(context, spec_name).spec
+        spec_index.observe(context, spec)
+        rows = spec_index.task_views(context, spec)
+        row, now = task_status.next_ready(rows), tasks.current(context, spec, rows)
         data = {
             "spec": spec.id,
             "next": tasks.task_json(spec, row) if row else None,
             "current": tasks.task_json(spec, now) if now else None,
-            "progress": choose.progress(rows),
-            "remaining": len(choose.open_required(rows)),
+            "progress": task_status.progress(rows),
+            "remaining": len(task_status.open_required(rows)),
         }
         notes = []
         if now is not None:
@@ -131,11 +132,11 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
 
 
 def _next_words(row: View | None, rows: list[View]) -> str:
-    from craftkit.workflow import choose
+    from craftkit.loop import task_status
 
     if row is not None:
         return f"next: {row.task.ref} {row.task.title}"
-    left = choose.open_required(rows)
+    left = task_status.open_required(rows)
     if not rows:
         return "there are no tasks yet: craftkit task add …"
     if not left:
@@ -159,11 +160,11 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
     """Show one task; by default the one in progress."""
 
     def action() -> Reply:
-        from craftkit.workflow import catalog, tasks
+        from craftkit.loop import spec_index, tasks
 
         context = _start(None)
         spec, task = tasks.find(context, spec_name, key)
-        row = next(r for r in catalog.task_views(context, spec) if r.task.id == task.id)
+        row = next(r for r in spec_index.task_views(context, spec) if r.task.id == task.id)
         data = tasks.task_json(spec, row)
         lines = [_line(row), f"    {spec.path}:{task.line}  {task.group or ''}".rstrip()]
         if task.steps_total:
@@ -178,10 +179,10 @@ def report(key: MaybeTask = None, spec_name: SpecName = None, as_json: AsJson = 
     """Tell what happened to one task, or to all: when, by whom, on which branch, what was noted."""
 
     def action() -> Reply:
-        from craftkit.workflow import report as reports
+        from craftkit.loop import history
 
         context = _start(None)
-        spec, found = reports.report(context, spec_name, key)
+        spec, found = history.report(context, spec_name, key)
         lines = _report_one(found[0]) if key is not None else _report_table(found)
         notes = [] if found else [f"{spec.path} has no tasks yet"]
         data = {"spec": spec.id, "tasks": found}
@@ -239,7 +240,7 @@ def _report_one(item: dict[str, Any]) -> list[str]:
 
 
 def _answer(context: Context, outcome: Outcome, words: str, require_sync: bool) -> Reply:
-    from craftkit.workflow import choose, tasks
+    from craftkit.loop import task_status, tasks
 
     row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
     data: dict[str, Any] = {
@@ -249,7 +250,7 @@ def _answer(context: Context, outcome: Outcome, words: str, require_sync: bool) 
         "applied": outcome.applied,
         "delivered": outcome.delivered,
         "next": tasks.task_json(outcome.spec, outcome.next) if outcome.next else None,
-        "progress": choose.progress(outcome.rows),
+        "progress": task_status.progress(outcome.rows),
     }
     code = 7 if require_sync and not outcome.delivered else 0
     return Reply(data, [words], exit_code=code, diagnostics=context.diagnostics)
@@ -274,7 +275,7 @@ def start(
 
     def action() -> Reply:
         from craftkit.errors import AnotherTaskInProgress
-        from craftkit.workflow import tasks
+        from craftkit.loop import tasks
 
         context = _start(session, offline=offline)
         try:
@@ -306,7 +307,7 @@ def done(
     """Complete a task: record it, tick its box, print the next one."""
 
     def action() -> Reply:
-        from craftkit.workflow import tasks
+        from craftkit.loop import tasks
 
         context = _start(session, offline=offline)
         outcome = tasks.finish(context, spec_name, key)
@@ -330,7 +331,7 @@ def reopen(
     """Open a finished or dropped task again: its box is unticked."""
 
     def action() -> Reply:
-        from craftkit.workflow import tasks
+        from craftkit.loop import tasks
 
         context = _start(session, offline=offline)
         outcome = tasks.reopen(context, spec_name, key)
@@ -353,7 +354,7 @@ def drop(
     """Drop a task that will not be done; its box stays open."""
 
     def action() -> Reply:
-        from craftkit.workflow import tasks
+        from craftkit.loop import tasks
 
         context = _start(session, offline=offline)
         outcome = tasks.drop(context, spec_name, key, reason)
@@ -377,7 +378,7 @@ def add(
     """Append a task line in the file's own style, with the next free key."""
 
     def action() -> Reply:
-        from craftkit.workflow import tasks
+        from craftkit.loop import tasks
 
         context = _start(session)
         spec, row = tasks.add(context, spec_name, title, group, depends_on or [])

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from craftkit.errors import BadConfig
-from craftkit.redact import clean, redact
+from craftkit.text import clean, redact
 
 GITHUB_HOST = "github.com"
 DEFAULT_API = "https://api.github.com"

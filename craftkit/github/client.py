@@ -7,11 +7,9 @@ from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 from craftkit.errors import CraftkitError
-from craftkit.github import changes, documents, faults, mapping
-from craftkit.github.access import Access, chunks
+from craftkit.github import error_mapping, graphql_queries, issue_changes, mapping
 from craftkit.github.address import Project, Server, is_loopback
-from craftkit.github.calls import Caller, Etags
-from craftkit.github.documents import Place
+from craftkit.github.api_requests import Caller, Etags
 from craftkit.github.gateway import (
     Capabilities,
     Change,
@@ -26,9 +24,11 @@ from craftkit.github.gateway import (
     Repository,
     Tree,
 )
+from craftkit.github.graphql_queries import Place
 from craftkit.github.pacing import Limits, Pacer
+from craftkit.github.repository_api import Access, chunks
 from craftkit.github.tokens import Token
-from craftkit.redact import clean
+from craftkit.text import clean
 
 _CHILD_PAGES = 10  # of a hundred; GitHub allows one parent a hundred sub-issues
 _LINK_ATTEMPTS = 3
@@ -60,7 +60,7 @@ class Client:
         self.pacer = Pacer(limits, clock, sleep)
         if is_loopback(server):
             self.pacer.gap = 0.0  # nobody else is kept waiting there
-        self.about = faults.About("/".join(repository), server.host, token.source)
+        self.about = error_mapping.About("/".join(repository), server.host, token.source)
         self._caller = Caller(server, token, self.about, self.pacer, etags)
         self.access = Access(
             self._caller,
@@ -118,7 +118,7 @@ class Client:
         if not self.access.has_graphql():
             return {number: self._rest_tree(number) for number in wanted}
         trees: dict[int, Tree | Gone] = {}
-        for batch in chunks(wanted, documents.TREES_AT_ONCE):
+        for batch in chunks(wanted, graphql_queries.TREES_AT_ONCE):
             try:
                 trees |= self._trees(batch)
             except NoAnswer:
@@ -209,7 +209,7 @@ class Client:
 
         Raises nothing: what stops a request is the error of each change in it.
         """
-        return changes.apply(self.access, changes_)
+        return issue_changes.apply(self.access, changes_)
 
     def set_body(self, issue: Issue, body: str) -> None:
         self.access.send(
@@ -224,7 +224,7 @@ class Client:
         """Login of who re-opened an issue last; None where nobody did."""
         if not self.access.has_graphql():
             return self._rest_reopened_by(number)
-        document = documents.last_reopening(self.access.place, number)
+        document = graphql_queries.last_reopening(self.access.place, number)
         result = self.access.graphql(document, write=False)
         for problem in result.problems:
             if problem.kind == "NOT_FOUND":
@@ -234,7 +234,9 @@ class Client:
 
     def _trees(self, numbers: Sequence[int]) -> dict[int, Tree | Gone]:
         access = self.access
-        result = access.graphql(documents.trees(access.place, numbers, access.shape()), write=False)
+        result = access.graphql(
+            graphql_queries.trees(access.place, numbers, access.shape()), write=False
+        )
         found: dict[int, Tree | Gone] = {}
         for number, node in access.by_number(result, numbers, deep=("subIssues",)).items():
             found[number] = node if isinstance(node, Gone) else self._tree(number, node)
@@ -268,7 +270,7 @@ class Client:
 
     def _more_children(self, number: int, after: str) -> Any:
         access = self.access
-        document = documents.children(access.place, number, after, access.shape())
+        document = graphql_queries.children(access.place, number, after, access.shape())
         result = access.graphql(document, write=False)
         if result.problems:
             return None
@@ -317,7 +319,9 @@ class Client:
 
     def _create_once(self, repository: str, parent: Issue, title: str, body: str) -> Issue:
         access = self.access
-        document = documents.create_issue(repository, title, body, parent.node_id, access.shape())
+        document = graphql_queries.create_issue(
+            repository, title, body, parent.node_id, access.shape()
+        )
         result = access.graphql(document, write=True)
         payload = result.data.get("createIssue")
         made = payload.get("issue") if isinstance(payload, dict) else None
@@ -336,10 +340,10 @@ class Client:
             body = {"sub_issue_id": child.id}
             access.send("POST", tail, body, mapping.anything, parent.number)
             return
-        step = documents.Step(
+        step = graphql_queries.Step(
             "addSubIssue", {"issueId": parent.node_id, "subIssueId": child.node_id}
         )
-        result = access.graphql(documents.mutations([step]), write=True)
+        result = access.graphql(graphql_queries.mutations([step]), write=True)
         for problem in result.problems:
             error = self._caller.error(problem, result.headers, write=True)
             raise access.missing(child.number) if isinstance(error, NotFound) else error

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from craftkit.errors import CraftkitError
-from craftkit.github import faults, ids
+from craftkit.github import error_mapping, node_id_cache
 from craftkit.github.client import Client
 from craftkit.github.gateway import (
     BadCredentials,
@@ -22,7 +22,7 @@ from craftkit.github.gateway import (
     NotFound,
     Repository,
 )
-from craftkit.redact import clean
+from craftkit.text import clean
 
 _WRITERS = ("ADMIN", "MAINTAIN", "WRITE", "TRIAGE")
 
@@ -74,21 +74,21 @@ def _barred(client: Client, error: GitHubError) -> list[Finding]:
     if isinstance(error, NotFound):
         return [accepted, Finding("access", False, error.message, error.hint)]
     if isinstance(error, Forbidden):
-        code = "sso" if error.message == faults.sso_required(about).message else "permission"
+        code = "sso" if error.message == error_mapping.sso_required(about).message else "permission"
         return [accepted, Finding(code, False, error.message, error.hint)]
     return [Finding("connection", False, error.message, error.hint)]
 
 
 def _archived(client: Client, repository: Repository) -> Finding:
     if repository.archived:
-        error = faults.archived(client.about)
+        error = error_mapping.archived(client.about)
         return Finding("archived", False, error.message, error.hint)
     return Finding("archived", True, f"{repository.full_name} is not archived.")
 
 
 def _issues(client: Client, repository: Repository) -> Finding:
     if not repository.has_issues:
-        error = faults.issues_off(client.about)
+        error = error_mapping.issues_off(client.about)
         return Finding("issues", False, error.message, error.hint)
     return Finding("issues", True, f"{repository.full_name} has issues switched on.")
 
@@ -136,7 +136,7 @@ def _permission(client: Client, repository: Repository) -> Finding:
             "permission",
             False,
             f"The token from {about.source} may not write issues of {repository.full_name}.",
-            faults.permission_hint(about),
+            error_mapping.permission_hint(about),
         )
     except GitHubError as error:
         return Finding("permission", None, error.message, error.hint)
@@ -195,7 +195,7 @@ def _project(client: Client) -> Finding:
     project = client.access.project
     name = f"{project.owner}/{project.number}" if project is not None else ""
     try:
-        ids.find_board(client.access)
+        node_id_cache.find_board(client.access)
     except GitHubError as error:
         return Finding("project", False, error.message, error.hint)
     return Finding("project", True, f"The board {name} and its field can be read.")

@@ -9,7 +9,12 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
+from craftkit.commands import issue_text as texts
+from craftkit.commands import reconcile as commands_reconcile
+from craftkit.commands import session
+from craftkit.commands import spec as specs_
 from craftkit.errors import AmbiguousSpec, UnknownSpec
+from craftkit.loop import repair, spec_index, task_status, tasks, transitions, work_status
 from craftkit.mcp.shapes import (
     Issue,
     Next,
@@ -22,13 +27,9 @@ from craftkit.mcp.shapes import (
     TaskList,
 )
 from craftkit.model import DONE, DROPPED, Spec
-from craftkit.redact import clean
-from craftkit.sync import planner
-from craftkit.workflow import catalog, choose, decisions, findings, session, tasks
-from craftkit.workflow import issues as texts
-from craftkit.workflow import reconcile as sync
-from craftkit.workflow import specs as specs_
-from craftkit.workflow.context import Context
+from craftkit.runtime.context import Context
+from craftkit.sync import planner, reconcile_report
+from craftkit.text import clean
 
 MOST_TASKS = 200  # of one answer; then those that are settled are left out
 MOST_NOTES = 10
@@ -39,21 +40,21 @@ WORD, LINE = 200, 400  # characters of an argument, and of a string in an answer
 
 
 def status(context: Context, spec: str) -> Status:
-    repaired = session.repair(context)
+    repaired = repair.repair(context)
     data = tidy(_standing(context, spec, repaired))
     data["notes"] = notes(context)
     return cast(Status, {name: data[name] for name in Status.__annotations__})
 
 
 def task_list(context: Context, spec: str) -> TaskList:
-    session.repair(context)
+    repair.repair(context)
     found, rows = _tasks(context, spec)
     shown = rows
     if len(shown) > MOST_TASKS:
         shown = [row for row in rows if row.state not in (DONE, DROPPED)][:MOST_TASKS]
     return {
         "spec": clean(found.id, LINE),
-        "progress": dict(choose.progress(rows)),
+        "progress": dict(task_status.progress(rows)),
         "tasks": [dict(_task(row)) for row in shown],
         "left_out": len(rows) - len(shown),
         "notes": notes(context),
@@ -61,32 +62,32 @@ def task_list(context: Context, spec: str) -> TaskList:
 
 
 def task_next(context: Context, spec: str) -> Next:
-    session.repair(context)
+    repair.repair(context)
     found, rows = _tasks(context, spec)
     return {
         "spec": clean(found.id, LINE),
-        "next": _maybe(choose.next_ready(rows)),
+        "next": _maybe(task_status.next_ready(rows)),
         "current": _maybe(tasks.current(context, found, rows)),
-        "progress": dict(choose.progress(rows)),
-        "remaining": len(choose.open_required(rows)),
+        "progress": dict(task_status.progress(rows)),
+        "remaining": len(task_status.open_required(rows)),
         "notes": notes(context),
     }
 
 
 def task_start(context: Context, key: str, spec: str) -> Outcome:
-    session.repair(context)
+    repair.repair(context)
     wanted = named(context, spec)
     done = tasks.start(context, wanted, key[:WORD], take_over=False, switch=False)
     return _outcome(context, done)
 
 
 def task_done(context: Context, key: str, spec: str) -> Outcome:
-    session.repair(context)
+    repair.repair(context)
     return _outcome(context, tasks.finish(context, named(context, spec), key[:WORD]))
 
 
 def task_drop(context: Context, key: str, reason: str, spec: str) -> Outcome:
-    session.repair(context)
+    repair.repair(context)
     why = clean(reason, LINE)
     return _outcome(context, tasks.drop(context, named(context, spec), key[:WORD], why))
 
@@ -94,7 +95,7 @@ def task_drop(context: Context, key: str, reason: str, spec: str) -> Outcome:
 def session_resume(context: Context, spec: str) -> Resumed:
     stand = session.resume(context, named(context, spec))
     return {
-        "brief": session.brief(stand, session.BRIEF_TOKENS),
+        "brief": work_status.brief(stand, work_status.BRIEF_TOKENS),
         "spec": clean(stand.spec.id, LINE) if stand.spec else "",
         "progress": dict(stand.progress),
         "next_command": clean(stand.next_command, LINE),
@@ -105,12 +106,14 @@ def session_resume(context: Context, spec: str) -> Resumed:
 def reconcile(context: Context, spec: str, *, change: bool) -> Report:
     wanted = named(context, spec)
     policy = planner.Policy()
-    found = sync.command(context, wanted, False, policy, change=change, max_writes=None)
-    data = findings.as_dict(found)
+    found = commands_reconcile.command(
+        context, wanted, False, policy, change=change, max_writes=None
+    )
+    data = reconcile_report.as_dict(found)
     for item in data["specs"]:
         item["actions"] = [_action(action) for action in item["actions"]]
     return {
-        "in_step": findings.exit_code(found, check=True) == 0,
+        "in_step": reconcile_report.exit_code(found, check=True) == 0,
         "specs": tidy(data["specs"]),
         "drift": data["drift"],
         "notes": notes(context),
@@ -132,8 +135,8 @@ def state(context: Context) -> dict[str, Any]:
 
 def spec(context: Context, wanted: str) -> dict[str, Any]:
     """What `craftkit spec show` and `task list` know of one spec."""
-    found = catalog.among(context, wanted[:WORD])
-    rows = catalog.task_views(context, found)
+    found = spec_index.among(context, wanted[:WORD])
+    rows = spec_index.task_views(context, found)
     listed = [tasks.task_json(found, row) for row in rows]
     data: dict[str, Any] = tidy({**specs_.summary(context, found), "tasks": listed})
     return data
@@ -153,7 +156,7 @@ def named(context: Context, wanted: str) -> str | None:
     """
     if not wanted.strip():
         return None
-    return os.path.join(context.worktree, catalog.among(context, wanted.strip()[:WORD]).path)
+    return os.path.join(context.worktree, spec_index.among(context, wanted.strip()[:WORD]).path)
 
 
 def notes(context: Context) -> list[str]:
@@ -175,22 +178,22 @@ def tidy(value: Any) -> Any:
 
 def _standing(context: Context, spec: str, repaired: list[dict[str, str]]) -> dict[str, Any]:
     try:
-        chosen = catalog.choose_spec(context, named(context, spec))
-        catalog.observe(context, chosen.spec)
-        return session.standing(context, chosen, repaired).data()
+        chosen = spec_index.choose_spec(context, named(context, spec))
+        spec_index.observe(context, chosen.spec)
+        return work_status.standing(context, chosen, repaired).data()
     except (AmbiguousSpec, UnknownSpec) as error:
         if spec:
             raise
-        return session.without_spec(context, error, repaired).data()
+        return work_status.without_spec(context, error, repaired).data()
 
 
-def _tasks(context: Context, spec: str) -> tuple[Spec, list[choose.View]]:
-    found = catalog.choose_spec(context, named(context, spec)).spec
-    catalog.observe(context, found)
-    return found, catalog.task_views(context, found)
+def _tasks(context: Context, spec: str) -> tuple[Spec, list[task_status.View]]:
+    found = spec_index.choose_spec(context, named(context, spec)).spec
+    spec_index.observe(context, found)
+    return found, spec_index.task_views(context, found)
 
 
-def _task(row: choose.View) -> Task:
+def _task(row: task_status.View) -> Task:
     return {
         "key": row.task.ref,
         "title": clean(row.task.title, WORD),
@@ -201,11 +204,11 @@ def _task(row: choose.View) -> Task:
     }
 
 
-def _maybe(row: choose.View | None) -> Object | None:
+def _maybe(row: task_status.View | None) -> Object | None:
     return dict(_task(row)) if row is not None else None
 
 
-def _outcome(context: Context, done: decisions.Outcome) -> Outcome:
+def _outcome(context: Context, done: transitions.Outcome) -> Outcome:
     return {
         "spec": clean(done.spec.id, LINE),
         "task": _maybe(next((r for r in done.rows if r.task.id == done.task.id), None)),
@@ -213,7 +216,7 @@ def _outcome(context: Context, done: decisions.Outcome) -> Outcome:
         "applied": done.applied,
         "delivered": done.delivered,
         "next": _maybe(done.next),
-        "progress": dict(choose.progress(done.rows)),
+        "progress": dict(task_status.progress(done.rows)),
         "notes": notes(context),
     }
 

@@ -13,9 +13,10 @@ import anyio
 import anyio.to_thread
 
 from craftkit.errors import CraftkitError
-from craftkit.redact import clean
-from craftkit.workflow import log
-from craftkit.workflow.context import STATE_DIR, Context, here, open_context
+from craftkit.runtime import log
+from craftkit.runtime.config import STATE_DIR
+from craftkit.runtime.context import Context, here, open_context
+from craftkit.text import clean
 
 T = TypeVar("T")
 

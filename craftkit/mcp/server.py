@@ -18,8 +18,8 @@ from craftkit import __version__
 from craftkit.errors import CraftkitError, UnknownSpec
 from craftkit.mcp import answers, shapes
 from craftkit.mcp.calls import Calls, find_project, sentence
-from craftkit.redact import clean
-from craftkit.workflow.context import Context
+from craftkit.runtime.context import Context
+from craftkit.text import clean
 
 T = TypeVar("T")
 

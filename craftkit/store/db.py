@@ -7,8 +7,8 @@ from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
+from craftkit.store.version import SCHEMA_VERSION
 
-SCHEMA_VERSION = 3
 BUSY_SECONDS = 30.0
 DATABASE = "craftkit.db"
 STATE_IGNORE = (

@@ -11,7 +11,7 @@ import sqlite3
 
 from sqlite_utils import Database, Migrations
 
-from craftkit.store.db import SCHEMA_VERSION
+from craftkit.store.version import SCHEMA_VERSION
 
 migrations = Migrations("craftkit")
 

@@ -10,6 +10,7 @@ that is linked already, or whose author is an owner, member or collaborator.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 from urllib.parse import quote, unquote
 
@@ -40,3 +41,21 @@ def find(body: str) -> Marker | None:
         return None
     spec, task = next(iter(found))
     return Marker(unquote(spec), unquote(task) if task is not None else None)
+
+
+BEGIN, END = "<!-- craftkit:tasks -->", "<!-- /craftkit:tasks -->"
+
+
+_BLOCK = re.compile(rf"(?ms)^{re.escape(BEGIN)}\r?\n.*?^{re.escape(END)}[ \t]*\r?$")
+
+
+def with_list(body: str, tasks: Iterable[tuple[int, bool]]) -> str:
+    """`body` with the list of (issue, done) between the markers; appended where there is none."""
+    lines = [f"- [{'x' if done else ' '}] #{number}" for number, done in tasks]
+    block = "\n".join([BEGIN, *lines, END])
+    found = list(_BLOCK.finditer(body))
+    if len(found) == 1:
+        return body[: found[0].start()] + block + body[found[0].end() :]
+    if found or BEGIN in body:
+        return body  # somebody edited the markers: not ours to guess
+    return f"{body.rstrip()}\n\n{block}\n" if body.strip() else f"{block}\n"

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from craftkit.words import typed
+from craftkit.text import typed
 
 # What an action does.  The first four change a box or an issue's state.
 TICK, UNTICK, CLOSE, REOPEN = "tick", "untick", "close", "reopen"

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from installing import AGENTS, Place
 
-from craftkit.agents import executor, jsontext
+from craftkit.agents import installer, jsontext
 from craftkit.cli import main
 from craftkit.store import db
 
@@ -240,13 +240,13 @@ def test_a_write_that_fails_takes_the_others_back(
 
 def test_a_file_that_changes_meanwhile(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     file = place.write("project", "CLAUDE.md", b"Mine.\n")
-    before, record = settle(place), executor._record
+    before, record = settle(place), installer._record
 
     def racing(*words: Any) -> Any:
         file.write_bytes(b"Mine, and more.\n")
         return record(*words)
 
-    monkeypatch.setattr(executor, "_record", racing)
+    monkeypatch.setattr(installer, "_record", racing)
     code, _, notes = run(place, "install", "claude")
     assert code == 1 and notes[0]["code"] == "file_changed"
     assert settle(place) == before | {"repo/CLAUDE.md": b"Mine, and more.\n"}

@@ -172,10 +172,8 @@ def _run_here(args: list[str]) -> None:
 
 def warm_up() -> None:
     """Load everything once: the children are quicker, and another user need not read it."""
-    import craftkit.store.schema
-    import craftkit.workflow.session
-    import craftkit.workflow.setup
-    import craftkit.workflow.specs  # noqa: F401
+    import craftkit.commands.init
+    import craftkit.commands.spec  # noqa: F401
     from craftkit.cli import main
 
     with contextlib.redirect_stdout(io.StringIO()):
@@ -541,9 +539,9 @@ def interrupt_done(place: Place) -> None:
             os.environ.update(CLEAN)
             os.chdir(place.repo)
             from craftkit.cli import main
-            from craftkit.workflow import editing
+            from craftkit.loop import spec_writer
 
-            editing.rewrite = lambda *_: os._exit(7)
+            spec_writer.rewrite = lambda *_: os._exit(7)
             main(("task", "done", "T001"))
         finally:
             os._exit(1)

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from craftkit.workflow import hookfiles
+from craftkit.automation import git_hook_files
 
 Ck = Callable[..., tuple[int, Any, str]]
-HOOKS = hookfiles.HOOKS
+HOOKS = git_hook_files.HOOKS
 BOX = "- [ ] T001 One"
 TICKED = "- [x] T001 One"
 
@@ -114,7 +114,7 @@ def test_the_lines_are_the_same_in_every_release() -> None:
     """Changing a block would make every installed one look changed."""
     import hashlib
 
-    blocks = b"".join(hookfiles.block(name) for name in HOOKS)
+    blocks = b"".join(git_hook_files.block(name) for name in HOOKS)
     assert hashlib.sha256(blocks).hexdigest()[:16] == "f4e83c3f3fd64f97"
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from craftkit.workflow.session import BRIEF_TOKENS, SHORT_TOKENS, tokens
+from craftkit.loop.work_status import BRIEF_TOKENS, SHORT_TOKENS, tokens
 
 Ck = Callable[..., tuple[int, Any, str]]
 KEYS = {

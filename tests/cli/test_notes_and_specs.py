@@ -406,9 +406,9 @@ def test_drops_that_cannot_be(ck: Ck, spec: Path, number: str) -> None:
 
 
 def test_what_runs_is_not_given_up(ck: Ck, repo: Path, spec: Path, stuck: int) -> None:
-    from craftkit.workflow import runner
+    from craftkit.loop import process_runner
 
     with sqlite3.connect(repo / ".craftkit/craftkit.db") as db:
-        db.execute("update processes set owner = ?", (runner.owner(),))
+        db.execute("update processes set owner = ?", (process_runner.owner(),))
     code, _, err = ck("process", "drop", str(stuck), "--yes")
     assert code == 2 and "running now" in err

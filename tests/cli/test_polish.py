@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from craftkit.cli import output
+from craftkit.cli import run
 from craftkit.model import Diagnostic
 from craftkit.specs import files
-from craftkit.words import count
+from craftkit.text import count
 
 Ck = Callable[..., tuple[int, Any, str]]
 NOTHING = "specs/login.md: no task line is new, changed or removed"
@@ -71,7 +71,7 @@ def test_what_was_said_is_not_said_again() -> None:
     first = Diagnostic("info", "queued", "1 write waits: It may not.", "let it")
     twins = [Diagnostic("info", "twin", "as in line 1", "so", f"a.md:{n}") for n in (2, 3)]
     bare = [Diagnostic("warning", "waits", f"T1 waits for {key}") for key in ("T21", "T2")]
-    assert output._once([first, why, *twins, *bare, bare[0]]) == [first, *twins, *bare]
+    assert run._once([first, why, *twins, *bare, bare[0]]) == [first, *twins, *bare]
 
 
 def test_without_a_spec_there_is_no_bar(ck: Ck, repo: Path) -> None:

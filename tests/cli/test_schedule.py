@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import yaml
 
+from craftkit.automation import install_source, schedule, schedule_files
 from craftkit.cli import main
 from craftkit.errors import UsageProblem
-from craftkit.workflow import requirement, schedule, timetables
 
 CRONTAB = """\
 #!/bin/sh
@@ -77,7 +77,7 @@ class Place:
         env = {"PATH": self.path, "HOME": str(self.home), "XDG_CONFIG_HOME": str(self.config)} | env
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(self.repo)
-            patch.setattr(requirement, "of_this_installation", lambda: self.origin)
+            patch.setattr(install_source, "of_this_installation", lambda: self.origin)
             for name, value in env.items():
                 patch.setenv(name, value)
             code = main(args)
@@ -271,13 +271,13 @@ def test_without_cron(place: Place) -> None:
     ],
 )
 def test_times(every: int, times: str) -> None:
-    assert timetables.cron_times(every) == times
+    assert schedule_files.cron_times(every) == times
 
 
 @pytest.mark.parametrize("every", [7, 45, 61, 90, 300])
 def test_times_that_cron_does_not_know(every: int) -> None:
     with pytest.raises(UsageProblem):
-        timetables.cron_times(every)
+        schedule_files.cron_times(every)
 
 
 @pytest.mark.parametrize("path", ["/a\nb", "/a\\b", "/a ", "/a\udcff"])
@@ -319,10 +319,12 @@ def test_systemd_reads_the_units(place: Place) -> None:
 
 
 def test_words_of_a_unit_are_quoted() -> None:
-    assert timetables._unit_word("/plain/path-1.2") == "/plain/path-1.2"
-    assert timetables._unit_word('/a b%c"d') == '"/a b%%c\\"d"'
-    wanted = timetables.Plan("/w", ("/a $b/craftkit",), "/bin", 30, False, False, "", "main", "/c")
-    assert '\nExecStart=:"/a $b/craftkit"\n' in timetables.unit_files(wanted)[0].text
+    assert schedule_files._unit_word("/plain/path-1.2") == "/plain/path-1.2"
+    assert schedule_files._unit_word('/a b%c"d') == '"/a b%%c\\"d"'
+    wanted = schedule_files.Plan(
+        "/w", ("/a $b/craftkit",), "/bin", 30, False, False, "", "main", "/c"
+    )
+    assert '\nExecStart=:"/a $b/craftkit"\n' in schedule_files.unit_files(wanted)[0].text
 
 
 def test_without_systemctl_the_command_is_told(place: Place) -> None:
@@ -528,7 +530,7 @@ def test_the_workflow_installs_what_is_said(place: Place, given: str) -> None:
     place.origin = ""
     assert place.do("install", "github-actions", "--install", given)["changed"] is True
     assert shlex.split(steps(place)[0]) == ["pip", "install", given]
-    assert requirement.read(place.workflow.read_text()) == given
+    assert install_source.read(place.workflow.read_text()) == given
     before = place.everything()
     for more in (["--install", given], []):
         assert place.do("install", "github-actions", *more)["changed"] is False
@@ -551,7 +553,7 @@ def test_the_workflow_installs_what_is_said(place: Place, given: str) -> None:
         *("git+https://github.com/o/r@'x'", 'git+https://github.com/o/r@"x"', "craftkit  ==1"),
         *("http://x.example/a.whl", "file:///a.whl", "/a.whl", "../a.whl", "./../a.whl", "a#b"),
         *("https://user:pw@x.example/a.whl", "https://tok@x.example/a.whl", "ftp://x.example/a"),
-        *("git+https://github.com/OWNER/craftkit@TAG", requirement.PLACEHOLDER, "x" * 600),
+        *("git+https://github.com/OWNER/craftkit@TAG", install_source.PLACEHOLDER, "x" * 600),
         *("craftkit @  https://x.example/a", "craftkit@https://x.example/a b", "craftkit==\u202e1"),
     ],
 )
@@ -689,12 +691,12 @@ def test_where_this_craftkit_is_from(
     (tmp_path / "craftkit").symlink_to(craftkit.__path__[0])
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: craftkit\nVersion: 1.2\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert requirement.of_this_installation() == ""  # left by a build: there is no RECORD
+    assert install_source.of_this_installation() == ""  # left by a build: there is no RECORD
     (info / "RECORD").write_text("")
     if url is not None:
         text = url if isinstance(url, str) else json.dumps(url)
         (info / "direct_url.json").write_text(text)
-    assert requirement.of_this_installation() == said
+    assert install_source.of_this_installation() == said
 
 
 def test_metadata_of_another_craftkit_says_nothing(
@@ -705,4 +707,4 @@ def test_metadata_of_another_craftkit_says_nothing(
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: craftkit\nVersion: 1.2\n")
     (info / "RECORD").write_text("")
     monkeypatch.syspath_prepend(str(tmp_path))
-    assert requirement.of_this_installation() == ""
+    assert install_source.of_this_installation() == ""

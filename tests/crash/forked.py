@@ -39,7 +39,7 @@ def in_child(repo: Path, work: Callable[[], int], session: str = "s1") -> tuple[
 
     # Loaded and warmed up before the fork, so that it is quick.  Not what single commands load on
     # their own: recovery has to find that by itself.
-    import craftkit.workflow.session  # noqa: F401
+    import craftkit.loop.work_status  # noqa: F401
     from craftkit.specs import parse
 
     parse(FRONT.encode() + b"\n## Tasks\n\n- [ ] T001 Warm\n", "specs/warm.md")

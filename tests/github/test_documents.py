@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftkit.github import documents
+from craftkit.github import graphql_queries
 from craftkit.github.address import Project
-from craftkit.github.documents import Document, Place, Shape, Step
+from craftkit.github.graphql_queries import Document, Place, Shape, Step
 
 PLACE = Place("octo", "demo")
 SHAPES = [Shape(), Shape(duplicate=False), Shape(parent=False)]
@@ -20,25 +20,25 @@ FIELDS = [
 
 def every_document(text: str = "text") -> list[Document]:
     found = [
-        documents.preflight(PLACE, True, 1),
-        documents.preflight(PLACE, False, 100),
-        documents.mutations([Step(field, {"x": text}) for field in FIELDS]),
-        documents.mutations([Step("addProjectV2ItemById", {"x": text}, "item { id }")]),
-        documents.lookup(PLACE, [1, 2], [text, "b"]),
-        documents.lookup(PLACE, [], [text]),
-        documents.board(Project("octo", 3), text),
-        documents.last_reopening(PLACE, 7),
+        graphql_queries.preflight(PLACE, True, 1),
+        graphql_queries.preflight(PLACE, False, 100),
+        graphql_queries.mutations([Step(field, {"x": text}) for field in FIELDS]),
+        graphql_queries.mutations([Step("addProjectV2ItemById", {"x": text}, "item { id }")]),
+        graphql_queries.lookup(PLACE, [1, 2], [text, "b"]),
+        graphql_queries.lookup(PLACE, [], [text]),
+        graphql_queries.board(Project("octo", 3), text),
+        graphql_queries.last_reopening(PLACE, 7),
     ]
     for shape in SHAPES:
         found += [
-            documents.issues(PLACE, [1, 2], shape),
-            documents.create_issue("R_1", text, text, "I_1", shape),
-            documents.create_issue("R_1", text, text, None, shape),
+            graphql_queries.issues(PLACE, [1, 2], shape),
+            graphql_queries.create_issue("R_1", text, text, "I_1", shape),
+            graphql_queries.create_issue("R_1", text, text, None, shape),
         ]
         if shape.parent:
             found += [
-                documents.trees(PLACE, range(1, 11), shape),
-                documents.children(PLACE, 1, "cursor", shape),
+                graphql_queries.trees(PLACE, range(1, 11), shape),
+                graphql_queries.children(PLACE, 1, "cursor", shape),
             ]
     return found
 
@@ -62,5 +62,5 @@ def test_texts_are_variables(text: str) -> None:
 
 
 def test_the_nodes_of_the_largest_document_stay_below_the_limit_of_github() -> None:
-    parents = documents.TREES_AT_ONCE
+    parents = graphql_queries.TREES_AT_ONCE
     assert parents + parents * 20 + parents * 100 + parents * 100 * 20 < 500_000

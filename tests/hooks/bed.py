@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 FOREIGN = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_", "CLAUDE", "CODEX_", "GEMINI_", "CURSOR_")
-HOOK = "from craftkit.hook import run; run()"
+HOOK = "from craftkit.agent_hook import run; run()"
 
 
 class Bed:

@@ -219,7 +219,7 @@ def test_a_payload_that_is_none_does_no_harm(bed: Bed, event: str, payload: str)
 
 def test_an_unknown_event_says_how_it_is_used(bed: Bed) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", "from craftkit.hook import run; run()", "nonsense"],
+        [sys.executable, "-c", "from craftkit.agent_hook import run; run()", "nonsense"],
         capture_output=True,
         text=True,
         stdin=subprocess.DEVNULL,

@@ -14,7 +14,7 @@ pytest.importorskip("graphql")
 import talk as talking
 
 from craftkit.mcp import answers, calls
-from craftkit.workflow.context import open_context
+from craftkit.runtime.context import open_context
 
 
 @pytest.mark.parametrize(

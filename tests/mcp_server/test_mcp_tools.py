@@ -139,8 +139,8 @@ def test_tools_without_a_network_send_nothing(desk: Any) -> None:
 
 
 def test_the_whole_list_is_short(desk: Any) -> None:
+    from craftkit.loop.work_status import tokens
     from craftkit.mcp.server import tool_listing
-    from craftkit.workflow.session import tokens
 
     listing = tool_listing()
     with talking.inside(desk) as talk:

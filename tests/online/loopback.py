@@ -87,7 +87,7 @@ class Desk:
 
         import craftkit.cli.app
         import craftkit.github.client
-        import craftkit.workflow.session  # noqa: F401
+        import craftkit.loop.work_status  # noqa: F401
 
         paths = [self.where / "out.txt", self.where / "err.txt"]
         pid = os.fork()

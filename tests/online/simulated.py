@@ -110,16 +110,16 @@ def hook(desk: Desk, event: str, payload: dict[str, Any], session: str) -> str:
     """One hook in a forked process; what it would start in the background runs before it ends."""
 
     def run() -> None:
-        from craftkit import hook as script
+        from craftkit import agent_hook as script
         from craftkit.cli import main
-        from craftkit.workflow import later
+        from craftkit.runtime import background
 
         def at_once(worktree: str, words: tuple[str, ...]) -> None:
             out, sys.stdout = sys.stdout, io.StringIO()
             main(words)
             sys.stdout = out
 
-        later.start = at_once
+        background.start = at_once
         sys.stdin = io.StringIO(json.dumps(payload))
         print(script.answer([event]), end="", flush=True)
         os._exit(0)

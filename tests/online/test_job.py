@@ -228,16 +228,16 @@ def test_a_spec_with_conflict_markers_does_not_stop_the_others(desk: Desk) -> No
 
 
 def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    from craftkit.automation import job as jobs
     from craftkit.errors import CannotWrite
+    from craftkit.sync import connection, reconcile, reconcile_report
     from craftkit.sync.planner import Plan
-    from craftkit.workflow import findings, hub, reconcile
-    from craftkit.workflow import job as jobs
 
-    def run(context: Any, specs: Any, policy: Any, **more: Any) -> findings.Report:
+    def run(context: Any, specs: Any, policy: Any, **more: Any) -> reconcile_report.Report:
         if "bad" in specs:
-            return findings.Report((), hub.Sent(0, 0), 0, CannotWrite("no"))
-        reports = tuple(findings.SpecReport(s, Plan(), True) for s in specs)
-        return findings.Report(reports, hub.Sent(0, 0), 1)
+            return reconcile_report.Report((), connection.Sent(0, 0), 0, CannotWrite("no"))
+        reports = tuple(reconcile_report.SpecReport(s, Plan(), True) for s in specs)
+        return reconcile_report.Report(reports, connection.Sent(0, 0), 1)
 
     class Named(str):
         id = property(str)
@@ -285,7 +285,7 @@ def test_the_summary_where_it_cannot_be_written(desk: Desk) -> None:
 
 
 def test_cells_are_escaped() -> None:
-    from craftkit.workflow.job import _escaped
+    from craftkit.automation.job import _escaped
 
     assert _escaped("a|b\n<i>`@x`\\[y](z)") == (
         "a&#124;b &#60;i&#62;&#96;&#64;x&#96;&#92;&#91;y&#93;&#40;z&#41;"

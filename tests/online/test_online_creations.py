@@ -92,12 +92,12 @@ def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) 
         desk.write(6)
 
     def another_one_first() -> None:
-        from craftkit.workflow import linking
+        from craftkit.sync import linking, links
 
-        real = linking.still_to_make
+        real = links.still_to_make
 
         def after_another(*args: Any) -> Any:
-            linking.still_to_make = real
+            links.still_to_make = real
             seen = real(*args)
             if not os.fork():
                 desk._child(command, None, {**desk.env, "CRAFTKIT_SESSION": "s2"}, places)
@@ -105,23 +105,23 @@ def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) 
             return seen
 
         if command[0] == "spec":
-            linking.still_to_make = after_another
+            links.still_to_make = after_another
             return
         plan = linking.plan
 
         def plan_after_another(*args: Any) -> Any:
-            from craftkit.workflow import blueprint
+            from craftkit.sync import link_plan
 
-            blueprint.plan = plan
+            link_plan.plan = plan
             made = plan(*args)
             if not os.fork():
                 desk._child(command, None, {**desk.env, "CRAFTKIT_SESSION": "s2"}, places)
             os.wait()
             return made
 
-        from craftkit.workflow import blueprint
+        from craftkit.sync import link_plan
 
-        blueprint.plan = plan_after_another
+        link_plan.plan = plan_after_another
 
     places = [desk.where / "other.out", desk.where / "other.err"]
     said = desk.ck(*command, prepare=another_one_first)

@@ -115,7 +115,7 @@ def test_the_page_of_an_issue_is_where_the_server_has_its_pages(
 ) -> None:
     from types import SimpleNamespace
 
-    from craftkit.workflow import linking
+    from craftkit.sync import linking
 
     monkeypatch.setattr(linking.git, "remote", lambda repo: None)
 
@@ -433,7 +433,7 @@ def test_a_kill_between_re_opening_and_closing_is_recovered_from(desk: Desk, gra
     desk.ok("task", "drop", "T001")
 
     def dies_after_re_opening() -> None:
-        from craftkit.github import changes, documents
+        from craftkit.github import graphql_queries, issue_changes
 
         def half(steps: Any) -> Any:
             return documents_mutations(steps[:1] if len(steps) > 1 else steps)
@@ -449,12 +449,12 @@ def test_a_kill_between_re_opening_and_closing_is_recovered_from(desk: Desk, gra
                 os._exit(9)
             return found
 
-        from craftkit.github.access import Access
+        from craftkit.github.repository_api import Access
 
-        documents_mutations, change_by_rest = documents.mutations, changes._by_rest
+        documents_mutations, change_by_rest = graphql_queries.mutations, issue_changes._by_rest
         access_graphql = Access.graphql
-        documents.mutations = half  # type: ignore[assignment]
-        changes._by_rest = by_rest
+        graphql_queries.mutations = half  # type: ignore[assignment]
+        issue_changes._by_rest = by_rest
         Access.graphql = graphql_dies  # type: ignore[method-assign]
 
     said = desk.ck("task", "done", "T001", prepare=dies_after_re_opening)
@@ -1099,19 +1099,19 @@ def test_a_decision_made_while_reconcile_works_is_not_overwritten(
     word, wanted, box = ("reopen", "open", " ") if closed else ("done", "closed", "x")
 
     def slip_in() -> None:
-        from craftkit.workflow import reconcile
+        from craftkit.sync import apply
 
-        real = reconcile._apply
+        real = apply.apply_plan
 
         def after_another(*args: Any) -> Any:
-            reconcile._apply = real
+            apply.apply_plan = real
             if not os.fork():
                 env = {**desk.env, "CRAFTKIT_SESSION": "s2"}
                 desk._child(("task", word, "T001", *more), None, env, places)
             os.wait()
             return real(*args)
 
-        reconcile._apply = after_another
+        apply.apply_plan = after_another
 
     places = [desk.where / "other.out", desk.where / "other.err"]
     desk.ck("reconcile", prepare=slip_in)

@@ -126,12 +126,12 @@ def test_a_limit_is_remembered_whatever_else_fails(desk: Desk) -> None:
 
     def fail() -> None:
         from craftkit.errors import DatabaseUnwritable
-        from craftkit.sync import drain
+        from craftkit.sync import outbox_sender
 
         def put_back(*_: Any) -> None:
             raise DatabaseUnwritable("The database is locked.")
 
-        drain.put_back = put_back  # type: ignore[assignment]
+        outbox_sender.put_back = put_back  # type: ignore[assignment]
 
     desk.ck("outbox", "send", prepare=fail)
     assert limits(desk)[0] > time.time()
@@ -270,9 +270,9 @@ def test_a_decision_is_recorded_before_a_linking_goes_on(desk: Desk) -> None:
 
     def watch() -> None:
         from craftkit.github.wire import Wire
-        from craftkit.workflow import decisions
+        from craftkit.loop import transitions
 
-        record, carry = decisions._record, Wire.carry
+        record, carry = transitions._record, Wire.carry
 
         def recorded(*args: Any) -> None:
             seen.open("a").write("recorded ")
@@ -282,7 +282,7 @@ def test_a_decision_is_recorded_before_a_linking_goes_on(desk: Desk) -> None:
             seen.open("a").write("asked ")
             return carry(*args)
 
-        decisions._record = recorded
+        transitions._record = recorded
         Wire.carry = asked  # type: ignore[method-assign]
 
     desk.ok("task", "done", "T001", prepare=watch)
@@ -321,9 +321,9 @@ def test_what_needs_no_network_is_done_of_a_linking(desk: Desk) -> None:
     desk.begin("- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n")
 
     def die() -> None:
-        from craftkit.workflow import linking
+        from craftkit.sync import links
 
-        linking.write_links = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore
+        links.write_links = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore
 
     assert desk.ck("spec", "link", "--yes", prepare=die).code == -signal.SIGKILL
     before = desk.requests()

@@ -34,12 +34,13 @@ from hypothesis.stateful import (
 )
 from world import FAULTS, Crash, Door, Record, World, dump, iso
 
+from craftkit.commands import reconcile, session
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
+from craftkit.loop import process_runner, repair, tasks, transitions
+from craftkit.runtime.context import Context, open_context
 from craftkit.store import db
-from craftkit.sync import drain, planner
-from craftkit.workflow import decisions, findings, linking, reconcile, runner, session, tasks
-from craftkit.workflow.context import Context, open_context
+from craftkit.sync import linking, outbox_sender, planner, reconcile_report
 
 PATH = "specs/demo.md"
 FRONT = "---\nid: demo\nname: Demo\nphase: implementation\n---\n\n## Tasks\n\n"
@@ -148,10 +149,12 @@ class Sync(RuleBasedStateMachine):
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
         self.retitled: set[int] = set()  # issues to which a person gave a title
         self.human_labels: set[tuple[int, str]] = set()
-        self.reports: dict[str, findings.Report] = {}
+        self.reports: dict[str, reconcile_report.Report] = {}
         # A killed process is not there any more, though this one is.
         self.patches = [
-            mock.patch.object(runner, "owner", lambda: f"{runner._host()}:{os.getpid()}:killed"),
+            mock.patch.object(
+                process_runner, "owner", lambda: f"{process_runner._host()}:{os.getpid()}:killed"
+            ),
             mock.patch.object(db, "Connection", Wire),
             mock.patch.object(os, "fsync", lambda descriptor: None),
         ]
@@ -298,14 +301,14 @@ class Sync(RuleBasedStateMachine):
             name = f"@{[i.word for i in self.lines(clone)].index(line.word) + 1}"
 
         def work(context: Context) -> Any:
-            session.repair(context)
+            repair.repair(context)
             return act(context, name)
 
         return line.word, self.run(clone, work)
 
     @staticmethod
     def link_all(context: Context) -> Any:
-        session.repair(context)
+        repair.repair(context)
         return linking.link(context, linking.prospect(context, None))
 
     def knows_parent(self, clone: str) -> bool:
@@ -332,7 +335,7 @@ class Sync(RuleBasedStateMachine):
     @rule(clone=CLONE, place=PLACE)
     def done(self, clone: str, place: int) -> None:
         word, answer = self.task(clone, place, lambda c, name: tasks.finish(c, None, name))
-        if isinstance(answer, decisions.Outcome):
+        if isinstance(answer, transitions.Outcome):
             assert answer.applied and word in self.ticked(clone)
             # A contrary decision of this moment may be sent later by the other clone.
             other = CLONES[1 - CLONES.index(clone)]
@@ -340,7 +343,7 @@ class Sync(RuleBasedStateMachine):
                 other,
                 "select 1 from outbox where state <> 'delivered' and action in ('reopen', 'drop')"
                 " and created_at > ?",
-                iso(self.world.now - drain.PROMPT - 5),
+                iso(self.world.now - outbox_sender.PROMPT - 5),
             )
             known = self.ask(clone, "select 1 from issues where task_id = ?", answer.task.id)
             if answer.task.issue is None and not known:
@@ -559,11 +562,11 @@ class Sync(RuleBasedStateMachine):
             assert label in self.world.records[number].labels, "a person's label is not ours"
         type(self).settled += 1
 
-    def must_reconcile(self, clone: str) -> findings.Report:
+    def must_reconcile(self, clone: str) -> reconcile_report.Report:
         report = self.run(clone, lambda c: reconcile_now(c, planner.Policy()))
         if isinstance(report, CraftkitError):
             raise AssertionError(f"reconcile failed though all is well: {report.message}")
-        assert isinstance(report, findings.Report)
+        assert isinstance(report, reconcile_report.Report)
         return report
 
     def doubts(self, clone: str) -> set[int | None]:
@@ -647,7 +650,7 @@ def say(text: str) -> None:
     (note if currently_in_test_context() else print)(text)
 
 
-def reconcile_now(context: Context, policy: planner.Policy) -> findings.Report:
+def reconcile_now(context: Context, policy: planner.Policy) -> reconcile_report.Report:
     return reconcile.command(context, None, False, policy, change=True, max_writes=None)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftkit.sync.tasklist import BEGIN, END, with_list
+from craftkit.sync.markers import BEGIN, END, with_list
 
 TASKS = [(2, False), (3, True)]
 

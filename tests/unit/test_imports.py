@@ -22,8 +22,8 @@ print(json.dumps({"code": code, "modules": sorted(sys.modules)}))
 """
 HOOK = """\
 import json, sys
-from craftkit import hook
-text = hook.answer(sys.argv[1:] or ["post-edit"])
+from craftkit import agent_hook
+text = agent_hook.answer(sys.argv[1:] or ["post-edit"])
 print(json.dumps({"text": text, "modules": sorted(sys.modules)}))
 """
 
@@ -82,18 +82,14 @@ def test_an_idle_prompt_takes_a_glance_and_no_more(place: Path) -> None:
     loaded = answer["modules"]
     assert isinstance(loaded, list)
     assert {name for name in loaded if name.startswith("craftkit.")} == {
-        "craftkit.hook",
+        "craftkit.agent_hook",
         "craftkit.agents",
-        "craftkit.agents.glance",
+        "craftkit.agents.hook_fast_path",
         "craftkit.digests",
-        "craftkit.workflow",
-        "craftkit.workflow.identity",
+        "craftkit.clock",
+        "craftkit.runtime",
+        "craftkit.runtime.identity",
+        "craftkit.store",
+        "craftkit.store.version",
     }
     assert "hashlib" not in loaded  # nor OpenSSL with it
-
-
-def test_the_glance_knows_the_schema() -> None:
-    from craftkit.agents import glance
-    from craftkit.store import db
-
-    assert glance.SCHEMA_VERSION == db.SCHEMA_VERSION

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from craftkit.workflow import runner
+from craftkit.loop import process_runner
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="needs /proc")
@@ -17,16 +17,17 @@ def test_a_killed_process_is_dead_though_nobody_has_asked_how_it_ended() -> None
     """In a container whose first process reaps nothing it stays a zombie for good."""
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     try:
-        name = f"{runner.owner().rsplit(':', 2)[0]}:{child.pid}:{runner._started(child.pid)}"
-        assert runner.is_alive(name)
+        host = process_runner.owner().rsplit(":", 2)[0]
+        name = f"{host}:{child.pid}:{process_runner._started(child.pid)}"
+        assert process_runner.is_alive(name)
         child.kill()
         for _ in range(200):
             with open(f"/proc/{child.pid}/stat") as file:
                 if file.read().rpartition(")")[2].split()[0] == "Z":
                     break
             time.sleep(0.02)
-        assert not runner.is_alive(name)
+        assert not process_runner.is_alive(name)
     finally:
         child.kill()
         child.wait()
-    assert not runner.is_alive(name) and runner.is_alive(runner.owner())
+    assert not process_runner.is_alive(name) and process_runner.is_alive(process_runner.owner())

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftkit.redact import clean, clean_lines, redact, redact_value
+from craftkit.text import clean, clean_lines, redact, redact_value
 
 SECRET = "CaNaRy0123456789abcdefCaNaRy"
 TOKENS = [f"gh{kind}_{SECRET}" for kind in "pousr"] + [f"github_pat_11AA_{SECRET}"]

@@ -9,7 +9,7 @@ import pytest
 from sqlite_utils import Database, Migrations
 
 from craftkit.errors import DatabaseUnusable
-from craftkit.store import db, outbox, schema
+from craftkit.store import db, outbox, schema, version
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def state(tmp_path: Path) -> Path:
 
 def test_i16_the_first_schema_is_brought_up_to_date(state: Path) -> None:
     store = db.open_store(str(state))
-    assert store.value("pragma user_version") == db.SCHEMA_VERSION
+    assert store.value("pragma user_version") == version.SCHEMA_VERSION
     (row,) = outbox.waiting(store)
     assert (row.intent_id, row.task_id, row.issue, row.action) == ("i1", "T001", 541, "close")
     assert (row.state, row.attempts, row.error, row.created_at) == ("dead", 3, "why", "a")

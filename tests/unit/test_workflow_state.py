@@ -17,11 +17,12 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from craftkit.commands import session
 from craftkit.errors import TaskClaimed, UsageProblem
+from craftkit.loop import repair, spec_index, tasks, transitions, work_status
+from craftkit.loop.task_status import View
 from craftkit.model import DROPPED, IN_PROGRESS, TODO
-from craftkit.workflow import catalog, decisions, session, tasks
-from craftkit.workflow.choose import View
-from craftkit.workflow.context import Context, open_context
+from craftkit.runtime.context import Context, open_context
 
 FRONT = "---\nid: demo\nname: Demo\nphase: implementation\n---\n\n## Tasks\n\n"
 FILES = {
@@ -66,7 +67,7 @@ class Loop(RuleBasedStateMachine):
     def command(self, who: str, work: Callable[[Context], Any]) -> Any:
         """What `work` returns; None where it was refused, and then nothing may have changed."""
         with self.context(who) as context:
-            session.repair(context)
+            repair.repair(context)
             before = self.file.read_bytes(), self.ask("select count(*) from intents")
             try:
                 result = work(context)
@@ -184,9 +185,9 @@ class Loop(RuleBasedStateMachine):
         rows: list[View] = []
         for who in ("s1", "s2"):
             with self.context(who) as context:
-                chosen = catalog.choose_spec(context, None)
-                rows = catalog.task_views(context, chosen.spec)
-                self.next_is_possible(rows, session.standing(context, chosen))
+                chosen = spec_index.choose_spec(context, None)
+                rows = spec_index.task_views(context, chosen.spec)
+                self.next_is_possible(rows, work_status.standing(context, chosen))
         by_id = {row.task.id: row for row in rows}
         for who, task_id, action, _ in self.ask(STATE):
             assert action == ("done" if task_id else "start")
@@ -197,7 +198,7 @@ class Loop(RuleBasedStateMachine):
                 assert row.state == IN_PROGRESS, (who, task_id)
                 assert row.holder == who or len(self.ask("select * from claims")) == 1
 
-    def next_is_possible(self, rows: list[View], stand: session.Standing) -> None:
+    def next_is_possible(self, rows: list[View], stand: work_status.Standing) -> None:
         words = stand.next_command.split()
         if stand.next_action in ("start", "done"):
             assert words[:3] == ["craftkit", "task", stand.next_action]
@@ -237,7 +238,7 @@ TestLoop = Loop.TestCase
 def as_session(place: Path, who: str, work: Callable[[Context], Any]) -> Any:
     context = open_context(str(place), {}, who)
     try:
-        session.repair(context)
+        repair.repair(context)
         return work(context)
     finally:
         context.store.connection.close()
@@ -251,20 +252,20 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(context: Context, key: str) -> decisions.Outcome:
+def start(context: Context, key: str) -> transitions.Outcome:
     return tasks.start(context, None, key, take_over=False, switch=False)
 
 
 def between(monkeypatch: pytest.MonkeyPatch, intruder: Callable[[], Any]) -> None:
     """Let another session act after a command has looked, and before it decides."""
-    real = decisions.decide
+    real = transitions.decide
 
-    def late(*args: Any, **more: Any) -> decisions.Outcome:
-        monkeypatch.setattr(decisions, "decide", real)
+    def late(*args: Any, **more: Any) -> transitions.Outcome:
+        monkeypatch.setattr(transitions, "decide", real)
         intruder()
         return real(*args, **more)
 
-    monkeypatch.setattr(decisions, "decide", late)
+    monkeypatch.setattr(transitions, "decide", late)
 
 
 def test_a_dropped_task_is_not_started(place: Path) -> None:

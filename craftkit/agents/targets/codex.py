@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from craftkit.agents.pieces import TABLE, Piece
+from craftkit.agents.fragments import TABLE, Piece
 from craftkit.agents.target import PROJECT, SERVER, Facts, Target, nested_hooks, pointer, skill
 
 EVENTS = {

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from craftkit.agents import render
-from craftkit.agents.pieces import FILE, Piece
+from craftkit.agents.fragments import FILE, Piece
 from craftkit.agents.target import (
     PROJECT,
     SECONDS,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from craftkit.agents import render
-from craftkit.agents.pieces import ELEMENT, Piece
+from craftkit.agents.fragments import ELEMENT, Piece
 from craftkit.agents.target import (
     PROJECT,
     SECONDS,

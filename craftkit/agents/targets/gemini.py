@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from craftkit.agents import render
-from craftkit.agents.pieces import Piece
+from craftkit.agents.fragments import Piece
 from craftkit.agents.target import (
     PROJECT,
     SERVER,

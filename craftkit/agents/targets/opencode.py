@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from craftkit.agents import render
-from craftkit.agents.pieces import FILE, Piece
+from craftkit.agents.fragments import FILE, Piece
 from craftkit.agents.target import PROJECT, Facts, Target, commands, pointer, server, skill
 
 SERVER = {"type": "local", "command": ["craftkit", "mcp"], "enabled": True}

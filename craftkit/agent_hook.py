@@ -1,0 +1,99 @@
+"""`craftkit-hook EVENT [--agent NAME]`: what a coding agent's hooks run.
+
+Silent, or one JSON object; exit 0 always: an error must never stop an agent.  Only an event that
+may concern a spec loads more than the standard library.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from craftkit.agents.events import Event
+
+INPUT_LIMIT = 8_000_000  # characters; a payload holds whole files
+# Events that are silent as long as the spec files are as they were.
+IDLE = ("prompt", "post-edit", "subagent-stop")
+EVENTS = (*IDLE, "session-start", "stop", "pre-compact", "post-compact", "session-end")
+
+
+def run() -> None:
+    """The console script.  Never raises, never exits with anything but 0."""
+    gc.disable()  # what lives this short need not be tidied up
+    try:
+        text = answer(sys.argv[1:])
+        if text:
+            sys.stdout.write(text)
+        sys.stdout.flush()
+    except BaseException as error:
+        if os.environ.get("CRAFTKIT_DEBUG") == "1":
+            sys.stderr.write(f"craftkit-hook: {error!r}\n")
+    os._exit(0)
+
+
+def answer(arguments: list[str]) -> str:
+    """One JSON object for the agent, or nothing."""
+    event = arguments[0] if arguments else ""
+    if event not in EVENTS:
+        sys.stderr.write(f"usage: craftkit-hook {'|'.join(EVENTS)} [--agent NAME]\n")
+        return ""
+    agent = arguments[2] if arguments[1:2] == ["--agent"] and len(arguments) > 2 else ""
+    silence = "{}" if agent == "cursor" else ""
+    raw = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(INPUT_LIMIT)
+    if event == "post-edit" and ".md" not in raw:
+        return silence
+    return respond(event, agent, raw) or silence
+
+
+def respond(event: str, agent: str, raw: str) -> str:
+    if event in IDLE:
+        from craftkit.agents import hook_fast_path
+
+        if hook_fast_path.is_quiet(event, agent, raw, os.environ, os.getcwd()):
+            return ""
+    import json
+
+    from craftkit.agents import events
+
+    try:
+        payload = json.loads(raw) if raw.strip() else {}
+    except ValueError:
+        payload = {}
+    heard = events.read(event, agent, payload, os.getcwd())
+    if not _inside(heard.cwd):
+        return ""
+    try:
+        from craftkit.agents import hook_handlers
+
+        return events.render(heard, hook_handlers.respond(heard))
+    except BaseException as error:
+        _log(heard, error)
+        raise
+
+
+def _log(heard: Event, error: BaseException) -> None:
+    from craftkit.agents.hook_handlers import root_of
+    from craftkit.clock import iso_utc
+    from craftkit.runtime import agent_hook_log
+
+    root = root_of(heard.cwd)
+    if root is not None:
+        import time
+
+        agent_hook_log.log_error(root, heard.name, error, iso_utc(time.time()))
+
+
+def _inside(where: str) -> bool:
+    """Whether a craftkit directory, or a linked worktree that may have one, is above."""
+    while True:
+        if os.path.isdir(os.path.join(where, ".craftkit")):
+            return True
+        if os.path.isfile(os.path.join(where, ".git")):
+            return True
+        above = os.path.dirname(where)
+        if above == where:
+            return False
+        where = above

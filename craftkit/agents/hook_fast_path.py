@@ -1,0 +1,136 @@
+"""A look that costs a few milliseconds: is there anything that a hook has to do?
+
+Nothing is imported here but what an interpreter has loaded anyway, and sqlite3: `json`, `re` and
+`typing` would cost more than all the rest.  What cannot be told here counts as something to do.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from craftkit.clock import iso_utc
+from craftkit.store.version import SCHEMA_VERSION
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+FRESH = 300  # seconds for which a heartbeat lasts
+DOUBT = 5  # seconds by which the clock of a file system may be off
+# Where spec files are; an edit that names none of these concerns no spec that we do not know yet.
+SPEC_PLACES = ("specs/", "specs\\", ".kiro", "openspec", ".cc-craft-kit")
+
+
+def is_quiet(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str) -> bool:
+    """Whether the spec files are as craftkit last saw them and nothing waits to be said.
+
+    `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
+    """
+    root = _root(cwd)
+    if root is None:
+        return False
+    session = _session(raw, agent, env, root)
+    if not session:
+        return False
+    edited = _string(raw, "file_path")
+    if edited is None or (os.path.isabs(edited) and not edited.startswith(root + os.sep)):
+        return False
+    import sqlite3
+
+    try:
+        path = os.path.join(root, ".craftkit", "craftkit.db")
+        connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
+        try:
+            return _is_quiet(connection, (session, root), event, agent, raw)
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return False
+
+
+def _root(cwd: str) -> str | None:
+    """The main worktree around `cwd`, if it has a database; a linked one is not looked at here."""
+    where = os.path.realpath(cwd)
+    while not os.path.lexists(os.path.join(where, ".git")):
+        above = os.path.dirname(where)
+        if above == where:
+            return None
+        where = above
+    found = os.path.isdir(os.path.join(where, ".git"))
+    return where if found and os.path.isfile(f"{where}/.craftkit/craftkit.db") else None
+
+
+def _session(raw: str, agent: str, env: Mapping[str, str], root: str) -> str:
+    """The session that this hook and the commands of its agent's shell belong to; "" for unsure."""
+    from craftkit.runtime import identity
+
+    given = None
+    if "CRAFTKIT_SESSION" not in env and agent in ("", *identity.WITH_SESSION):
+        given = _string(raw, "session_id")
+        if not given:
+            return ""
+    return identity.session_and_agent(env, root, given)[0]
+
+
+def _string(raw: str, name: str) -> str | None:
+    """The first string member `name` of a JSON text; "" without one, None for one with escapes."""
+    at = raw.find(f'"{name}"')
+    if at < 0:
+        return ""
+    rest = raw[at + len(name) + 2 : at + 5000].lstrip().removeprefix(":").lstrip()
+    if not rest.startswith('"'):
+        return None
+    value, end, _ = rest[1:].partition('"')
+    return value if end and "\\" not in value else None
+
+
+def _is_quiet(
+    connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str, raw: str
+) -> bool:
+    if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
+        return False
+    known = dict(
+        connection.execute("select name, at from hooks where session = ? and worktree = ?", place)
+    )
+    if "refresh" in known and event == "prompt":
+        return False
+    views = connection.execute(
+        "select path, digest, seen_at from views where worktree = ?", place[1:]
+    ).fetchall()
+    if event == "post-edit" and _names_unknown_spec(raw, [row[0] for row in views]):
+        return False
+    if any(_has_changed(os.path.join(place[1], path), *seen) for path, *seen in views):
+        return False
+    if known.get(f"seen.{event}", "") < iso_utc(int(time.time()) - FRESH):
+        guess = "codex" if '"turn_id"' in raw else "claude"  # the two that need not say
+        _beat(connection, place, event, agent or guess)
+    return True
+
+
+def _names_unknown_spec(raw: str, paths: list[str]) -> bool:
+    return any(place in raw for place in SPEC_PLACES) and not any(path in raw for path in paths)
+
+
+def _has_changed(path: str, digest: str, seen_at: str) -> bool:
+    try:
+        if iso_utc(int(os.stat(path).st_mtime) + DOUBT) < seen_at:
+            return False  # a file with an older date is found at the end of the turn
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return False  # it is not in this worktree now: no evidence
+    from craftkit import digests
+
+    return digests.sha256(data) != digest
+
+
+def _beat(connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str) -> None:
+    """Note that hooks run here, without waiting for the disk."""
+    connection.execute("pragma synchronous = normal")
+    connection.execute(
+        "insert into hooks values (?, ?, ?, ?, ?) on conflict do update"
+        " set value = excluded.value, at = excluded.at",
+        (*place, f"seen.{event}", agent, iso_utc(int(time.time()))),
+    )

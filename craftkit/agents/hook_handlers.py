@@ -1,0 +1,289 @@
+"""What `craftkit-hook` does at each event: settle what the boxes say, and speak only if it helps.
+
+Nothing here decides by what the payload says: it only spares work.  The spec files on disk are
+the truth, so an edit by `sed`, an editor, a subagent or another agent counts as well.  Nothing is
+ever said in words that came from GitHub.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+from craftkit.agents.events import Answer, Event
+from craftkit.commands import session
+from craftkit.errors import AmbiguousSpec, UnknownSpec
+from craftkit.loop import repair, spec_index, task_status, tasks, work_status
+from craftkit.model import Spec
+from craftkit.runtime import agent_hook_log, background
+from craftkit.runtime.context import Context, open_context
+from craftkit.runtime.identity import WITH_SESSION
+from craftkit.text import typed
+
+BUSY_MS = 3000  # a hook waits no longer for another process; the next one does the rest
+FLUSH_SECONDS = 3.0  # at the end of a turn
+PARTS = 300  # characters of what is said after an edit or a prompt
+SESSION_PART = 1700
+
+Note = dict[str, str]
+
+
+def respond(event: Event) -> Answer:
+    """Do what the event asks for; what is to be said.  Raises CraftkitError."""
+    given = event.session if event.agent in WITH_SESSION else ""
+    context = open_context(
+        event.cwd, session=None if "CRAFTKIT_SESSION" in os.environ else given or None
+    )
+    if context.session.agent == "person":
+        context.session = context.session._replace(agent=event.agent)
+    if not context.store.durable:
+        return Answer()  # nothing can be remembered, so nothing is to be said twice
+    connection = context.store.connection
+    connection.execute(f"pragma busy_timeout = {BUSY_MS}")
+    connection.execute("pragma synchronous = normal")  # a heartbeat is not worth a wait
+    with context.store.write() as tx:
+        agent_hook_log.remember(tx, context, f"seen.{event.name}", event.agent)
+    connection.execute("pragma synchronous = full")
+    return DO[event.name](context, event)
+
+
+def settle(context: Context) -> list[Note]:
+    """Record what the boxes of all changed specs say, or remind of it."""
+    notes: list[Note] = []
+    for spec in repair.changed_specs(context):
+        if spec.blocked_by is not None:
+            continue
+        opened = _opened(context, spec)
+        if repair.only_reminds(context):
+            spec_index.observe(context, spec)
+            notes += [
+                {
+                    "code": "not_recorded",
+                    "message": f"{task.ref} is ticked but not recorded:"
+                    f" run `craftkit task done {typed(task.ref)}`",
+                }
+                for task in repair.ticked_unrecorded(context, spec)
+            ]
+        else:
+            notes += repair.settle_boxes(context, spec)
+        notes += opened
+    return notes
+
+
+def _opened(context: Context, spec: Spec) -> list[Note]:
+    """Boxes that are open though their tasks were done."""
+    return [
+        {
+            "code": "box_open_again",
+            "message": f"the box of {row.task.ref} is open, but it was done:"
+            f" `craftkit task done {typed(row.task.ref)}`"
+            f" or `craftkit task reopen {typed(row.task.ref)}`",
+        }
+        for row in spec_index.task_views(context, spec)
+        if row.reopened
+    ]
+
+
+def _session_start(context: Context, event: Event) -> Answer:
+    if repair.only_reminds(context):
+        notes = settle(context)
+        chosen = _chosen(context)
+        if chosen is None:
+            return Answer()
+        stand = work_status.standing(context, chosen)
+        stand = stand._replace(attention=[*_as_attention(notes), *stand.attention])
+    else:
+        settle(context)
+        stand = session.resume(context, None)
+    with context.store.write() as tx:
+        agent_hook_log.forget(tx, context, "refresh")
+    if stand.spec is None and not stand.others:
+        return Answer()  # no spec, or nothing left to do in any: nothing to remember
+    return Answer(context=safe(work_status.brief(stand, work_status.BRIEF_TOKENS), SESSION_PART))
+
+
+def _as_attention(notes: Sequence[Note]) -> list[Note]:
+    return [{"code": n["code"], "message": n["message"], "hint": ""} for n in notes]
+
+
+def _chosen(context: Context) -> spec_index.Chosen | None:
+    try:
+        return spec_index.choose_spec(context, None)
+    except (AmbiguousSpec, UnknownSpec):
+        return None
+
+
+def _prompt(context: Context, event: Event) -> Answer:
+    """After a compaction the short brief, once; else only what has changed meanwhile."""
+    notes = settle(context)
+    background.deliver(context)
+    with context.store.write() as tx:
+        refresh = agent_hook_log.forget(tx, context, "refresh")
+    if refresh:
+        chosen = _chosen(context)
+        if chosen is None:
+            return Answer()
+        stand = work_status.standing(
+            context, chosen, [n for n in notes if n["code"] == "box_ticked"]
+        )
+        return Answer(context=safe(work_status.brief(stand, work_status.SHORT_TOKENS), PARTS * 2))
+    return Answer(context=_words(context, notes))
+
+
+def _post_edit(context: Context, event: Event) -> Answer:
+    notes = settle(context)
+    background.deliver(context)
+    return Answer(context=_words(context, notes))
+
+
+def _words(context: Context, notes: Sequence[Note]) -> str:
+    """What changed, and the next command; nothing where nothing did."""
+    if not notes:
+        return ""
+    said = "; ".join(note["message"] for note in notes[:3])
+    more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
+    chosen = _chosen(context)
+    following = ""
+    if chosen is not None:
+        stand = work_status.standing(context, chosen)
+        done, total = stand.progress["done"], stand.progress["total"]
+        following = f" {done}/{total} done. Next: `{stand.next_command}`"
+    return safe(f"craftkit: {said}{more}.{following}", PARTS)
+
+
+def _silent(context: Context, event: Event) -> Answer:
+    """Settle and send in the background; a subagent is told nothing."""
+    settle(context)
+    background.deliver(context)
+    return Answer()
+
+
+def _stop(context: Context, event: Event) -> Answer:
+    notes = settle(context)
+    queued = _flush(context)
+    if not event.passive:
+        for spec_id, ref, reason in contradictions(context, notes):
+            if _first_time(context, f"blocked.{event.session}.{event.prompt}.{spec_id}.{ref}"):
+                return Answer(block=safe(reason, PARTS))
+    if queued and _first_time(context, "told.queued", str(queued)):
+        plural = "write waits" if queued == 1 else "writes wait"
+        words = f"craftkit: {queued} GitHub {plural}; sent as soon as GitHub can be reached."
+        return Answer(message=words)
+    return Answer()
+
+
+def _flush(context: Context) -> int:
+    """Send what waits; how many writes wait still."""
+    if not background.has_unsent(context):
+        return 0
+    from craftkit.sync import connection  # half of a turn's end would be its import
+
+    sent = connection.send(context, FLUSH_SECONDS)
+    return 0 if sent.code == connection.BUSY else sent.queued  # another process is about it
+
+
+def _first_time(context: Context, name: str, value: str = "") -> bool:
+    """Whether this was not said before; two hooks at once get one yes."""
+    with context.store.write() as tx:
+        return agent_hook_log.remember(tx, context, name, value)
+
+
+def contradictions(context: Context, notes: Sequence[Note] = ()) -> list[tuple[str, str, str]]:
+    """Spec, task and reason of what the agent can mend itself.
+
+    "In progress" alone is none: to stop and ask a person is legitimate.
+    """
+    chosen = _chosen(context)
+    if chosen is None or chosen.spec.blocked_by is not None:
+        return []
+    spec = chosen.spec
+    found = []
+    if repair.only_reminds(context):
+        for task in repair.ticked_unrecorded(context, spec):
+            words = f"craftkit: {task.ref} is ticked but not recorded. {_do(task.ref)}"
+            found.append((spec.id, task.ref, words))
+    rows = spec_index.task_views(context, spec)
+    now = tasks.current(context, spec, rows)
+    if now is None:
+        return found
+    ref = now.task.ref
+    if now.task.steps_total and now.task.steps_done == now.task.steps_total:
+        why = "all its steps are ticked"
+    else:
+        after = _done_since(context, spec, rows, now)
+        why = f"{after}, which comes after it, is done" if after else ""
+    if why:
+        found.append((spec.id, ref, f"craftkit: {ref} is still in progress, but {why}. {_do(ref)}"))
+    return found
+
+
+def _do(ref: str) -> str:
+    command = f"craftkit task done {typed(ref)}"
+    return f"Run `{command}` if it is finished; if not, say so. Asked once a turn."
+
+
+def _done_since(
+    context: Context, spec: Spec, rows: Sequence[task_status.View], now: task_status.View
+) -> str:
+    """A later task that was completed since this one was started; "" where there is none."""
+    done = {
+        row["task_id"]
+        for row in context.store.rows(
+            "select i.task_id from intents i join claims c on c.spec_id = i.spec_id"
+            " where i.spec_id = ? and c.task_id = ? and i.kind = 'done'"
+            " and i.created_at > c.started_at and i.worktree = ?",
+            spec.id,
+            now.task.id,
+            context.worktree,
+        )
+    }
+    later_ones = (r for r in rows if r.task.place > now.task.place and r.task.id in done)
+    return next((row.task.ref for row in later_ones), "")
+
+
+def _compact(context: Context, event: Event) -> Answer:
+    """Save where the work stands, to be said again afterwards."""
+    settle(context)
+    chosen = _chosen(context)
+    if chosen is not None:
+        stand = work_status.standing(context, chosen)
+        current = stand.current["key"] if stand.current else ""
+        with context.store.write() as tx:
+            agent_hook_log.remember(tx, context, "refresh", current)
+    return Answer()
+
+
+def _session_end(context: Context, event: Event) -> Answer:
+    settle(context)
+    session.end(context, safe(event.source, 60) or "ended")
+    background.deliver(context)
+    return Answer()
+
+
+DO: dict[str, Callable[[Context, Event], Answer]] = {
+    "session-start": _session_start,
+    "prompt": _prompt,
+    "post-edit": _post_edit,
+    "stop": _stop,
+    "subagent-stop": _silent,
+    "pre-compact": _compact,
+    "post-compact": _compact,
+    "session-end": _session_end,
+}
+
+# What an agent's host might take for markup of its own.
+_TAME = str.maketrans({"<": "‹", ">": "›", "\0": ""})
+
+
+def safe(text: str, limit: int) -> str:
+    """Text that is data to the model that reads it: no tags, at most `limit` characters."""
+    text = text.translate(_TAME)
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def root_of(where: str) -> str | None:
+    """Where the log of this repository is; None outside of one."""
+    from craftkit import repo as git
+
+    found = git.find(where)
+    return found.root if found and os.path.isdir(os.path.join(found.root, ".craftkit")) else None

@@ -1,0 +1,281 @@
+"""Carry plans out: one agent after the other, each whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from craftkit import __version__
+from craftkit.agents import detection, install_plan, manifest, targets
+from craftkit.agents.detection import Scope
+from craftkit.agents.fragments import Piece
+from craftkit.agents.install_plan import Outcome, Plan
+from craftkit.agents.manifest import Manifest
+from craftkit.agents.target import PROJECT, USER
+from craftkit.errors import CannotWrite, CraftkitError, FileChanged
+from craftkit.store import db
+
+
+class Work(NamedTuple):
+    """What is to be done, for all agents alike."""
+
+    scope: Scope
+    env: Mapping[str, str]
+    force: bool = False
+    dry_run: bool = False
+    language: str = ""
+
+
+class Change(NamedTuple):
+    """A file before and after; None where there is none."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+
+
+class Done(NamedTuple):
+    agent: str
+    outcomes: tuple[Outcome, ...] = ()
+    changes: tuple[Change, ...] = ()
+    plugin: bool = False  # the agent's plugin brings the hooks
+    error: CraftkitError | None = None
+
+
+def wanted(work: Work, agent: str, language: str) -> tuple[list[Piece], bool]:
+    """The pieces of an agent, and whether its plugin brings the hooks."""
+    target = targets.load(agent)
+    facts = detection.facts(work.scope, target, work.env, language or "en")
+    return target.pieces(facts), facts.plugin
+
+
+def load(scope: Scope) -> Manifest:
+    return manifest.load(detection.read(scope, scope.manifest), scope.manifest)
+
+
+def install_all(work: Work, agents: list[str], restore: bool = True) -> list[Done]:
+    """Install or update; what cannot be done for one agent is told and does not stop the others."""
+    with _locked(work) as folders:
+        return [_one(work, agent, restore, folders) for agent in agents]
+
+
+def _one(work: Work, agent: str, restore: bool, folders: list[str]) -> Done:
+    plugin = False
+    try:
+        old = load(work.scope)
+        language = work.language or old.language or "en"
+        pieces, plugin = wanted(work, agent, language)
+        old = old._replace(language=language)
+        plan = install_plan.install(
+            agent, pieces, old, _reader(work), force=work.force, restore=restore
+        )
+        return Done(agent, plan.outcomes, _carry_out(work, plan, folders, False), plugin)
+    except CraftkitError as error:
+        return Done(agent, plugin=plugin, error=error)
+
+
+def remove_all(work: Work, agents: list[str]) -> list[Done]:
+    found = []
+    with _locked(work) as folders:
+        for agent in agents:
+            try:
+                old = load(work.scope)
+                pieces, _ = wanted(work, agent, old.language)
+                plan = install_plan.remove(agent, pieces, old, _reader(work), force=work.force)
+                changes = _carry_out(work, plan, folders, True)
+                found.append(Done(agent, plan.outcomes, changes))
+            except CraftkitError as error:
+                found.append(Done(agent, error=error))
+    return found
+
+
+def states(work: Work, agent: str) -> Done:
+    """How each piece of an agent is found; a piece that it has no more use for is outdated."""
+    try:
+        known = load(work.scope)
+        pieces, plugin = wanted(work, agent, known.language)
+        plan = install_plan.install(agent, pieces, known, _reader(work), restore=False)
+        rows = [o for o in plan.outcomes if o.action == install_plan.REMOVED]
+        rows = [row._replace(state=install_plan.OUTDATED) for row in rows]
+        for piece in pieces:
+            state, _ = install_plan.state_of(piece, known, _reader(work))
+            rows.append(Outcome(piece.path, piece.what, piece.at, state, install_plan.SAME))
+        return Done(agent, tuple(rows), (), plugin)
+    except CraftkitError as error:
+        return Done(agent, error=error)
+
+
+def summary(work: Work, done: Done) -> str:
+    """One word for an agent; pieces that others share are no sign of it."""
+    if done.error is not None:
+        return "unreadable"
+    found = {outcome.state for outcome in done.outcomes}
+    known = done.agent in load(work.scope).agents
+    if not known and found & {install_plan.ABSENT, install_plan.MISSING}:
+        return install_plan.ABSENT
+    for state in (install_plan.CHANGED, install_plan.OUTDATED):
+        if state in found:
+            return state
+    return (
+        install_plan.MISSING
+        if found & {install_plan.ABSENT, install_plan.MISSING}
+        else install_plan.INSTALLED
+    )
+
+
+def _reader(work: Work) -> install_plan.Read:
+    return lambda path: detection.read(work.scope, path)
+
+
+def _carry_out(
+    work: Work, plan: Plan, folders: list[str], manifest_last: bool
+) -> tuple[Change, ...]:
+    """Write what a plan says; where that fails, what was written is taken back.
+
+    `folders` are those that were made for the lock; at the end, those that may go with it.
+    """
+    scope = work.scope
+    changes = [Change(p, detection.read(scope, p), data) for p, data in plan.writes.items()]
+    if work.dry_run:
+        return tuple(changes)
+    new = plan.manifest
+    made = [folder for change in changes for folder in _missing_folders(scope, change)]
+    new = new._replace(folders=list(dict.fromkeys((*folders, *new.folders, *made))))
+    record = _record(scope, new)
+    deeds = [*changes, record] if manifest_last else [record, *changes]
+    undo: list[Change] = []
+    for change in deeds:
+        try:
+            if _write(scope, change):
+                undo.append(change)
+        except (OSError, CraftkitError) as error:
+            _take_back(scope, undo)
+            _drop_folders(scope, new)
+            if isinstance(error, CraftkitError):
+                raise
+            raise CannotWrite(
+                f"{scope.place(change.path)} cannot be written ({error.strerror}).",
+                "check the permissions; nothing was written for this agent",
+                change.path,
+            ) from error
+    kept = folders[:] = _drop_folders(scope, new)
+    if kept != new.folders:
+        with contextlib.suppress(OSError):
+            _write(scope, _record(scope, new._replace(folders=kept)))
+    return tuple(changes)
+
+
+def _record(scope: Scope, new: Manifest) -> Change:
+    before = detection.read(scope, scope.manifest)
+    after = manifest.dump(new, __version__) if new.records else None
+    old = manifest.load(before, scope.manifest)
+    if before is not None and old._replace(version="") == new._replace(version=""):
+        after = before if old.version == __version__ or not new.records else after
+    return Change(scope.manifest, before, after)
+
+
+def _missing_folders(scope: Scope, change: Change) -> list[str]:
+    """The folders that have to be made for a file, outer ones first."""
+    found: list[str] = []
+    folder = change.path.rpartition("/")[0]
+    while change.after is not None and folder and not os.path.isdir(scope.place(folder)):
+        found.insert(0, folder)
+        folder = folder.rpartition("/")[0]
+    return found
+
+
+def _drop_folders(scope: Scope, known: Manifest) -> list[str]:
+    """Remove the folders that were made for us and are empty; the others."""
+    kept = list(known.folders)
+    for folder in sorted(known.folders, key=len, reverse=True):
+        try:
+            os.rmdir(scope.place(folder))
+        except FileNotFoundError:
+            pass
+        except OSError:
+            continue
+        kept.remove(folder)
+    return kept
+
+
+def _write(scope: Scope, change: Change) -> bool:
+    """Whether anything had to be written.  Raises OSError, FileChanged or UnsafePath."""
+    if change.before == change.after:
+        return False
+    place = scope.place(change.path)
+    if detection.read(scope, change.path) != change.before:
+        raise FileChanged(
+            f"{change.path} was changed in this moment.", "run the command again", change.path
+        )
+    if change.after is None:
+        os.unlink(place)
+        return True
+    if change.path == scope.manifest and scope.name == PROJECT:
+        db.prepare_state_dir(scope.state)
+    os.makedirs(os.path.dirname(place), exist_ok=True)
+    detection.refuse_links(scope, place)
+    mode = 0o644
+    with contextlib.suppress(FileNotFoundError):
+        mode = stat.S_IMODE(os.stat(place).st_mode)
+        if not os.access(place, os.W_OK):  # replacing it would not ask for this
+            raise PermissionError(13, "the file is read-only")
+    db.write_whole(place, change.after, mode)
+    return True
+
+
+def _take_back(scope: Scope, written: list[Change]) -> None:
+    for change in reversed(written):
+        with contextlib.suppress(OSError, CraftkitError):
+            _write(scope, Change(change.path, change.after, change.before))
+
+
+@contextlib.contextmanager
+def _locked(work: Work) -> Iterator[list[str]]:
+    """One install at a time: each reads files that the other changes.  Raises CannotWrite.
+
+    Yields the folders that had to be made for the lock.
+    """
+    if work.dry_run:
+        yield []
+        return
+    scope = work.scope
+    path = os.path.join(scope.state, "agents.lock")
+    made = _missing_folders(scope, Change(path, None, b"")) if scope.name == USER else []
+    try:
+        detection.refuse_links(scope, path)
+        if scope.name == PROJECT:
+            db.prepare_state_dir(scope.state)
+        os.makedirs(scope.state, mode=0o700, exist_ok=True)
+        descriptor = _lock(path)
+    except OSError as error:
+        raise CannotWrite(
+            f"{path} cannot be written ({error.strerror}).", "check the permissions"
+        ) from error
+    try:
+        yield made
+    finally:
+        if not os.path.exists(scope.manifest):  # nothing is installed, so nothing stays
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+                for folder in sorted(made, key=len, reverse=True):
+                    os.rmdir(scope.place(folder))
+        os.close(descriptor)
+
+
+def _lock(path: str) -> int:
+    """A descriptor that holds the lock.  Raises OSError."""
+    while True:
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            import fcntl
+        except ImportError:  # without it the check before each write has to do
+            return descriptor
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                return descriptor
+        os.close(descriptor)  # who held it has deleted it

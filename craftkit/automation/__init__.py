@@ -1,0 +1,1 @@
+"""Work without a person: schedules, scheduled jobs and the hooks of git."""

@@ -1,0 +1,123 @@
+"""What the hooks of git run: settle ticked boxes, send what waits, name the task in a commit.
+
+Nothing here may stop or slow git.  What takes time is done by a process of its own, and no spec
+file is edited for what happened on GitHub: the next git command would meet changes of its worktree
+that nobody made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Sequence
+
+from craftkit import repo as git
+from craftkit.errors import CraftkitError
+from craftkit.loop import repair, spec_index
+from craftkit.runtime import background, log
+from craftkit.runtime.context import Context, open_context
+from craftkit.store import outbox
+from craftkit.sync import connection
+from craftkit.text import clean
+
+OFF = "CRAFTKIT_NO_GIT_HOOKS"  # set by whoever commits for craftkit
+SEND_SECONDS = 60.0  # nobody waits for it
+PUSH_SECONDS = 3.0  # that a push waits
+LIMIT = 1 << 20  # bytes of a commit message
+KEY = "Task"
+WRITTEN = ("message", "commit")  # sources of a message, as git names them
+FIXES = ("fixup! ", "squash! ", "amend! ")
+
+
+def run(event: str, words: Sequence[str]) -> None:
+    """Do what belongs to one event of git; nothing outside of a repository of craftkit."""
+    if os.environ.get(OFF):
+        return
+    found = git.find(os.getcwd())
+    if found is None or not os.path.isdir(os.path.join(found.root, git.STATE_DIR)):
+        return
+    if git.is_in_between(found):
+        return
+    if event == "post-commit":
+        _begin(found)
+    elif event == "pre-push":
+        with contextlib.suppress(subprocess.TimeoutExpired):  # it goes on by itself
+            _begin(found).wait(PUSH_SECONDS)
+    elif event == "prepare-commit-msg" and words:
+        name_task(open_context(), words[0], words[1] if len(words) > 1 else "")
+    elif event == "work":
+        deliver(open_context())
+
+
+def _begin(found: git.Repo) -> subprocess.Popen[bytes]:
+    return background.start(found.worktree, ("git-hook", "work"))
+
+
+def deliver(context: Context) -> None:
+    """Record the boxes that were ticked by hand, and send what waits for GitHub."""
+    if not context.store.durable:
+        return
+    try:
+        settled = settle(context)
+        if outbox.counts(context.store)["queued"]:
+            sent = connection.send(context, SEND_SECONDS)
+            settled += [f"{sent.delivered} delivered, {sent.queued} wait {sent.why}".rstrip()]
+        if settled:
+            log.write(context, "info", "git-hook", "; ".join(settled), {})
+    except CraftkitError as error:
+        log.write(context, "error", "git-hook", error.message, {"code": error.code})
+
+
+def settle(context: Context) -> list[str]:
+    """Record ticked boxes of every changed spec of the worktree; what was recorded."""
+    said: list[str] = []
+    if repair.only_reminds(context):
+        return said
+    for spec in repair.changed_specs(context):
+        if spec.blocked_by is not None:
+            continue
+        try:
+            said += [f"{spec.id}: {n['message']}" for n in repair.settle_boxes(context, spec)]
+        except CraftkitError as error:
+            log.write(context, "error", "git-hook", error.message, {"spec": spec.id})
+    return said
+
+
+# The trailer
+
+
+def name_task(context: Context, path: str, source: str) -> None:
+    """Add `Task: SPEC/KEY` to a commit message, where one task is in progress in this worktree.
+
+    Only to one that is written already (-m, -F, -c, --amend): git gives a commit up whose message
+    stays empty, or as its template is, and must find it so.
+    """
+    if source in WRITTEN and _is_own(path):
+        name = task_in_progress(context)
+        if name:
+            git.add_trailer(context.repo, os.path.abspath(path), f"{KEY}: {name}")
+
+
+def task_in_progress(context: Context) -> str:
+    """`SPEC/KEY` of the only task that sessions of this worktree have in progress, else ""."""
+    rows = context.store.rows(
+        "select spec_id, task_id from claims where worktree = ?", context.worktree
+    )
+    names = []
+    for row in rows:
+        spec = spec_index.by_id(context, row["spec_id"])
+        task = next((t for t in spec.tasks if t.id == row["task_id"]), None) if spec else None
+        if spec is not None and task is not None:
+            names.append(f"{spec.id}/{task.ref}")
+    whole = len(names) == 1 and names[0] == clean(names[0], 300)
+    return names[0] if whole else ""
+
+
+def _is_own(path: str) -> bool:
+    """Whether a regular file holds a message, and not one that becomes part of another commit."""
+    if not os.path.isfile(path) or os.path.getsize(path) > LIMIT:
+        return False
+    with open(path, "rb") as file:
+        text = os.fsdecode(file.read()).lstrip()
+    return bool(text) and not text.startswith(("#", *FIXES))

@@ -1,0 +1,52 @@
+"""`craftkit reconcile`: the local half first, then the half of GitHub."""
+
+from __future__ import annotations
+
+from craftkit.errors import UsageProblem
+from craftkit.loop import repair, spec_index, spec_writer
+from craftkit.runtime.context import Context
+from craftkit.sync import (
+    connection,
+    planner,
+    reconcile,
+)
+from craftkit.sync.reconcile_report import Report
+
+
+def command(
+    context: Context,
+    wanted_spec: str | None,
+    every: bool,
+    policy: planner.Policy,
+    *,
+    change: bool,
+    max_writes: int | None,
+) -> Report:
+    """`craftkit reconcile`: the local half first, then GitHub's.  Raises what GitHub answered."""
+    if not context.config["github.repo"]:
+        raise UsageProblem(
+            "No GitHub repository is configured.",
+            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
+        )
+    recorded: list[str] = []
+    if change:
+        repair.repair(context, online=True)
+    specs = (
+        spec_index.load_all(context)
+        if every
+        else [spec_index.choose_spec(context, wanted_spec).spec]
+    )
+    if change:
+        spec_writer.tidy(context, specs)
+        for spec in specs:
+            if spec.blocked_by is None:
+                notes = repair.settle_boxes(context, spec)
+                recorded += [f"{spec.id}: {note['message']}" for note in notes]
+        specs = [spec_index.load(context, spec.path) for spec in specs]
+    if context.offline:
+        connection.say(context, connection.waiting(context))
+        return Report((), connection.waiting(context), 0, recorded=tuple(recorded))
+    report = reconcile.run(context, specs, policy, change=change, max_writes=max_writes)
+    if report.failed is not None:
+        raise report.failed
+    return report._replace(recorded=tuple(recorded))

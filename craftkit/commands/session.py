@@ -1,0 +1,117 @@
+"""Begin, resume and end a session."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from craftkit.errors import AmbiguousSpec, UnknownSpec
+from craftkit.loop import repair, sessions, spec_index, spec_writer, tasks, work_status
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.store import journal
+
+NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
+
+
+def resume(context: Context, wanted_spec: str | None) -> work_status.Standing:
+    """Re-read the spec, repair what was forgotten, and return where the work stands."""
+    context.network_until = context.clock() + NETWORK_SECONDS
+    repaired = repair.repair(context, online=True)
+    try:
+        chosen = spec_index.choose_spec(context, wanted_spec)
+    except (AmbiguousSpec, UnknownSpec) as error:
+        if wanted_spec:
+            raise
+        return work_status.without_spec(context, error, repaired)
+    spec = chosen.spec
+    if context.store.durable:
+        spec_writer.tidy(context, [spec])
+    doubts: list[dict[str, str]] | None = None
+    if spec.blocked_by is None:
+        repaired += repair.settle_boxes(context, spec)
+        merged, doubts = _refresh(context, spec_index.load(context, spec.path))
+        repaired += merged
+        spec = spec_index.load(context, spec.path)
+        repaired += _clear_stale(context, spec)
+    with context.store.write() as tx:
+        sessions.touch(context, tx)
+        row = tasks.current(context, spec, spec_index.task_views(context, spec))
+        sessions.save_state(
+            context, tx, spec.id, row.task if row else None, "done" if row else "start"
+        )
+        journal.record(tx, context.now(), "session.resumed", context.session, spec.id)
+    return work_status.standing(context, spec_index.Chosen(spec, chosen.why), repaired, doubts)
+
+
+def _refresh(
+    context: Context, spec: Spec
+) -> tuple[list[dict[str, str]], list[dict[str, str]] | None]:
+    """GitHub's half, within NETWORK_SECONDS: what was settled, and what a person has to settle.
+
+    Where that fails, what is known answers: the second is None.
+    """
+    if context.offline or not context.config["github.repo"] or not context.store.durable:
+        return [], None
+    if spec.issue is None and all(task.issue is None for task in spec.tasks):
+        return [], None
+    from craftkit.sync import reconcile
+    from craftkit.sync.planner import Policy
+    from craftkit.sync.reconcile_report import as_notes, doubts
+
+    report = reconcile.run(context, [spec], Policy(), seconds=NETWORK_SECONDS)
+    if report.failed is not None:
+        since = reconcile.synced_at(context)
+        known = f"; this is as of {since[:16]}Z" if since else ""
+        message = report.failed.message.rstrip(".")
+        context.note("warning", report.failed.code, f"{message}{known}.", report.failed.hint)
+        return [], None
+    return as_notes(report), [note for item in report.specs for note in doubts(item)]
+
+
+def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """Claims on tasks that are done, or whose line is gone, are cleared."""
+    by_id = {task.id: task for task in spec.tasks}
+    stale = [
+        row["task_id"]
+        for row in context.store.rows(
+            "select task_id from claims where spec_id = ? and worktree = ?",
+            spec.id,
+            context.worktree,
+        )
+        if row["task_id"] not in by_id or by_id[row["task_id"]].checked
+    ]
+    notes = []
+    for task_id in stale:
+        with context.store.write() as tx:
+            tx.execute("delete from claims where spec_id = ? and task_id = ?", (spec.id, task_id))
+            sessions.forget_current(tx, spec.id, [task_id], context.now())
+        name = by_id[task_id].ref if task_id in by_id else task_id
+        why = "is done" if task_id in by_id else "has no line any more"
+        notes.append({"code": "stale_current", "message": f"{name} {why}: no longer current"})
+    return notes
+
+
+def end(context: Context, reason: str) -> dict[str, Any]:
+    """Record the end of this session, why, and what it leaves unfinished."""
+    rows = context.store.rows(
+        "select spec_id, task_id from claims where session = ? and worktree = ?",
+        context.session.id,
+        context.worktree,
+    )
+    unfinished = [{"spec": r["spec_id"], "task": r["task_id"]} for r in rows]
+    now = context.now()
+    with context.store.write() as tx:
+        sessions.touch(context, tx)
+        tx.execute(
+            "update sessions set ended_at = ?, end_reason = ? where id = ? and worktree = ?",
+            (now, reason, context.session.id, context.worktree),
+        )
+        journal.record(
+            tx,
+            now,
+            "session.ended",
+            context.session,
+            reason=reason,
+            unfinished=unfinished,
+        )
+    return {"session": context.session.id, "reason": reason, "unfinished": unfinished}

@@ -1,0 +1,1 @@
+"""The local task loop: specs, tasks, sessions and recorded processes; no network."""

@@ -1,0 +1,339 @@
+"""Which specs this worktree has, which one a command means, and what the database knows of it."""
+
+import os
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from craftkit.errors import (
+    AmbiguousSpec,
+    CannotRead,
+    CraftkitError,
+    SpecNeedsAttention,
+    UnknownSpec,
+    UnsafePath,
+)
+from craftkit.loop import task_status
+from craftkit.model import Spec
+from craftkit.runtime.context import Context, cached_yaml
+from craftkit.specs import files, parse
+from craftkit.text import word
+
+# Why a spec was chosen, where somebody chose it.
+NAMED = "named on the command line"
+
+
+class Chosen(NamedTuple):
+    """The spec that a command acts on, and why it is this one."""
+
+    spec: Spec
+    why: str
+
+
+def load(context: Context, path: str) -> Spec:
+    """The spec as its file is now: read each time, parsed again only where it has changed."""
+    data = files.read(context.worktree, path)
+    known = context.specs_read.get(path)
+    if known is not None and known[0] == data:
+        return known[1]
+    sections = context.config["specs.task_sections"]
+    spec = parse(data, path, task_sections=sections, load_yaml=cached_yaml(context))
+    context.specs_read[path] = (data, spec)
+    return spec
+
+
+def load_all(context: Context) -> list[Spec]:
+    """Every readable spec of this worktree; an unreadable one becomes a diagnostic."""
+    found = []
+    for path in files.discover(context.worktree):
+        try:
+            found.append(load(context, path))
+        except (CannotRead, UnsafePath) as error:
+            context.note("warning", error.code, error.message, error.hint, path)
+    return found
+
+
+def phase_of(context: Context, spec: Spec) -> str:
+    """The phase: from the file where its dialect says one, else from the database."""
+    if spec.phase:
+        return spec.phase
+    known = context.store.value("select phase from specs where id = ?", spec.id)
+    return str(known) if known else "implementation"
+
+
+def choose_spec(context: Context, wanted: str | None) -> Chosen:
+    """The spec that is meant: named, else active, else the only one.
+
+    Raises UnknownSpec or AmbiguousSpec.
+    """
+    if wanted:
+        named = _named(context, wanted)
+        context.flag = _flag(context, named)
+        return Chosen(named, NAMED)
+    saved = context.store.row(
+        "select spec_id, task_key from workflow_state where worktree = ? and session = ?",
+        context.worktree,
+        context.session.id,
+    )
+    if saved is None:
+        return _unnamed(context)
+    spec = by_id(context, saved["spec_id"])
+    if spec is not None and phase_of(context, spec) != "completed":
+        return Chosen(spec, "this session is at work on it")
+    gone = spec is None and saved["task_key"] is not None
+    if gone:
+        context.note(
+            "warning",
+            "spec_gone",
+            f"The spec {saved['spec_id']}, whose {saved['task_key']} is in progress here, is not in"
+            " this worktree now.",
+            "nothing is lost: it is there again when its file is",
+        )
+    return _unnamed(context, saved["spec_id"] if gone else "")
+
+
+def _flag(context: Context, spec: Spec) -> str:
+    """What a command has to say for this spec, where it would mean another one without."""
+    try:
+        same = choose_spec(context, None).spec.path == spec.path
+    except CraftkitError:
+        same = False
+    return "" if same else f" --spec {word(name_of(spec, load_all(context)))}"
+
+
+def by_id(context: Context, spec_id: str) -> Spec | None:
+    """The spec with this id: where it was seen last, else where it was moved to."""
+    seen = context.store.rows(
+        "select path from views where worktree = ? and spec_id = ? order by seen_at desc",
+        context.worktree,
+        spec_id,
+    )
+    for row in seen:
+        if os.path.lexists(os.path.join(context.worktree, row["path"])):
+            spec = load(context, row["path"])
+            if spec.id == spec_id:
+                return spec
+    return next((s for s in load_all(context) if s.id == spec_id), None)
+
+
+def follow(
+    context: Context, spec_id: str, path: str, act: Callable[[str], dict[str, Any]]
+) -> dict[str, Any]:
+    """`act` on the file of a recorded operation, or where its spec was moved to since.
+
+    Raises CannotRead where it is nowhere: its absence says nothing about what was decided.
+    """
+    try:
+        return act(path)
+    except (CannotRead, SpecNeedsAttention):
+        spec = by_id(context, spec_id)
+        if spec is not None and spec.path != path:
+            return act(spec.path)
+        if spec is not None:
+            raise
+    raise CannotRead(
+        f"The spec {spec_id} ({path}) is not in this worktree now.",
+        "nothing is lost: the first command that finds it again finishes this",
+        path,
+    )
+
+
+def _named(context: Context, wanted: str) -> Spec:
+    inside = os.path.relpath(os.path.abspath(wanted), context.worktree).replace(os.sep, "/")
+    if not inside.startswith("..") and os.path.isfile(os.path.join(context.worktree, inside)):
+        return load(context, inside)
+    try:
+        return among(context, wanted)
+    except UnknownSpec:
+        if inside.endswith(".md") and os.path.lexists(os.path.join(context.worktree, inside)):
+            return load(context, inside)  # it says why a directory or a FIFO cannot be a spec
+        raise
+
+
+def among(context: Context, wanted: str) -> Spec:
+    """The spec of this worktree with that id, issue, name or listed path; no other file."""
+    path = wanted.replace(os.sep, "/")
+    specs = load_all(context)
+    number = wanted.lstrip("#")
+    exact = [s for s in specs if wanted == s.id or path == s.path]
+    if not exact and number.isdecimal():
+        exact = [s for s in specs if s.issue == int(number)]
+    if not exact:
+        exact = [s for s in specs if s.id.startswith(wanted) or s.name == wanted]
+    if len(exact) == 1:
+        return exact[0]
+    if exact:
+        listed = ", ".join(s.path for s in exact[:5])
+        raise AmbiguousSpec(
+            f"{wanted} could be any of {listed}.", f"give the path: {exact[0].path}"
+        )
+    import difflib
+
+    near = difflib.get_close_matches(wanted, [s.id for s in specs], n=2)
+    hint = f"did you mean {' or '.join(near)}?" if near else "`craftkit spec list` shows them"
+    raise UnknownSpec(f"There is no spec {wanted} in this worktree.", hint)
+
+
+def _unnamed(context: Context, gone: str = "") -> Chosen:
+    specs = load_all(context)
+    if gone and not any(_is_on_branch(context, s) for s in specs):
+        # To go on with another spec could finish a task that only has the same key.
+        raise UnknownSpec(
+            f"The spec {gone} that this session is at work on is not in this worktree any more.",
+            "bring it back, or go on with another:"
+            f" `craftkit session-resume --spec {word(name_of(specs[0], specs))}`"
+            if specs
+            else 'bring its file back, or begin anew: `craftkit spec new "What to build"`',
+        )
+    if not specs:
+        raise UnknownSpec(
+            "There is no spec in this worktree.", 'make one: `craftkit spec new "What to build"`'
+        )
+    if len(specs) == 1:
+        return Chosen(specs[0], "it is the only one")
+    unfinished = [s for s in specs if phase_of(context, s) != "completed" and _is_open(context, s)]
+    on_branch = [s for s in unfinished if _is_on_branch(context, s)]
+    if len(on_branch) == 1:
+        return Chosen(on_branch[0], f"its branch {context.session.branch} is checked out")
+    left = _left_here(context)
+    working = [s for s in unfinished if s.id in left]
+    if len(working) == 1:
+        return Chosen(working[0], "an earlier session in this worktree left a task in progress")
+    if len(unfinished) == 1:
+        return Chosen(unfinished[0], "it is the only unfinished one")
+    many = unfinished or specs
+    names = [name_of(s, specs) for s in many]
+    listed = ", ".join(names[:5]) + (", …" if len(many) > 5 else "")
+    state = "unfinished" if unfinished else "finished"
+    raise AmbiguousSpec(
+        f"{len(many)} specs are {state}, and none is active: {listed}.",
+        f"name one: `--spec {word(names[0])}`",
+    )
+
+
+def name_of(spec: Spec, specs: list[Spec]) -> str:
+    """What names a spec among others: its id, or its path where the id is not its own."""
+    return spec.id if sum(other.id == spec.id for other in specs) == 1 else spec.path
+
+
+def _is_on_branch(context: Context, spec: Spec) -> bool:
+    return spec.branch is not None and spec.branch == context.session.branch
+
+
+def _is_open(context: Context, spec: Spec) -> bool:
+    return bool(task_status.open_required(task_views(context, spec)))
+
+
+def _left_here(context: Context) -> set[str]:
+    rows = context.store.rows(
+        "select distinct spec_id from claims where worktree = ?", context.worktree
+    )
+    return {row["spec_id"] for row in rows}
+
+
+def task_views(context: Context, spec: Spec) -> list[task_status.View]:
+    store = context.store
+    dropped = store.rows("select task_id from tasks where spec_id = ? and dropped", spec.id)
+    claims = store.rows("select task_id, session from claims where spec_id = ?", spec.id)
+    pending = store.rows(
+        "select task_id from intents where spec_id = ? and kind = 'done' and state = 'recorded'",
+        spec.id,
+    )
+    done = store.rows("select task_id from tasks where spec_id = ? and base_done = 1", spec.id)
+    return task_status.views(
+        spec,
+        finished=[row[0] for row in pending],
+        dropped=[row[0] for row in dropped],
+        claims={row[0]: row[1] for row in claims},
+        recorded=[row[0] for row in done],
+    )
+
+
+def observe(context: Context, spec: Spec, *, again: bool = False) -> None:
+    """Remember what the file says.  New tasks take their box as base; known ones keep theirs.
+
+    With `again`, also where the file has not changed since.
+    """
+    store = context.store
+    seen = store.value(
+        "select digest from views where worktree = ? and path = ?", context.worktree, spec.path
+    )
+    known_spec = store.value("select 1 from specs where id = ?", spec.id)
+    if seen == spec.digest and known_spec and not again:
+        return
+    now = context.now()
+    known = {
+        row["task_id"]: (row["title"], row["issue"])
+        for row in store.rows("select task_id, title, issue from tasks where spec_id = ?", spec.id)
+    }
+    changed = [t for t in spec.tasks if known.get(t.id) != (t.title, t.issue)]
+    with store.write() as tx:
+        tx.execute(
+            "insert into specs (id, path, dialect, name, phase, issue, branch, created_at,"
+            " updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+            " path = excluded.path, dialect = excluded.dialect, name = excluded.name,"
+            " phase = coalesce(excluded.phase, specs.phase), issue = excluded.issue,"
+            " branch = excluded.branch, updated_at = excluded.updated_at",
+            (
+                spec.id,
+                spec.path,
+                spec.dialect,
+                spec.name,
+                spec.phase,
+                spec.issue,
+                spec.branch,
+                now,
+                now,
+            ),
+        )
+        tx.executemany(
+            "insert into tasks (spec_id, task_id, key, title, issue, base_done, updated_at)"
+            " values (?, ?, ?, ?, ?, ?, ?) on conflict (spec_id, task_id) do update set"
+            " key = excluded.key, title = excluded.title, issue = excluded.issue,"
+            " updated_at = excluded.updated_at",
+            [(spec.id, t.id, t.key, t.title, t.issue, int(t.checked), now) for t in changed],
+        )
+        tx.execute(
+            "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
+            " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
+            " total = excluded.total, seen_at = excluded.seen_at",
+            (context.worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
+        )
+
+
+def dropped(context: Context, spec: Spec) -> set[str]:
+    """Ids of the tasks that were given up."""
+    rows = context.store.rows(
+        "select task_id from tasks where spec_id = ? and dropped = 1", spec.id
+    )
+    return {row["task_id"] for row in rows}
+
+
+def used_keys(context: Context, spec: Spec) -> list[str]:
+    """Keys that a task of the spec ever had here: the issue of a removed line keeps its own."""
+    rows = context.store.rows(
+        "select key from tasks where spec_id = ?1 and key is not null union"
+        " select task_id from issues where spec_id = ?1 and task_id not glob '[~#]*'",
+        spec.id,
+    )
+    return [row[0] for row in rows]
+
+
+def refuse_another(spec: Spec, spec_id: str) -> None:
+    """Raise SpecNeedsAttention when the file of a recorded operation holds another spec by now."""
+    if spec.id != spec_id:
+        raise SpecNeedsAttention(
+            f"{spec.path} held the spec {spec_id}, and now holds {spec.id}.",
+            "settle which of the two is meant",
+            spec.path,
+        )
+
+
+def refuse_if_blocked(spec: Spec) -> None:
+    """Raise SpecNeedsAttention for a spec that only a person can put right."""
+    blocker = spec.blocked_by
+    if blocker is not None:
+        raise SpecNeedsAttention(
+            f"{spec.path} has merge-conflict markers, so nothing in it is touched.",
+            "settle the conflict in the file, then run the command again",
+            blocker.target,
+        )

@@ -1,0 +1,80 @@
+"""Changing a spec file: read, decide, swap; again when somebody else saved in between."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+from collections.abc import Callable, Iterable, Iterator
+
+from craftkit.errors import FileChanged
+from craftkit.loop import spec_index
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.specs import edit, files
+
+TRIES = 50
+
+
+def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple[Spec, bool]:
+    """Apply `change` (spec to new text) to the file as it is; the spec it saw, and if it wrote.
+
+    Raises SpecNeedsAttention, or FileChanged when the file never stays still.
+    """
+    told = functools.partial(tell, context)
+    for _ in range(TRIES):
+        spec = spec_index.load(context, path)
+        spec_index.refuse_if_blocked(spec)
+        text = change(spec)
+        if text == spec.text:
+            return spec, False
+        try:
+            files.replace(context.worktree, path, spec.digest, edit.encode(text), told)
+            return spec, True
+        except FileChanged:
+            continue
+    raise FileChanged(f"{path} keeps changing under the edit.", "run the command again")
+
+
+@contextlib.contextmanager
+def one_writer(context: Context, path: str) -> Iterator[None]:
+    """Let one craftkit at a time edit spec files, and tidy up after one that was killed.
+
+    No edit rests on it for safety.  But a swap that has to be taken back shows its own text for
+    an instant, and whoever reads the file again after a write must not meet that.
+    """
+    try:
+        import fcntl
+
+        descriptor = os.open(
+            os.path.join(context.state_dir, "edit.lock"), os.O_RDWR | os.O_CREAT, 0o600
+        )
+    except (ImportError, OSError):
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):  # some network file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        files.sweep(context.worktree, os.path.dirname(path), functools.partial(tell, context))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def tidy(context: Context, specs: Iterable[Spec]) -> None:
+    """Remove what a killed edit left beside these specs."""
+    for path in {os.path.dirname(spec.path): spec.path for spec in specs}.values():
+        with one_writer(context, path):
+            pass
+
+
+def tell(context: Context, rescued: str) -> None:
+    """Say where a save is that was displaced by a swap and could not be put back."""
+    context.note(
+        "warning",
+        "save_rescued",
+        "Somebody saved a spec at the very moment that craftkit edited it, and craftkit was stopped"
+        f" before it could put that save back.  Its text is in {rescued}.",
+        "compare it with the spec beside it, take over what is missing there, then delete it",
+        rescued,
+    )

@@ -1,0 +1,330 @@
+"""Start, finish, re-open, drop and add tasks: decide, record, then change the file."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from craftkit import text
+from craftkit.errors import (
+    AnotherTaskInProgress,
+    CraftkitError,
+    DatabaseUnwritable,
+    FileChanged,
+    NoTaskInProgress,
+    TaskClaimed,
+    UnknownTask,
+    UsageProblem,
+)
+from craftkit.loop import github_writes, sessions, spec_index, spec_writer, task_status, transitions
+from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
+from craftkit.runtime.context import Context
+from craftkit.specs import edit
+from craftkit.store import journal
+from craftkit.text import typed
+
+
+def task_json(spec: Spec, row: task_status.View) -> dict[str, Any]:
+    task = row.task
+    return {
+        "key": task.ref,
+        "number": task.place,
+        "title": task.title,
+        "state": row.state,
+        "checked": task.checked,
+        "group": task.group,
+        "depends_on": list(task.depends_on),
+        "parallel": task.parallel,
+        "optional": task.optional,
+        "issue": task.issue,
+        "path": spec.path,
+        "line": task.line,
+        "ready": row.ready,
+        "waits_for": list(row.waits_for),
+        "holder": row.holder,
+        "steps": {"done": task.steps_done, "total": task.steps_total},
+    }
+
+
+def current(context: Context, spec: Spec, rows: list[task_status.View]) -> task_status.View | None:
+    """The task that this session has in progress, else the only one this worktree has."""
+    claims = context.store.rows(
+        "select task_id, session from claims where spec_id = ? and worktree = ?"
+        " order by started_at desc",
+        spec.id,
+        context.worktree,
+    )
+    by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
+    mine = [c for c in claims if c["session"] == context.session.id and c["task_id"] in by_id]
+    if mine:
+        return by_id[mine[0]["task_id"]]
+    left = [c for c in claims if c["task_id"] in by_id]
+    return by_id[left[0]["task_id"]] if len(left) == 1 else None
+
+
+def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[Spec, Task]:
+    """The task that a command means.  Raises UnknownTask, AmbiguousTask, NoTaskInProgress…"""
+    try:
+        spec = spec_index.choose_spec(context, wanted_spec).spec
+    except UsageProblem as error:
+        if word is None or wanted_spec is not None or error.code != "ambiguous_spec":
+            raise
+        spec = _only_spec_with(context, word)
+    if word is not None:
+        try:
+            return spec, task_status.resolve_task(spec, word)
+        except UnknownTask as error:
+            elsewhere = [] if wanted_spec else _specs_with(context, word)
+            if not elsewhere:
+                raise
+            raise UnknownTask(
+                error.message,
+                f"it is in {elsewhere[0].path}: add `--spec {text.word(elsewhere[0].id)}`",
+            ) from error
+    row = current(context, spec, spec_index.task_views(context, spec))
+    if row is None:
+        raise NoTaskInProgress(
+            f"No task of {spec.path} is in progress here.",
+            "name one: `craftkit task list` shows the keys",
+        )
+    return spec, row.task
+
+
+def _specs_with(context: Context, word: str) -> list[Spec]:
+    found = []
+    for spec in spec_index.load_all(context):
+        with contextlib.suppress(CraftkitError):
+            task_status.resolve_task(spec, word)
+            found.append(spec)
+    return found
+
+
+def _only_spec_with(context: Context, word: str) -> Spec:
+    found = _specs_with(context, word)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise UnknownTask(f"No spec of this worktree has a task {word}.", "`craftkit spec list`")
+    from craftkit.errors import AmbiguousTask
+
+    listed = ", ".join(s.path for s in found[:5])
+    raise AmbiguousTask(
+        f"{word} is a task of {len(found)} specs: {listed}.",
+        f"add `--spec {text.word(found[0].id)}`",
+    )
+
+
+@transitions.on_what_is_now
+def start(
+    context: Context, wanted_spec: str | None, word: str, *, take_over: bool, switch: bool
+) -> transitions.Outcome:
+    """Put a task in progress for this session.  Raises TaskClaimed, AnotherTaskInProgress…"""
+    spec, task = find(context, wanted_spec, word)
+    spec_index.refuse_if_blocked(spec)
+    spec_index.observe(context, spec)
+    seen = transitions.how_many(context, spec, task)
+    rows = spec_index.task_views(context, spec)
+    row = next(r for r in rows if r.task.id == task.id)
+    if row.state == DONE:
+        raise UsageProblem(
+            f"{task.ref} is done already.",
+            f"`craftkit task reopen {typed(task.ref)}` opens it again",
+        )
+    if row.state == DROPPED:
+        raise UsageProblem(
+            f"{task.ref} is dropped.", f"`craftkit task reopen {typed(task.ref)}` takes it up again"
+        )
+    refuse_foreign_claim(context, spec, task, take_over)
+    if row.state == IN_PROGRESS and row.holder == context.session.id:
+        with context.store.write() as tx:  # what comes next is about this spec again
+            sessions.save_state(context, tx, spec.id, task, "done")
+        return transitions.outcome(context, spec, task, changed=False, applied=True)
+    busy = context.store.rows(
+        "select task_id from claims where session = ? and worktree = ? and spec_id = ?"
+        " and task_id <> ?",
+        context.session.id,
+        context.worktree,
+        spec.id,
+        task.id,
+    )
+    others = [r.task for r in rows if r.task.id in {b[0] for b in busy} and r.state == IN_PROGRESS]
+    if others and not switch:
+        raise AnotherTaskInProgress(
+            f"{others[0].ref} is still in progress in this session.",
+            f"finish it with `craftkit task done {typed(others[0].ref)}`, or set it aside with"
+            f" `craftkit task start {typed(task.ref)} --switch`",
+        )
+    if row.reopened:
+        context.note(
+            "warning",
+            "done_before",
+            f"{task.ref} was recorded as done before, but its box is open here.",
+            f"`craftkit task done {typed(task.ref)}` ticks it without doing it again",
+        )
+    if row.waits_for:
+        context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
+    aside = [t.id for t in others]
+    return transitions.decide(context, spec, task, "start", "command", seen=seen, set_aside=aside)
+
+
+def _held_by_another(context: Context, spec: Spec, task: Task) -> str | None:
+    """The live session that has this task in progress; its command is not refused, but told.
+
+    Who comes back under another session id must be able to finish what was begun.
+    """
+    claim = context.store.row(
+        "select session, agent, worktree, started_at from claims where spec_id = ? and task_id = ?",
+        spec.id,
+        task.id,
+    )
+    if claim is None or claim["session"] == context.session.id:
+        return None
+    session = str(claim["session"])
+    if not sessions.is_live(context, session, claim["worktree"]):
+        return None
+    context.note(
+        "warning",
+        "held_by_another",
+        f"{task.ref} was in progress in session {session} ({claim['agent']}) since"
+        f" {claim['started_at'][:16]}Z.",
+        "tell it, if it is not you",
+    )
+    return session
+
+
+def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
+    claim = context.store.row(
+        "select * from claims where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    if claim is None or claim["session"] == context.session.id or take_over:
+        return
+    if sessions.is_live(context, claim["session"], claim["worktree"]):
+        raise TaskClaimed(
+            f"{task.ref} is held by session {claim['session']} ({claim['agent']}) in"
+            f" {claim['worktree']} since {claim['started_at'][:16]}Z.",
+            "take another (`craftkit task next`), or"
+            f" `craftkit task start {typed(task.ref)} --take-over`",
+        )
+
+
+@transitions.on_what_is_now
+def finish(context: Context, wanted_spec: str | None, word: str | None) -> transitions.Outcome:
+    """Complete a task.  Once this returns, the task ends done whatever happens."""
+    spec, task = find(context, wanted_spec, word)
+    spec_index.refuse_if_blocked(spec)
+    spec_index.observe(context, spec)
+    return complete(context, spec, task, "command")
+
+
+def complete(
+    context: Context, spec: Spec, task: Task, source: str, intent_id: str | None = None
+) -> transitions.Outcome:
+    """The one path of every completion: from a command, a box ticked by hand, or the spool.
+
+    Raises Overtaken where another session decided on the task meanwhile: read it again.
+    """
+    seen = transitions.how_many(context, spec, task)
+    base = context.store.value(
+        "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    claimed = context.store.value(
+        "select 1 from claims where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    if task.checked and base and not claimed:
+        if source == "command":
+            github_writes.close_again(context, spec, task)
+            transitions.send(context)
+        return transitions.outcome(context, spec, task, changed=False, applied=True)
+    rows = spec_index.task_views(context, spec)
+    also = [t.id for t in task_status.parents_finished_by(rows, task)]
+    held = _held_by_another(context, spec, task)
+    more = {"also": also, "held_by": held}
+    return transitions.decide(
+        context, spec, task, "done", source, intent_id=intent_id, seen=seen, **more
+    )
+
+
+@transitions.on_what_is_now
+def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.Outcome:
+    spec, task = find(context, wanted_spec, word)
+    spec_index.refuse_if_blocked(spec)
+    spec_index.observe(context, spec)
+    seen = transitions.how_many(context, spec, task)
+    row = next(r for r in spec_index.task_views(context, spec) if r.task.id == task.id)
+    base = context.store.value(
+        "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
+    )
+    # Of a task with an issue, that may be closed: what is open here is not known to be open there.
+    linked = task.issue is not None and context.config["github.repo"]
+    if row.state not in (DONE, DROPPED) and not base and not linked:
+        return transitions.outcome(context, spec, task, changed=False, applied=True)
+    held = _held_by_another(context, spec, task)
+    return transitions.decide(context, spec, task, "reopen", "command", seen=seen, held_by=held)
+
+
+@transitions.on_what_is_now
+def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> transitions.Outcome:
+    spec, task = find(context, wanted_spec, word)
+    spec_index.refuse_if_blocked(spec)
+    spec_index.observe(context, spec)
+    seen = transitions.how_many(context, spec, task)
+    row = next(r for r in spec_index.task_views(context, spec) if r.task.id == task.id)
+    if row.state == DONE:
+        raise UsageProblem(
+            f"{task.ref} is done, so it cannot be dropped.",
+            f"`craftkit task reopen {typed(task.ref)}` opens it again",
+        )
+    if row.state == DROPPED:
+        return transitions.outcome(context, spec, task, changed=False, applied=True)
+    held = _held_by_another(context, spec, task)
+    return transitions.decide(
+        context, spec, task, "drop", "command", seen=seen, reason=reason, held_by=held
+    )
+
+
+def add(
+    context: Context,
+    wanted_spec: str | None,
+    title: str,
+    group: str | None,
+    depends_on: list[str],
+) -> tuple[Spec, task_status.View]:
+    """Append a task line in the file's own style; return the task as it now reads."""
+    spec = spec_index.choose_spec(context, wanted_spec).spec
+    key = ""
+
+    def change(seen: Spec) -> str:
+        nonlocal key
+        for needed in depends_on:
+            task_status.resolve_task(seen, needed)
+        sections = context.config["specs.task_sections"]
+        text, key = edit.add_task(
+            seen,
+            title,
+            group=group,
+            depends_on=depends_on,
+            task_sections=sections,
+            used=spec_index.used_keys(context, seen),
+        )
+        return text
+
+    with spec_writer.one_writer(context, spec.path):
+        before, _ = spec_writer.rewrite(context, spec.path, change)
+        spec = spec_index.load(context, spec.path)
+    old = {t.id for t in before.tasks}
+    added = [t for t in spec.tasks if (t.key == key if key else t.id not in old)]
+    if not added:
+        raise FileChanged(f"The new line of {spec.path} is gone again.", "see who edits the file")
+    task = added[-1]
+    rows = task_status.views(spec)
+    try:
+        spec_index.observe(context, spec)
+        with context.store.write() as tx:
+            journal.record(
+                tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
+            )
+        rows = spec_index.task_views(context, spec)
+    except DatabaseUnwritable as error:
+        # The line is in the file, which owns it: were this an error, it would be added twice.
+        context.note("warning", error.code, error.message, error.hint)
+    return spec, next(row for row in rows if row.task.id == task.id)

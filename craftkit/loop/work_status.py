@@ -1,0 +1,298 @@
+"""Resume, status and end of a session: compare, repair, and say where the work stands."""
+
+import json
+from typing import Any, NamedTuple
+
+from craftkit.errors import CraftkitError
+from craftkit.loop import sessions, spec_index, task_status, tasks
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.store import outbox
+from craftkit.text import clean, count, tame, typed, word
+
+BRIEF_TOKENS, SHORT_TOKENS = 400, 120
+DOUBTS = "doubts "  # begins the name under which those of a spec are remembered
+
+
+class Standing(NamedTuple):
+    """Where the work stands; `data()` is the JSON that other tools rely on."""
+
+    spec: Spec | None
+    phase: str
+    why: str
+    progress: dict[str, int]
+    current: dict[str, Any] | None
+    next_action: str
+    next_command: str
+    remaining: int
+    repaired: list[dict[str, str]]
+    attention: list[dict[str, str]]
+    others: list[dict[str, Any]]  # the active specs, where none could be chosen
+    elsewhere: list[dict[str, str]]  # tasks of other specs that are in progress here
+    outbox: dict[str, int]
+    next_title: str
+
+    def data(self) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            "spec": None
+            if spec is None
+            else {
+                "id": spec.id,
+                "name": spec.name,
+                "phase": self.phase,
+                "issue": spec.issue,
+                "path": spec.path,
+                "dialect": spec.dialect,
+                "why": self.why,
+            },
+            "progress": self.progress,
+            "current": self.current,
+            "next_action": self.next_action,
+            "next_command": self.next_command,
+            "repaired": self.repaired,
+            "attention": self.attention,
+            "remaining": self.remaining,
+            "outbox": self.outbox,
+            "specs": self.others,
+            "elsewhere": self.elsewhere,
+        }
+
+
+def tokens(text: str) -> int:
+    """A cautious estimate: four ASCII characters a token, one and a half tokens for any other."""
+    ascii_count = sum(1 for c in text if c < "\x80")
+    return -(-ascii_count // 4) + -(-3 * (len(text) - ascii_count) // 2)
+
+
+def standing(
+    context: Context,
+    chosen: spec_index.Chosen,
+    repaired: list[dict[str, str]] | None = None,
+    doubts: list[dict[str, str]] | None = None,
+) -> Standing:
+    """Where the work on a spec stands; `doubts` are what a merge with GitHub left to a person."""
+    spec = chosen.spec
+    rows = spec_index.task_views(context, spec)
+    now = tasks.current(context, spec, rows)
+    following = task_status.next_ready(rows)
+    left = task_status.open_required(rows)
+    phase = spec_index.phase_of(context, spec)
+    if now is not None:
+        action, command = "done", f"craftkit task done {typed(now.task.ref)}{context.flag}"
+    elif following is not None:
+        action, command = "start", f"craftkit task start {typed(following.task.ref)}{context.flag}"
+    elif left:
+        action, command = "none", f"craftkit task list{context.flag}"
+    else:
+        action, command = "none", _after_last_task(phase, spec)
+    return Standing(
+        spec=spec,
+        phase=phase,
+        why=chosen.why,
+        progress=task_status.progress(rows),
+        current=_current_json(context, spec, now) if now else None,
+        next_action=action,
+        next_command=command,
+        remaining=len(left),
+        repaired=repaired or [],
+        attention=_without_twice(
+            known_doubts(context, spec) if doubts is None else doubts,
+            attention(context, spec, rows),
+        ),
+        others=[],
+        elsewhere=_elsewhere(context, spec),
+        outbox=outbox.counts(context.store),
+        next_title=clean(following.task.title, 80) if following else "",
+    )
+
+
+def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """What this session, or an ended one in this worktree, has in progress in other specs."""
+    rows = context.store.rows(
+        "select spec_id, task_id, session from claims where worktree = ? and spec_id <> ?"
+        " order by started_at",
+        context.worktree,
+        spec.id,
+    )
+    return [
+        {"spec": row["spec_id"], "task": row["task_id"]}
+        for row in rows
+        if row["session"] == context.session.id
+        or not sessions.is_live(context, row["session"], context.worktree)
+    ]
+
+
+def known_doubts(context: Context, spec: Spec) -> list[dict[str, str]]:
+    """What the last comparison with GitHub left to a person, save what was decided on since."""
+    repo = str(context.config["github.repo"]).lower()
+    row = context.store.row(
+        "select value, at from remembered where place = ? and name = ?", repo, DOUBTS + spec.id
+    )
+    if row is None:
+        return []
+    ids = {task.ref: task.id for task in spec.tasks}
+    settled = {
+        found["task_id"]
+        for found in context.store.rows(
+            "select task_id from intents where spec_id = ? and created_at > ?", spec.id, row["at"]
+        )
+    }
+    notes: list[dict[str, str]] = json.loads(row["value"])
+    return [note for note in notes if ids.get(note["task"]) not in settled]
+
+
+def _without_twice(
+    doubts: list[dict[str, str]], local: list[dict[str, str]]
+) -> list[dict[str, str]]:
+    """What the merge says of a task says more than what the file says of it."""
+    told = {note["task"] for note in doubts if note["task"]}
+    return doubts + [note for note in local if note.get("task", "") not in told]
+
+
+def _after_last_task(phase: str, spec: Spec) -> str:
+    edges = {
+        "requirements": "design",
+        "design": "implementation",
+        "implementation": "review",
+        "review": "completed",
+    }
+    return f"craftkit spec phase {edges[phase]} --spec {word(spec.id)}" if phase in edges else ""
+
+
+def _current_json(context: Context, spec: Spec, row: task_status.View) -> dict[str, Any]:
+    claim = context.store.row(
+        "select * from claims where spec_id = ? and task_id = ?", spec.id, row.task.id
+    )
+    return {
+        "key": row.task.ref,
+        "number": row.task.place,
+        "title": clean(row.task.title, 120),
+        "issue": row.task.issue,
+        "since": claim["started_at"] if claim else None,
+        "session": claim["session"] if claim else None,
+        "agent": claim["agent"] if claim else None,
+        "branch": claim["branch"] if claim else None,
+    }
+
+
+def attention(context: Context, spec: Spec, rows: list[task_status.View]) -> list[dict[str, str]]:
+    """Differences that only a person settles, each with its commands."""
+    found = []
+    for row in rows:
+        if row.reopened:
+            ref = row.task.ref
+            found.append(
+                {
+                    "code": "box_open_again",
+                    "task": ref,
+                    "message": f"{ref} was done, but its box is open here",
+                    "hint": "nothing to do if a merge brings it; else"
+                    f" `craftkit task done {typed(ref)}`"
+                    f" or `craftkit task reopen {typed(ref)}`",
+                }
+            )
+    for note in spec.diagnostics:
+        if note.severity == "error" or note.code in ("dependency_cycle", "duplicate_key"):
+            hint, line = note.hint or f"edit {note.target}", note.target.rpartition(":")[2]
+            where = f" (line {line})" if line.isdecimal() else ""
+            found.append({"code": note.code, "message": f"{note.message}{where}", "hint": hint})
+    return found
+
+
+def without_spec(
+    context: Context, error: CraftkitError, repaired: list[dict[str, str]]
+) -> Standing:
+    others: list[dict[str, Any]] = []
+    specs = spec_index.load_all(context)
+    for spec in specs:
+        rows = spec_index.task_views(context, spec)
+        phase = spec_index.phase_of(context, spec)
+        if phase != "completed" and task_status.open_required(rows):
+            others.append(
+                {"id": spec_index.name_of(spec, specs), "path": spec.path, "phase": phase}
+                | {"progress": task_status.progress(rows)}
+            )
+    left = sum(o["progress"]["total"] - o["progress"]["done"] for o in others)
+    progress = {
+        "done": sum(o["progress"]["done"] for o in others),
+        "total": sum(o["progress"]["total"] for o in others),
+    }
+    if others:
+        command = f"craftkit session-resume --spec {word(others[0]['id'])}"
+    else:
+        command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
+    return Standing(
+        spec=None,
+        phase="",
+        why=error.message,
+        progress=progress,
+        current=None,
+        next_action="choose",
+        next_command=command,
+        remaining=left,
+        repaired=repaired,
+        attention=[],
+        others=others,
+        elsewhere=[],
+        outbox=outbox.counts(context.store),
+        next_title="",
+    )
+
+
+def brief(stand: Standing, limit: int, now: str = "") -> str:
+    """The resume brief within `limit` tokens; totals and the next command always stay."""
+    must, may = _brief_lines(stand)
+    lines = list(must)
+    for line in may:
+        if tokens("\n".join([*lines, line])) <= limit:
+            lines.append(line)
+    text = "\n".join(lines)
+    while tokens(text) > limit and len(text) > 20:
+        text = text[: int(len(text) * 0.9)].rstrip() + "…"
+    return text
+
+
+def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
+    done, total = stand.progress["done"], stand.progress["total"]
+    if stand.spec is None:
+        must = [f"craftkit: {tame(stand.why, 200)}", f"{done}/{total} tasks done in all."]
+        must.append(f"Next: `{stand.next_command}`")
+        may = [
+            f"- {tame(o['id'], 60)}: {o['progress']['done']}/{o['progress']['total']}, {o['phase']}"
+            for o in stand.others
+        ]
+        return must, may
+    issue = f", issue #{stand.spec.issue}" if stand.spec.issue else ""
+    must = [
+        f"Spec {tame(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
+        f" {stand.remaining} to go."
+    ]
+    now = stand.current
+    if now:
+        since = f" since {now['since'][:16]}Z" if now["since"] else ""
+        must.append(f"In progress: {now['key']} {tame(now['title'], 80)}{since}.")
+    if stand.next_command:
+        title = f" ({tame(stand.next_title)})" if stand.next_action == "start" else ""
+        verb = "When it is finished" if now else "Next"
+        must.append(f"{verb}: `{stand.next_command}`{title}")
+    for held in stand.elsewhere[:2]:
+        must.append(
+            f"Also in progress: {tame(held['task'], 40)} of {tame(held['spec'], 60)}:"
+            f" `craftkit session-resume --spec {word(held['spec'])}`"
+        )
+    may = ["After each task: `craftkit task done KEY`; it prints the next one."]
+    may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
+    if len(stand.repaired) > 5:
+        may.append(f"… and {count(len(stand.repaired) - 5, 'more repair')}: `craftkit history`")
+    may += [
+        f"Attention: {tame(a['message'], 120)}: {clean(a['hint'], 120)}"
+        for a in stand.attention[:4]
+    ]
+    if len(stand.attention) > 4:
+        may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
+    if stand.outbox.get("queued"):
+        may.append(f"{count(stand.outbox['queued'], 'GitHub write')} in the outbox.")
+    why = "" if stand.why == spec_index.NAMED else f"Chosen because {tame(stand.why, 120)}. "
+    may.append(f"{why}All tasks: `craftkit task list`")
+    return must, may

@@ -1,0 +1,1 @@
+"""What every command runs in: repository, settings, store, clock, locks, logs."""

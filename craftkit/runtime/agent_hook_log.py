@@ -1,0 +1,102 @@
+"""What hooks leave behind: heartbeats, what was said already, and their errors."""
+
+import json
+import os
+import sqlite3
+from typing import NamedTuple
+
+from craftkit.clock import iso_utc
+from craftkit.runtime.config import STATE_DIR
+from craftkit.runtime.context import Context
+
+RECENT = 24 * 3600.0  # seconds after which a heartbeat says nothing about today
+ERRORS_SHOWN = 50
+LOG_LIMIT = 256_000  # bytes; then the older half goes
+
+
+def remember(tx: sqlite3.Connection, context: Context, name: str, value: str = "") -> bool:
+    """Set one value of this session; whether it is new or another than before."""
+    place = (context.session.id, context.worktree, name)
+    old = tx.execute(
+        "select value from hooks where session = ? and worktree = ? and name = ?", place
+    ).fetchone()
+    tx.execute(
+        "insert into hooks values (?, ?, ?, ?, ?) on conflict do update"
+        " set value = excluded.value, at = excluded.at",
+        (*place, value, context.now()),
+    )
+    return old is None or old[0] != value
+
+
+def forget(tx: sqlite3.Connection, context: Context, name: str) -> bool:
+    """Whether there was such a value."""
+    done = tx.execute(
+        "delete from hooks where session = ? and worktree = ? and name = ?",
+        (context.session.id, context.worktree, name),
+    )
+    return done.rowcount > 0
+
+
+class Beat(NamedTuple):
+    """The last sign of life of an agent's hooks."""
+
+    agent: str
+    event: str
+    at: str
+
+
+def beats(context: Context, *, here: bool = False) -> list[Beat]:
+    """The last heartbeat of each agent; with `here`, of this session or worktree only."""
+    since = iso_utc(context.clock() - RECENT)
+    rows = context.store.rows(
+        "select value, name, max(at) from hooks where name like 'seen.%' and at > ?"
+        " and (? or session = ? or worktree = ?) group by value order by 3 desc",
+        since,
+        not here,
+        context.session.id,
+        context.worktree,
+    )
+    return [Beat(row[0], str(row[1]).removeprefix("seen."), row[2]) for row in rows]
+
+
+def log_path(root: str) -> str:
+    return os.path.join(root, STATE_DIR, "logs", "hooks.jsonl")
+
+
+def log_error(root: str, event: str, error: BaseException, now: str) -> None:
+    """Append one masked line; where that fails, nothing happens."""
+    from craftkit.text import redact
+
+    path = log_path(root)
+    line = {"timestamp": now, "event": event, "error": redact(repr(error))[:2000]}
+    try:
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            os.write(descriptor, json.dumps(line).encode() + b"\n")
+            full = os.fstat(descriptor).st_size > LOG_LIMIT
+        finally:
+            os.close(descriptor)
+        if full:
+            os.replace(path, path + ".1")
+    except OSError:
+        return
+
+
+def errors(context: Context) -> list[dict[str, str]]:
+    """The latest errors of hooks within a day, the last one last."""
+    since = iso_utc(context.clock() - RECENT)
+    found = []
+    try:
+        with open(log_path(context.repo.root), encoding="utf-8", errors="replace") as file:
+            lines = file.read(2 * LOG_LIMIT).splitlines()
+    except OSError:
+        return []
+    for text in lines[-ERRORS_SHOWN:]:
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and str(line.get("timestamp", "")) > since:
+            found.append({name: str(value) for name, value in line.items()})
+    return found

@@ -1,0 +1,205 @@
+"""Carry out what a merge plan says: boxes here, issues through the outbox."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+
+from craftkit import errors
+from craftkit.errors import CraftkitError, SpecNeedsAttention, UsageProblem
+from craftkit.github import gateway as gh
+from craftkit.loop import github_writes, spec_index, spec_writer, transitions
+from craftkit.model import Spec, Task
+from craftkit.runtime.context import Context
+from craftkit.specs import edit, parse
+from craftkit.store import journal, outbox
+from craftkit.sync import (
+    connection,
+    discovery,
+    link_plan,
+    links,
+    planner,
+)
+from craftkit.sync.context import Bench
+from craftkit.sync.reconcile_report import SpecReport
+from craftkit.text import clean
+
+
+def apply_plan(
+    context: Context, bench: Bench, report: SpecReport, counted: Mapping[tuple[str, str], int]
+) -> SpecReport:
+    """Carry out what one plan says; GitHub's part goes through the outbox.
+
+    A task on which somebody has decided since its decisions were `counted` is left to the next run.
+    """
+    spec, plan = report.spec, report.plan
+    if plan.stopped:
+        return report
+    by_id = {task.id: task for task in spec.tasks}
+
+    def is_as_counted(task_id: str) -> bool:
+        with context.store.guard() as db:
+            now = transitions.counts(db)
+        return now.get((spec.id, task_id)) == counted.get((spec.id, task_id))
+
+    agreed: list[tuple[int, str, str]] = []
+    waiting = outbox.pending(context.store, spec.id)
+    for action in plan.actions:
+        task = by_id.get(action.task)
+        if action.kind in (planner.AGREE_DONE, planner.AGREE_OPEN):
+            agreed.append((int(action.kind == planner.AGREE_DONE), spec.id, action.task))
+        elif action.kind in LOCAL and task is not None:
+            known = transitions.how_many(context, spec, task)
+            if is_as_counted(task.id):
+                with contextlib.suppress(errors.Overtaken):
+                    kind, why = LOCAL[action.kind], action.why
+                    transitions.decide(context, spec, task, kind, "github", seen=known, reason=why)
+        elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
+            _queue(context, spec, action, task)
+    undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
+    if agreed or undropped:  # before links are written: they give a line without a key its name
+        with context.store.write() as tx:
+            now = transitions.counts(tx)
+            agreed = [a for a in agreed if now.get(a[1:]) == counted.get(a[1:])]
+            tx.executemany(
+                "update tasks set agreed = ?1, base_done = ?1 where spec_id = ?2 and task_id = ?3",
+                agreed,
+            )
+            tx.executemany(
+                "update tasks set dropped = 0 where spec_id = ? and task_id = ?", undropped
+            )
+    _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
+    _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
+    if any(a.kind == planner.CREATE for a in plan.actions):
+        # Above this number a lost creation is looked for: an old one would make that a long search.
+        box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+        box["highest"] = str(bench.gateway.repository().highest)
+        plan = _create(context, bench, spec, plan)
+    return report._replace(plan=plan, applied=True)
+
+
+LOCAL = {planner.TICK: "done", planner.UNTICK: "reopen"}
+
+
+STATES = (planner.CLOSE, planner.REOPEN)
+
+
+REMOTE = {
+    planner.CLOSE: "close",
+    planner.REOPEN: "reopen",
+    planner.RETITLE: "retitle",
+    planner.CLOSE_DUPLICATE: "duplicate",
+}
+
+
+def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | None) -> None:
+    payload = {}
+    if action.kind == planner.RETITLE and task is not None:
+        payload = {"title": github_writes.title_of(task)}
+    owner = None if action.kind == planner.CLOSE_DUPLICATE else action.task
+    verb = REMOTE[action.kind]
+    same = [
+        row
+        for row in outbox.waiting(context.store)
+        if (row.spec_id, row.issue, row.action) == (spec.id, action.issue, verb)
+    ]
+    if any(row.payload == payload for row in same[-1:]):
+        return
+    with context.store.write() as tx:
+        outbox.mark(
+            tx, [row.id for row in same], "delivered", context.now(), error="a later one is queued"
+        )
+        outbox.queue(tx, context.now(), spec.id, owner, action.issue, verb, payload=payload)
+        journal.record(
+            tx,
+            context.now(),
+            f"merge.{action.kind}",
+            context.session,
+            spec.id,
+            action.task or None,
+            issue=action.issue,
+            why=action.why,
+        )
+
+
+def _links(context: Context, spec: Spec, found: Sequence[planner.Action]) -> None:
+    """Write a lost ` (#N)` back."""
+    numbers = {a.task: a.issue for a in found if a.issue is not None}
+    if not numbers:
+        return
+    with spec_writer.one_writer(context, spec.path):
+        spec_writer.rewrite(context, spec.path, lambda now: edit.link_all(now, numbers))
+    links.known_by_issue(context, spec.id, numbers)
+
+
+def _adopt(context: Context, spec: Spec, found: Sequence[planner.Action], bench: Bench) -> None:
+    """Append a task line for each sub-issue without one; its title becomes the line's words."""
+    numbers = [a.issue for a in found if a.issue is not None]
+    if not numbers:
+        return
+    issues = bench.gateway.issues(numbers)
+    other: dict[int, bool] = {}
+    for number in numbers:
+        issue = issues.get(number)
+        if not isinstance(issue, gh.Issue):
+            continue
+        title = clean(issue.title, github_writes.TITLE_LIMIT)
+
+        def change(now: Spec, title: str = title, number: int = number) -> str:
+            if any(t.issue == number for t in now.tasks):
+                return now.text
+            text, other[number] = _with_line(context, now, title, number)
+            return text
+
+        with spec_writer.one_writer(context, spec.path):
+            spec_writer.rewrite(context, spec.path, change)
+        if other.get(number):
+            context.note(
+                "info",
+                "adopted_in_other_words",
+                f"The title of #{number} cannot be a task line, so it says “{_stand_in(number)}”.",
+                f"reword that line of {spec.path} as you like: the issue keeps its title",
+            )
+
+
+def _stand_in(number: int) -> str:
+    """What a task line says where the title of its issue would be read as something else."""
+    return f"Do what issue {number} asks for"
+
+
+def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[str, bool]:
+    """The text with one more task line, linked; whether its words are ours, not the title."""
+    sections = context.config["specs.task_sections"]
+    used, ours = spec_index.used_keys(context, spec), False
+    try:
+        text, _ = edit.add_task(spec, title, task_sections=sections, used=used)
+    except CraftkitError:  # it would be read as a key, a tag or a link
+        text, _ = edit.add_task(spec, _stand_in(number), task_sections=sections, used=used)
+        ours = True
+    more = parse(edit.encode(text), spec.path, task_sections=sections, dialect=spec.dialect)
+    old = {t.id for t in spec.tasks}
+    added = next(t for t in more.tasks if t.id not in old)
+    return edit.link(more, added, number), ours
+
+
+def _create(context: Context, bench: Bench, spec: Spec, plan: planner.Plan) -> planner.Plan:
+    """Queue the issues of task lines without one; the plan, as far as that could be done."""
+    try:
+        discovery.find_again(context, bench, spec)
+        _queue_missing(context, spec)
+    except (UsageProblem, SpecNeedsAttention) as error:  # of this spec alone: others go on
+        kept = tuple(a for a in plan.actions if a.kind != planner.CREATE)
+        fix = (error.hint,) if error.hint else ()
+        words = error.message.rstrip(".")
+        doubt = planner.Attention("not_linkable", "", "", None, words, fix)
+        return plan._replace(actions=kept, attention=(*plan.attention, doubt))
+    return plan
+
+
+def _queue_missing(context: Context, spec: Spec) -> None:
+    """Queue the issues of task lines without one.  Raises UsageProblem."""
+    repo = connection.settings(context).repo
+    known = outbox.issues_of(context.store, repo, spec.id)
+    making = link_plan.plan(spec, known, context)
+    with context.store.write() as tx:
+        links.record(context, spec, making)(tx, 0)

@@ -1,0 +1,244 @@
+"""The way to GitHub from a command: settings, one sender at a time, what is left in the outbox."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from craftkit import repo as git
+from craftkit.errors import BadConfig, CraftkitError
+from craftkit.github.gateway import Invalid, Unreachable
+from craftkit.github.pacing import LONGEST_WAIT, Limits
+from craftkit.runtime import background
+from craftkit.runtime.context import Context
+from craftkit.store import outbox
+from craftkit.sync import outbox_sender
+from craftkit.sync.context import GRACE, Bench, Settings
+
+BUSY = "busy"
+BOARD = "board_status"
+SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
+
+
+class Sent(NamedTuple):
+    """What one delivery did, and what waits still."""
+
+    queued: int
+    dead: int
+    delivered: int = 0
+    why: str = ""  # why something waits
+    hint: str = ""
+    code: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return self._asdict()
+
+
+def is_configured(context: Context) -> bool:
+    """Whether tasks of this repository are to be seen on GitHub."""
+    return bool(context.config["github.repo"]) and context.store.durable
+
+
+def settings(context: Context) -> Settings:
+    config = context.config
+    return Settings(
+        repo=str(config["github.repo"]).lower(),
+        in_progress_label=str(config["github.in_progress_label"]),
+        phase_label=str(config["github.phase_label"]),
+        project=bool(config["github.project"]),
+        grace=_grace(context),
+    )
+
+
+def _grace(context: Context) -> float:
+    given = context.env.get("CRAFTKIT_UNKNOWN_GRACE", "")
+    try:
+        return max(0.0, float(given)) if given else GRACE
+    except ValueError as error:
+        raise BadConfig(
+            f"CRAFTKIT_UNKNOWN_GRACE={given} is no number of seconds.", "unset it, or give a number"
+        ) from error
+
+
+def bench(
+    context: Context,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Bench:
+    """What a drain works with.  Raises NoToken, BadConfig and what the client raises.
+
+    Once a command could not reach GitHub, it does not try again.
+    """
+    if context.offline:
+        raise Unreachable("GitHub is not asked with `--offline`.", "leave out `--offline`")
+    if context.gave_up is not None:
+        raise context.gave_up
+    if context.network_until is not None:
+        seconds = min(seconds, context.network_until - context.clock())
+    if seconds <= 0:
+        raise Unreachable("GitHub took too long", "the next command asks it again")
+    gateway = (context.connect or connect)(context, seconds)
+    remark = functools.partial(note_board, context)
+    return Bench(context.store, gateway, settings(context), context.clock, progress, remark)
+
+
+def note_board(context: Context, error: CraftkitError) -> None:
+    """Tell, once in a command, that a board does not show what was done."""
+    if any(note.code == BOARD for note in context.diagnostics):
+        return
+    hint = "give the token *Projects: read and write* (scope `project`), or unset `github.project`"
+    if isinstance(error, Invalid):
+        hint = error.hint
+    elif error.retryable:
+        hint = "the next change of the task sets it"
+    why = error.message.rstrip(".")
+    context.note("warning", BOARD, f"{why}; the status on the board was not set.", hint)
+
+
+@contextlib.contextmanager
+def asking(
+    context: Context,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Bench]:
+    """A bench whose limits are remembered also when GitHub refuses."""
+    ready = bench(context, seconds, progress)
+    try:
+        yield ready
+    finally:
+        keep(context, ready.gateway)
+
+
+def send(
+    context: Context,
+    seconds: float = SECONDS,
+    max_writes: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Sent:
+    """Deliver what waits; where that cannot be done now, it stays queued and nothing is lost."""
+    store = context.store
+    before = outbox.counts(store)
+    if not before["queued"] or context.offline or not is_configured(context):
+        return _sent(before)
+    with only_sender(context) as free:
+        if not free:
+            return _sent(before)._replace(why="another craftkit is sending now", code=BUSY)
+        try:
+            with asking(context, seconds, progress) as ready:
+                done = outbox_sender.drain(ready, max_writes)
+        except CraftkitError as error:
+            context.gave_up = error
+            return stopped(outbox.counts(store), error)
+    after = outbox.counts(store)
+    context.gave_up = done.stopped
+    why = done.stopped or done.away
+    sent = _sent(after) if why is None else stopped(after, why)
+    if why is None and store.value("select 1 from outbox where state = 'unknown'"):
+        sent = sent._replace(
+            why="a creation got no answer, and is looked for before it is repeated",
+            hint="`craftkit reconcile` goes on in a minute",
+        )
+    return sent._replace(delivered=done.delivered)
+
+
+def waiting(context: Context) -> Sent:
+    """What waits in the outbox."""
+    return _sent(outbox.counts(context.store))
+
+
+def _sent(counts: dict[str, int]) -> Sent:
+    return Sent(counts["queued"], counts["dead"])
+
+
+def stopped(counts: dict[str, int], error: CraftkitError) -> Sent:
+    """What waits, and the error that keeps it waiting."""
+    return _sent(counts)._replace(why=error.message, hint=error.hint, code=error.code)
+
+
+@contextlib.contextmanager
+def only_sender(context: Context) -> Iterator[bool]:
+    """False while another process sends: two senders could overtake each other."""
+    try:
+        import fcntl
+    except ImportError:
+        yield True
+        return
+    path = os.path.join(context.state_dir, "send.lock")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            yield False
+            return
+        yield True
+    finally:
+        os.close(descriptor)
+
+
+def connect(context: Context, seconds: float) -> Any:
+    """The gateway that the environment, the configuration and the git remote describe.
+
+    Raises NoToken and BadConfig before anything heavy is loaded.
+    """
+    from craftkit.github import address, tokens
+
+    remote = git.remote(context.repo)
+    server = address.find_server(context.env, context.config, remote)
+    owner, name = address.find_repository(context.env, context.config, remote, server)
+    token = tokens.find_token(server, context.env)
+    project = address.find_project(str(context.config["github.project"]), owner)
+    from craftkit.github.client import Client  # loads PyGithub: only where there is a token
+    from craftkit.github.gateway import Capabilities
+
+    box = outbox.Remembered(
+        context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
+    )
+    known = box.get("capabilities")
+    client = Client(
+        server,
+        (owner, name),
+        token,
+        limits=Limits(*json.loads(box.get("limits", "[]"))),
+        capabilities=Capabilities(*json.loads(known)) if known else None,
+        remembered=box,
+        project=project,
+        clock=context.clock,
+    )
+    client.pacer.deadline = context.clock() + seconds
+    client.pacer.queued = outbox.counts(context.store)["queued"]
+    return client
+
+
+def keep(context: Context, client: Any) -> None:
+    """Remember what the server can do, and until when it wants to be left alone.
+
+    A success ends a row of limits, so that is remembered too; but a limit that another command
+    has met meanwhile holds.
+    """
+    place = f"{client.access.caller.server.api_url} {context.config['github.repo']}".lower()
+    box = outbox.Remembered(context.store, place, context.now())
+    known = client.known_capabilities
+    text = json.dumps(known) if known is not None else None
+    if text is None:
+        box.pop("capabilities", None)
+    elif box.get("capabilities") != text:
+        box["capabilities"] = text
+    old, new = Limits(*json.loads(box.get("limits", "[]"))), client.pacer.limits
+    holds = old.until > new.until and 0 < old.until - context.clock() <= LONGEST_WAIT
+    if not holds and old[:2] != new[:2]:  # a write of its own is nothing to write down
+        box["limits"] = json.dumps(new)
+
+
+def say(context: Context, sent: Sent) -> None:
+    """Tell what waits, and why, and what was given up."""
+    if sent.queued and all(note.code != "queued" for note in context.diagnostics):
+        why = f": {sent.why.rstrip('.')}." if sent.why else "."
+        plural = "write waits" if sent.queued == 1 else "writes wait"
+        hint = sent.hint or "`craftkit reconcile` sends what is queued"
+        context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
+    background.mention_dead(context)

@@ -1,0 +1,171 @@
+"""Find the issues of a spec that are there, though nothing here knows them.
+
+The database was lost, another clone has linked the spec, or this file is older than its links.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+
+from craftkit import repo as git
+from craftkit.errors import SpecNeedsAttention
+from craftkit.github import gateway as gh
+from craftkit.loop.github_writes import title_of
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.store import outbox
+from craftkit.sync import issue_creation, markers, planner, unlinking
+from craftkit.sync.context import Bench
+from craftkit.sync.link_plan import name_parts
+from craftkit.text import clean
+
+PAGE = 100  # issues in one answer
+SEARCHED = 1000  # of the newest issues
+
+
+def remember(
+    tx: sqlite3.Connection,
+    repo: str,
+    spec: Spec,
+    task_id: str | None,
+    issue: gh.Issue,
+    part: str = "",
+) -> None:
+    """An issue that is there is ours.  Its title may be a person's, so it is not to be changed."""
+    titles = {t.id: title_of(t) for t in spec.tasks}
+    title = titles.get(task_id, issue.title) if task_id else issue.title
+    facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
+    outbox.remember_issue(tx, repo, outbox.Known(*facts))
+
+
+def remember_all(
+    tx: sqlite3.Connection,
+    repo: str,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    parents: Sequence[gh.Issue],
+    found: Mapping[str, gh.Issue],
+) -> None:
+    """Parents and issues of tasks that are there are ours, each in the part where it lies."""
+    parts: dict[int, str | None] = {k.number: k.part for k in known if k.task_id is None}
+    names = name_parts(spec, {**dict.fromkeys(p.number for p in parents), **parts}, found)
+    for parent in parents:
+        remember(tx, repo, spec, None, parent, names[parent.number])
+    for task_id, issue in found.items():
+        remember(tx, repo, spec, task_id, issue, names.get(issue.parent or 0, ""))
+
+
+def find_again(
+    context: Context, bench: Bench, spec: Spec, seen: gh.Repository | None = None
+) -> None:
+    """Remember the issues that were made for a spec of which nothing here knows.
+
+    The database was lost before the links were written, or another clone has linked the spec.
+    """
+    repo = bench.settings.repo
+    known = outbox.issues_of(context.store, repo, spec.id)
+    parents = {k.number for k in known if k.task_id is None} | {spec.issue} - {None}
+    if parents:
+        _find_below(context, bench, spec, known, [n for n in parents if n is not None])
+    queued = any(r.spec_id == spec.id for r in outbox.waiting(context.store))
+    if known or queued or parents or any(t.issue for t in spec.tasks):
+        return
+    if seen is not None and _is_new_to(seen, spec, _born(context, spec)):
+        return
+    high = issue_creation.highest(bench)
+    found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
+    marked = [(markers.find(i.body), i) for i in found if i.trusted]
+    ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
+    _refuse_namesake(spec, [(str(task_id), issue) for task_id, issue in ours])
+    may_be = _believed(context, spec)
+    by_task: dict[str, gh.Issue] = {}
+    for task_id, issue in ours:
+        if task_id is not None and may_be(task_id, issue):
+            by_task.setdefault(task_id, issue)  # the lowest number of a task stays
+    with context.store.write() as tx:
+        above = [issue for task_id, issue in ours if task_id is None]
+        remember_all(tx, repo, spec, (), above, by_task)
+
+
+def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None:
+    """Two specs may have the same id: where no title is the same, the issues are another one's."""
+    titles = {task.id: title_of(task) for task in spec.tasks}
+    found = [(task_id, issue) for task_id, issue in marked if task_id in titles]
+    if found and all(issue.title != titles[task_id] for task_id, issue in found):
+        task_id, issue = found[0]
+        raise SpecNeedsAttention(
+            f"There are issues of another spec with the id {spec.id}:"
+            f" #{issue.number} is “{clean(issue.title, 60)}”, not “{titles[task_id]}”.",
+            f"give {spec.path} another `id:`, or write (#{issue.number}) in the line if it is that",
+            spec.path,
+        )
+
+
+def _find_below(
+    context: Context,
+    bench: Bench,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    parents: Sequence[int],
+) -> None:
+    """Remember the sub-issues of lines that name none: this file may be older than its links."""
+    have = {k.task_id for k in known}
+    bare = {t.id for t in spec.tasks if t.issue is None and t.id not in have}
+    if not bare:
+        return
+    taken = {t.issue for t in spec.tasks}
+    may_be = _believed(context, spec)
+    for tree in bench.gateway.trees(parents).values():
+        children = sorted(tree.children) if isinstance(tree, gh.Tree) else []
+        with context.store.write() as tx:
+            for issue in children:  # the lowest number of a task stays
+                marker = markers.find(issue.body) if issue.trusted else None
+                if marker is None or marker.spec != spec.id or marker.task not in bare:
+                    continue
+                if issue.number not in taken and may_be(marker.task, issue):
+                    remember(tx, bench.settings.repo, spec, marker.task, issue)
+                    bare.discard(marker.task)
+
+
+def _believed(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bool]:
+    """Whether an issue's marker is enough to be the issue of a task."""
+    titles = {t.id: title_of(t) for t in spec.tasks}
+    not_any_more = unlinking.unlinked(context, spec.id)
+
+    def may_be(task_id: str, issue: gh.Issue) -> bool:
+        if task_id not in titles or issue.number in not_any_more:
+            return False
+        closed = issue.state == gh.CLOSED
+        return not planner.is_reused(task_id, titles[task_id], closed, issue.title)
+
+    return may_be
+
+
+def _is_new_to(seen: gh.Repository, spec: Spec, born: str) -> bool:
+    """Whether no issue was made for the spec, as far as the newest issues show.
+
+    They show all that can be where there are no more, or where the last of them is older than the
+    spec.  A page may hold pull requests alone.
+    """
+    for issue in seen.newest:
+        marker = markers.find(issue.body)
+        if marker is not None and marker.spec == spec.id:
+            return False
+    return not seen.more or bool(seen.newest and seen.newest[-1].created_at[:10] < born)
+
+
+def _born(context: Context, spec: Spec) -> str:
+    """A day (YYYY-MM-DD) before which the spec was not there; "" where nothing says one."""
+    import datetime
+    import re
+
+    head = spec.text[:2000] if spec.text.startswith("---") else ""
+    found = re.search(r"(?m)^created(?:_at)?: *['\"]?([0-9-]{10})", head)
+    day = found[1] if found else git.first_day(context.repo, spec.path)
+    try:
+        born = datetime.date.fromisoformat(day)
+    except ValueError:
+        return ""
+    # Clocks and time zones differ.
+    return (born - datetime.timedelta(days=2)).isoformat()

@@ -1,0 +1,350 @@
+"""`spec link`: a parent issue for a spec and a Sub Issue for each task, made once.
+
+What is to be made is written to the outbox in one transaction, parents before children; the drain
+makes the issues and remembers their numbers; then ` (#N)` is written to the task lines.  Killed
+anywhere, the next `spec link`, `reconcile` or `session-resume` goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from craftkit import repo as git
+from craftkit.errors import SpecNeedsAttention, UsageProblem
+from craftkit.github import address
+from craftkit.github import gateway as gh
+from craftkit.loop import process_runner, spec_index, work_status
+from craftkit.loop.github_writes import title_of
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.store import outbox
+from craftkit.sync import connection, discovery, links, markers, ownership, planner
+from craftkit.sync.context import Bench
+from craftkit.sync.link_plan import ToMake, plan
+from craftkit.text import clean, count
+
+SECONDS = 3600.0  # linking a long spec takes a second for each task
+
+
+def _look(context: Context, spec: Spec, dry: bool) -> gh.Repository | None:
+    """The repository, and in the database what is there of the spec; None where nobody answers."""
+    try:
+        if context.offline:
+            raise gh.Unreachable("`--offline` was given")
+        with connection.asking(context, SECONDS) as bench:
+            repository = preflight(context, bench)
+            discovery.find_again(context, bench, spec, repository)
+            return repository
+    except gh.GitHubError as error:
+        if dry:
+            context.note(
+                "warning",
+                "not_asked",
+                f"GitHub was not asked what is there already: {error.message.rstrip('.')}.",
+                "issues that were made before would be found again, not made twice",
+            )
+            return None
+        if isinstance(error, gh.Unreachable):
+            error.hint = "run `craftkit spec link` again when it can be reached"
+        raise
+
+
+def preflight(context: Context, bench: Bench) -> gh.Repository:
+    """Look before the first write.  Raises where this repository should not be written to."""
+    seen: gh.Repository = bench.gateway.repository(discovery.PAGE)
+    name = str(context.config["github.repo"])
+    if seen.archived:
+        raise SpecNeedsAttention(
+            f"{name} is archived on GitHub.", "unarchive it, or set github.repo"
+        )
+    if not seen.has_issues:
+        raise SpecNeedsAttention(
+            f"Issues are switched off in {name}.", "switch them on in the repository's settings"
+        )
+    named = address.of_remote(context.env, context.config, git.remote(context.repo))
+    if named is not None and "/".join(named).lower() != name.lower():
+        raise UsageProblem(
+            f"{name} is not the repository of the git remote ({'/'.join(named)}).",
+            "correct github.repo in .craftkit/config.yaml, or the remote",
+        )
+    box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+    box["highest"] = str(seen.highest)
+    return seen
+
+
+class Prospect(NamedTuple):
+    """What `spec link` is about to do, for a person to agree to."""
+
+    spec: Spec
+    making: ToMake
+    repository: gh.Repository | None  # None where it was not asked
+    waiting: int = 0  # issues that an earlier linking has queued
+
+    def is_empty(self) -> bool:
+        return not (self.making.parents or self.making.children or self.making.adopted)
+
+
+def prospect(context: Context, wanted_spec: str | None, *, dry: bool = False) -> Prospect:
+    """Read the spec and the repository; sends nothing.  Raises UsageProblem, NoToken …
+
+    Where it is only to be shown, it is shown also without an answer from GitHub.
+    """
+    if not context.config["github.repo"]:
+        raise UsageProblem(
+            "No GitHub repository is configured.",
+            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
+        )
+    spec = spec_index.choose_spec(context, wanted_spec).spec
+    spec_index.refuse_if_blocked(spec)
+    if context.offline and not dry:
+        raise UsageProblem(
+            "Linking looks at the repository before anything is sent, and `--offline` forbids it.",
+            "`craftkit spec link --dry-run --offline` shows what would be sent",
+        )
+    spec_index.observe(context, spec)
+    repository = _look(context, spec, dry)
+    repo = connection.settings(context).repo
+    making = plan(spec, outbox.issues_of(context.store, repo, spec.id), context)
+    with context.store.guard() as db:
+        making = links.still_to_make(db, repo, spec, making)
+    return Prospect(spec, making, repository, being_made(context, spec))
+
+
+def being_made(context: Context, spec: Spec) -> int:
+    """How many issues of tasks are queued."""
+    with context.store.guard() as db:
+        return len(outbox.being_made(db, spec.id))
+
+
+def link(
+    context: Context, found: Prospect, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Make the issues as a recorded process; what could not be sent stays queued."""
+    spec, making = found.spec, found.making
+    data = {
+        "spec": spec.id,
+        "path": spec.path,
+        "adopted": {t.id: t.issue for t in making.adopted},
+        "blocks": [list(pair) for pair in making.blocks],
+    }
+    process_id = process_runner.start(
+        context, "spec link", data, links.record(context, spec, making)
+    )
+    context.progress = progress
+    return process_runner.run(context, process_id)
+
+
+def _build(
+    context: Context, process_id: int, data: dict[str, Any]
+) -> tuple[process_runner.Step, ...]:
+    def write(path: str) -> dict[str, Any]:
+        return {"written": links.write_links(context, data["spec"], path)}
+
+    def follow() -> dict[str, Any]:
+        return spec_index.follow(context, data["spec"], data["path"], write)
+
+    return (
+        process_runner.Step("adopt_links", do=lambda: _adopt(context, data), online=True),
+        process_runner.Step("make_issues", do=lambda: _make(context), online=True),
+        process_runner.Step("write_links", do=follow),
+        process_runner.Step("block", do=lambda: _block(context, data), online=True),
+        process_runner.Step("verify", do=lambda: _verify(context, data), online=True),
+    )
+
+
+process_runner.KINDS["spec link"] = _build
+
+
+def _make(context: Context) -> dict[str, Any]:
+    sent = connection.send(context, SECONDS, progress=context.progress)
+    connection.say(context, sent)
+    return sent.as_dict()
+
+
+def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """Remember the issues that task lines name already, and the parent that the spec names."""
+    repo = connection.settings(context).repo
+    spec = spec_index.by_id(context, data["spec"])
+    if spec is None:
+        return {"skipped": True}
+    # What a line does not name any more was unlinked since.
+    named: dict[str | None, int | None] = {
+        task.id: task.issue for task in spec.tasks if data["adopted"].get(task.id) == task.issue
+    }
+    named[None] = spec.issue
+    wanted = [n for n in named.values() if n is not None]
+    if not wanted:
+        return {"skipped": True}
+    with connection.asking(context, SECONDS) as bench:
+        seen = bench.gateway.issues(wanted)
+    found = [(task_id, seen.get(n)) for task_id, n in named.items() if n is not None]
+    issues = [
+        (task_id, issue)
+        for task_id, issue in found
+        if isinstance(issue, gh.Issue) and _may_adopt(context, spec, task_id, issue)
+    ]
+    with context.store.write() as tx:
+        for task_id, issue in issues:
+            if task_id is not None:  # its line named another one before
+                tx.execute(
+                    "delete from issues where repo = ? and spec_id = ? and task_id = ?",
+                    (repo, spec.id, task_id),
+                )
+            discovery.remember(tx, repo, spec, task_id, issue)
+    return {"adopted": len(issues)}
+
+
+def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issue) -> bool:
+    """Somebody has agreed to adopt what the file names; another spec's issue is not to be had.
+
+    Where the spec was linked in another repository, its numbers mean nothing here.
+    """
+    marker = markers.find(issue.body) if issue.trusted else None
+    with context.store.guard() as db:
+        moved = spec.id in ownership.linked_elsewhere(db, connection.settings(context).repo)
+    titles = [t for task in spec.tasks if task.id == task_id for t in (task.title, title_of(task))]
+    if marker is None and (not moved or ownership.is_ours(issue, spec.id, titles, ())):
+        return True
+    if marker is not None and marker.spec == spec.id:
+        return True
+    whose = f"of the spec {clean(marker.spec, 60)}" if marker else "of something else"
+    context.note(
+        "warning",
+        "not_its_issue",
+        f"#{issue.number} is an issue {whose}, and was not adopted.",
+        f"correct (#{issue.number}) in {spec.path}",
+    )
+    return False
+
+
+def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """Queue the dependencies as "blocked by", where the server has them."""
+    if not data["blocks"]:
+        return {"skipped": True}
+    with connection.asking(context, SECONDS) as bench:
+        if not bench.gateway.capabilities().dependencies:
+            return {"skipped": True, "why": "this server has no issue dependencies"}
+    now, pairs = context.now(), _pairs(context, data)
+    # By task, not by issue: where one could not be made yet, this waits for it.
+    rows = context.store.rows(
+        "select task_id, payload from outbox where spec_id = ? and action = 'block'"
+        " and state <> 'delivered'",
+        data["spec"],
+    )
+    queued = {(r["task_id"], json.loads(r["payload"]).get("by_task")) for r in rows}
+    with context.store.write() as tx:
+        for task_id, other in pairs:
+            if (task_id, other) not in queued:  # else its process was killed behind this
+                payload = {"by_task": other}
+                outbox.queue(tx, now, data["spec"], task_id, None, "block", payload=payload)
+    return {"blocked": len(pairs), **connection.send(context, SECONDS).as_dict()}
+
+
+def _pairs(context: Context, data: dict[str, Any]) -> list[tuple[str, str]]:
+    """The dependencies by what their tasks are known as now; not those that were unlinked since.
+
+    A line without a key got its issue's number for a name when its link was written.
+    """
+    known = outbox.issues_of(context.store, connection.settings(context).repo, data["spec"])
+    linked = {k.task_id for k in known}
+    names: dict[str, str] = {}
+    for row in context.store.rows(
+        "select task_id, payload, state from outbox where spec_id = ? and action = 'create'"
+        " and task_id is not null",
+        data["spec"],
+    ):
+        marker = markers.find(json.loads(row["payload"])["body"])
+        if marker is not None and marker.task is not None:
+            names[marker.task] = row["task_id"]
+        if row["state"] != "delivered":
+            linked.add(row["task_id"])
+    pairs = [(names.get(a, a), names.get(b, b)) for a, b in data["blocks"]]
+    return [pair for pair in pairs if linked.issuperset(pair)]
+
+
+def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+    """List what is there now, and settle what the listing shows (a second issue, a done task)."""
+    from craftkit.sync import reconcile
+
+    spec = spec_index.by_id(context, data["spec"])
+    if spec is None:
+        return {"skipped": True}
+    report = reconcile.run(context, [spec], planner.Policy(), seconds=SECONDS)
+    if report.failed is not None:
+        context.note("warning", report.failed.code, report.failed.message, report.failed.hint)
+        return {"verified": False, "why": report.failed.message}
+    return {"verified": True, "drift": report.drift()}
+
+
+def question(context: Context, found: Prospect) -> str:
+    """What a person agrees to: where, how many, and as whom."""
+    making, repository = found.making, found.repository
+    where = repository.full_name if repository else str(context.config["github.repo"])
+    who = f" as {clean(repository.login, 60)}" if repository and repository.login else ""
+    kind = "private" if repository and repository.private else "public"
+    total = count(len(making.parents) + len(making.children), "issue")
+    kept = f" {len(making.adopted)} existing links stay." if making.adopted else ""
+    parents = count(len(making.parents), "parent")
+    return (
+        f"{total} will be made in the {kind} repository {clean(where, 140)}{who}:"
+        f" {parents} and {count(len(making.children), 'Sub Issue')}.{kept}"
+    )
+
+
+def preview(found: Prospect) -> list[str]:
+    """What would be sent, request by request."""
+    making = found.making
+    lines = []
+    for payload in making.parents:
+        lines += [f"issue      {payload['title']}", f"  labels   {', '.join(payload['labels'])}"]
+        lines += [f"  | {line}" for line in payload["body"].splitlines()]
+    for _, payload in making.children:
+        lines.append(f"sub-issue  {payload['title']}")
+        lines += [f"  | {line}" for line in payload["body"].splitlines()]
+    lines += [f"adopt      #{task.issue} {title_of(task)}" for task in making.adopted]
+    lines += [f"block      {a} waits for {b}" for a, b in making.blocks]
+    if found.waiting:
+        lines.append(f"waiting    {count(found.waiting, 'issue')}, queued before")
+    return lines or ["nothing: every task has its issue"]
+
+
+def as_dict(found: Prospect) -> dict[str, Any]:
+    making = found.making
+    return {
+        "spec": found.spec.id,
+        "repository": found.repository._asdict() if found.repository else None,
+        "parents": list(making.parents),
+        "children": [{"task": t.ref, **payload} for t, payload in making.children],
+        "adopted": [{"task": t.ref, "issue": t.issue} for t in making.adopted],
+        "blocks": [list(pair) for pair in making.blocks],
+    }
+
+
+def linked(context: Context, spec: Spec) -> dict[str, Any]:
+    """How a spec is linked now."""
+    now = spec_index.by_id(context, spec.id) or spec
+    known = outbox.issues_of(context.store, connection.settings(context).repo, spec.id)
+    waiting = connection.waiting(context)
+    parents = [k.number for k in known if k.task_id is None]
+    return {
+        "spec": now.id,
+        "parents": parents,
+        "urls": [_page_of(context, number) for number in parents],
+        "tasks": [{"key": t.ref, "title": t.title, "issue": t.issue} for t in now.tasks],
+        "attention": work_status.known_doubts(context, now),
+        "delivered": not (waiting.queued or waiting.dead),
+        "queued": waiting.queued,
+        "dead": waiting.dead,
+    }
+
+
+def _page_of(context: Context, number: int) -> str:
+    """The web page of an issue."""
+    from urllib.parse import urlsplit
+
+    server = address.find_server(context.env, context.config, git.remote(context.repo))
+    api = urlsplit(server.api_url)  # an Enterprise server has its pages where its API is
+    site = f"{api.scheme}://{api.netloc}" if api.hostname == server.host else ""
+    return f"{site or 'https://' + server.host}/{context.config['github.repo']}/issues/{number}"

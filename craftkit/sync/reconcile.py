@@ -1,0 +1,189 @@
+"""Reconcile: drain, list, plan, apply.  What the planner decides is carried out here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from craftkit.errors import CraftkitError
+from craftkit.github import gateway as gh
+from craftkit.loop import spec_index, transitions, work_status
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.store import outbox
+from craftkit.sync import (
+    apply,
+    connection,
+    issue_creation,
+    links,
+    markers,
+    outbox_sender,
+    ownership,
+    planner,
+    snapshot,
+)
+from craftkit.sync.context import Bench
+from craftkit.sync.reconcile_report import Report, SpecReport, doubts
+from craftkit.text import clean
+
+
+def run(
+    context: Context,
+    specs: Sequence[Spec],
+    policy: planner.Policy,
+    *,
+    change: bool = True,
+    max_writes: int | None = None,
+    seconds: float = connection.SECONDS,
+) -> Report:
+    """Compare specs with GitHub; with `change`, settle what can be settled."""
+    try:
+        with connection.asking(context, seconds) as bench:
+            before = bench.gateway.requests
+            # Also what is delivered in a moment: a list may show how it was before.
+            decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
+            with context.store.guard() as db:
+                counted = transitions.counts(db)
+            sent = _drain(context, bench, max_writes, decided) if change else 0
+            with context.store.guard() as db:
+                away = ownership.linked_elsewhere(db, bench.settings.repo)
+            here = [spec for spec in specs if spec.id not in away]
+            reports = [
+                SpecReport(
+                    spec,
+                    _confirmed(bench, planner.plan(view, policy)),
+                    False,
+                    linked=view.linked,
+                )
+                for spec, view in snapshot.snapshots(context, bench, here, decided, learn=change)
+            ]
+            reports += [
+                _linked_elsewhere(spec, away[spec.id], bench) for spec in specs if spec.id in away
+            ]
+            if change:
+                issue_creation.close_late_parents(bench)
+                reports = [apply.apply_plan(context, bench, r, counted) for r in reports]
+                left = None if max_writes is None else max_writes - sent
+                sent += _drain(context, bench, left, decided)
+                unsent = {(row.spec_id, row.task_id) for row in outbox.waiting(context.store)}
+                reports = [
+                    report._replace(unsent=frozenset(t for s, t in unsent if s == report.spec.id))
+                    for report in reports
+                ]
+                for report in reports:
+                    _note_edits(context, report)
+                _task_lists(context, bench, specs)
+                _remember_time(context, bench)
+            _remember_doubts(context, bench, reports)
+            waits = connection.waiting(context)
+            if change:
+                connection.say(context, waits)
+            asked = bench.gateway.requests - before
+            return Report(tuple(reports), waits, asked, delivered=sent)
+    except CraftkitError as error:
+        return Report((), connection.stopped(outbox.counts(context.store), error), 0, error)
+
+
+def _linked_elsewhere(spec: Spec, other: str, bench: Bench) -> SpecReport:
+    error = ownership.refusal(spec.id, other, bench.settings.repo)
+    return SpecReport(spec, planner.Plan(stopped=error.message), False, linked=True)
+
+
+def _task_lists(context: Context, bench: Bench, specs: Sequence[Spec]) -> None:
+    """Where the server has no sub-issues, the parent's body lists the spec's issues."""
+    if bench.gateway.capabilities().sub_issues:
+        return
+    for spec in specs:
+        known = outbox.issues_of(context.store, bench.settings.repo, spec.id)
+        parent = next((k.number for k in known if k.task_id is None), None)
+        issue = bench.gateway.issues([parent]).get(parent) if parent is not None else None
+        if not isinstance(issue, gh.Issue):
+            continue
+        now = spec_index.load(context, spec.path)
+        tasks_ = [(task.issue, task.checked) for task in now.tasks if task.issue is not None]
+        body = markers.with_list(issue.body, tasks_)
+        if body != issue.body:
+            bench.gateway.set_body(issue, body)
+
+
+def _drain(
+    context: Context,
+    bench: Bench,
+    max_writes: int | None,
+    decided: dict[str, dict[str, str]],
+) -> int:
+    """Send what waits; how many were.  Raises what stopped it: nothing is compared half-sent.
+
+    What somebody has decided otherwise since is taken out of `decided`.
+    """
+    with connection.only_sender(context) as free:
+        if not free:
+            return 0
+        done = outbox_sender.drain(bench, max_writes)
+    if done.stopped is not None:
+        raise done.stopped
+    for spec_id, task_id in done.outdone:
+        decided.get(spec_id, {}).pop(str(task_id), None)
+    return done.delivered
+
+
+def _confirmed(bench: Bench, plan: planner.Plan) -> planner.Plan:
+    """A plan that unticks only what somebody has re-opened.
+
+    Lists lag behind: an issue that was closed a moment ago may still be open in one.
+    """
+    numbers = [a.issue for a in plan.actions if a.kind == planner.UNTICK and a.issue is not None]
+    if not numbers:
+        return plan
+    now = bench.gateway.issues(numbers)
+    by: dict[int, str] = {}
+    for number in numbers:
+        issue = now.get(number)
+        who = bench.gateway.reopened_by(number)
+        if isinstance(issue, gh.Issue) and issue.state == gh.OPEN and who is not None:
+            by[number] = who
+    actions = [
+        a._replace(why=f"{a.why}, re-opened by {clean(by[a.issue], 40)}")
+        if a.kind == planner.UNTICK and a.issue in by
+        else a
+        for a in plan.actions
+        if a.kind != planner.UNTICK or a.issue in by
+    ]
+    return plan._replace(actions=tuple(actions))
+
+
+def _note_edits(context: Context, report: SpecReport) -> None:
+    """Write the links of new issues, and remember what the file says after all edits."""
+    if not report.applied:
+        return
+    kinds = {a.kind for a in report.plan.actions}
+    if planner.CREATE in kinds or links.lacks_parent(context, report.spec):
+        links.write_links(context, report.spec.id, report.spec.path)
+    if kinds & (planner.WRITES_SPEC | {planner.CREATE}):
+        spec_index.observe(context, spec_index.load(context, report.spec.path), again=True)
+
+
+def _remember_time(context: Context, bench: Bench) -> None:
+    outbox.Remembered(context.store, bench.settings.repo, context.now())["synced"] = context.now()
+
+
+def _remember_doubts(context: Context, bench: Bench, reports: Sequence[SpecReport]) -> None:
+    """What a person has to settle, so that `status` can say it without asking GitHub."""
+    if not context.store.durable:
+        return
+    box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+    for report in reports:
+        name = work_status.DOUBTS + report.spec.id
+        text = json.dumps(doubts(report)) if report.plan.attention or report.plan.stopped else ""
+        if text:
+            box[name] = text  # also where it is the same: it holds from now on
+        else:
+            box.pop(name, None)
+
+
+def synced_at(context: Context) -> str | None:
+    """When this repository was last compared with GitHub."""
+    if not context.config["github.repo"]:
+        return None
+    repo = connection.settings(context).repo
+    return outbox.Remembered(context.store, repo, context.now()).get("synced")

@@ -1,0 +1,225 @@
+"""What a reconcile found and did, in figures, lines and JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
+from craftkit.model import Spec
+from craftkit.sync import connection, planner
+from craftkit.text import word
+
+
+class SpecReport(NamedTuple):
+    """One spec: what was found, and whether it was carried out."""
+
+    spec: Spec
+    plan: planner.Plan
+    applied: bool
+    unsent: frozenset[str | None] = frozenset()  # ids of tasks of which GitHub has not heard yet
+    linked: bool = True  # the spec has a parent issue
+
+
+class Report(NamedTuple):
+    specs: tuple[SpecReport, ...]
+    sent: connection.Sent
+    requests: int
+    failed: CraftkitError | None = None  # why GitHub could not be asked
+    delivered: int = 0  # writes that waited before, or came of this
+    recorded: tuple[str, ...] = ()  # what the boxes said
+
+    def drift(self) -> dict[str, int]:
+        """The figures by which spec and GitHub differ."""
+        found = dict.fromkeys(DRIFT, 0)
+        for report in self.specs:
+            plan = report.plan
+            for action in plan.actions:
+                if action.kind in KIND_OF:
+                    found[KIND_OF[action.kind]] += 1
+            missing, orphans = left(report, report.applied)
+            found["missing"] += len(missing)
+            found["orphan"] += len(orphans)
+            found["attention"] += len(plan.attention) + bool(plan.stopped)
+        found["queued"], found["dead"] = self.sent.queued, self.sent.dead
+        return found
+
+
+def left(item: SpecReport, done: bool = True) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Task lines without an issue and sub-issues without a line, once the plan is `done`."""
+    actions = item.plan.actions if done else ()
+    made = {action.ref for action in actions if action.kind == planner.CREATE}
+    adopted = {action.issue for action in actions if action.kind == planner.ADOPT}
+    missing = tuple(ref for ref in item.plan.missing if ref not in made)
+    return missing, tuple(n for n in item.plan.orphans if n not in adopted)
+
+
+KIND_OF = {
+    planner.CLOSE: "done_not_closed",
+    planner.TICK: "closed_not_ticked",
+    planner.UNTICK: "reopened_not_unticked",
+    planner.REOPEN: "reopened_not_sent",
+    planner.RETITLE: "title",
+    planner.CLOSE_DUPLICATE: "duplicate",
+    planner.LINK: "link_lost",
+}
+DRIFT = (*KIND_OF.values(), "missing", "orphan", "attention", "queued", "dead")
+BENIGN = ("orphan",)  # somebody else's sub-issues are no difference to settle
+
+
+VERBS = {
+    planner.TICK: "ticked",
+    planner.UNTICK: "unticked",
+    planner.CLOSE: "closed",
+    planner.REOPEN: "re-opened",
+    planner.CREATE: "made",
+    planner.LINK: "linked",
+    planner.RETITLE: "renamed",
+    planner.ADOPT: "adopted",
+    planner.UNDROP: "taken up again",
+    planner.CLOSE_DUPLICATE: "closed as duplicate",
+}
+
+
+# What is done on GitHub, so that it may have to wait.
+SENT = frozenset(
+    {planner.CLOSE, planner.REOPEN, planner.CREATE, planner.RETITLE, planner.CLOSE_DUPLICATE}
+)
+
+
+def verb(item: SpecReport, action: planner.Action) -> str:
+    """What was done, or that it waits still."""
+    waits = action.kind in SENT and action.task in item.unsent
+    return f"to be {VERBS[action.kind]} (queued):" if waits else VERBS[action.kind]
+
+
+def what(action: planner.Action) -> str:
+    """The task and its issue; a task without a key is named by its issue, once."""
+    number = f"#{action.issue}" if action.issue else ""
+    return action.ref if number in ("", action.ref) else f"{action.ref} {number}"
+
+
+def halt(item: SpecReport) -> tuple[str, str]:
+    """Why nothing is done with a spec, and what to do about it."""
+    why, blocker = item.plan.stopped, item.spec.blocked_by
+    if blocker is not None:
+        line = blocker.target.rpartition(":")[2]
+        return f"{why} (line {line})", "settle the conflict in the file, then run it again"
+    if item.plan.overridable:
+        return why, "`craftkit reconcile --dry-run` shows all, `craftkit reconcile --yes` goes on"
+    return why, "bring its task lines back, then run it again"
+
+
+def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
+    """What was done (or would be), and remarks."""
+    out: list[str] = list(report.recorded)
+    notes: list[str] = []
+    if report.delivered:
+        plural = "write" if report.delivered == 1 else "writes"
+        notes.append(f"{report.delivered} GitHub {plural} delivered")
+    for item in report.specs:
+        name = item.spec.id
+        for action in item.plan.actions:
+            if action.kind in VERBS:
+                does = verb(item, action) if item.applied else action.kind.replace("_", " ")
+                why = f"  ({action.why})" if evidence or not item.applied else ""
+                out.append(f"{name}: {does} {what(action)}{why}")
+        for doubt in item.plan.attention:
+            fix = " or ".join(named(item.spec.id, doubt.commands))
+            out.append(f"{name}: attention: {doubt.message}: {fix}")
+        if item.plan.stopped:
+            why, hint = halt(item)
+            further = "`--yes` goes on" if item.plan.overridable else hint
+            out.append(f"{name}: stopped: {why}; {further}")
+        if not item.linked:
+            notes.append(f"{name}: has no issues on GitHub: `craftkit spec link` makes them")
+        missing, orphans = left(item)
+        if missing:
+            refs = ", ".join(missing[:5])
+            have = "task has" if len(missing) == 1 else "tasks have"
+            notes.append(f"{name}: {len(missing)} {have} no issue ({refs}): `--create`")
+        if orphans:
+            numbers = ", ".join(f"#{n}" for n in orphans[:5])
+            notes.append(
+                f"{name}: sub-issues without a task line ({numbers}): `--adopt` appends them"
+            )
+    if not out and not report.delivered:
+        notes.append("nothing to settle")
+    return out, notes
+
+
+def named(spec_id: str, commands: Sequence[str]) -> list[str]:
+    """Commands that say which spec they mean: the active one may have the same keys."""
+    return [
+        f"{command} --spec {word(spec_id)}"
+        if command.startswith(("craftkit task ", "craftkit spec ", RECONCILE))
+        else command
+        for command in commands
+    ]
+
+
+RECONCILE = "craftkit reconcile "
+
+
+def exit_code(report: Report, check: bool) -> int:
+    """3 for drift with --check, 5 where a person is needed, 1 where writes were given up."""
+    drift = report.drift()
+    if check:
+        return EXIT_DRIFT if any(n for name, n in drift.items() if name not in BENIGN) else 0
+    if any(item.plan.stopped or item.plan.attention for item in report.specs):
+        return EXIT_ATTENTION
+    return 1 if drift["dead"] else 0
+
+
+def as_notes(report: Report) -> list[dict[str, str]]:
+    """What was repaired, for the brief: numbers and keys only, no text that came from GitHub."""
+    notes = []
+    for item in report.specs:
+        for action in item.plan.actions:
+            if item.applied and action.kind in VERBS:
+                task, _, number = what(action).partition(" ")
+                number = f" ({number})" if number else ""
+                message = f"{task}{number} {verb(item, action).removesuffix(':')}"
+                notes.append({"code": f"merge_{action.kind}", "message": message})
+    return notes
+
+
+def doubts(item: SpecReport) -> list[dict[str, str]]:
+    """What a person has to settle, in the same words as `reconcile` uses."""
+    found = []
+    for doubt in item.plan.attention:
+        hint = " or ".join(
+            f"`{command}`" if command.startswith("craftkit ") else command
+            for command in named(item.spec.id, doubt.commands)
+        )
+        found.append(
+            {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
+        )
+    if item.plan.stopped and item.spec.blocked_by is None:  # what the file says itself is read anew
+        message, hint = halt(item)
+        found.append({"code": "stopped", "task": "", "message": message, "hint": hint})
+    return found
+
+
+def as_dict(report: Report) -> dict[str, Any]:
+    return {
+        "specs": [
+            {
+                "id": r.spec.id,
+                "path": r.spec.path,
+                "applied": r.applied,
+                "stopped": r.plan.stopped,
+                "actions": [a._asdict() for a in r.plan.actions],
+                "attention": [a._asdict() for a in r.plan.attention],
+                "missing": list(missing),
+                "orphans": list(orphans),
+            }
+            for r in report.specs
+            for missing, orphans in [left(r, r.applied)]
+        ],
+        "drift": report.drift(),
+        "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},
+        "recorded": list(report.recorded),
+        "delivered": report.delivered,
+        "requests": report.requests,
+    }

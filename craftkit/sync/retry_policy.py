@@ -1,0 +1,73 @@
+"""What becomes of a write that could not be delivered: repeated later, or given up."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from craftkit.errors import CraftkitError
+from craftkit.github import gateway as gh
+from craftkit.store import outbox
+from craftkit.sync import context
+
+TRIES = 8  # then a row is dead
+
+
+class Stop(Exception):
+    """Nothing more can be sent now, and why."""
+
+    def __init__(self, error: CraftkitError) -> None:
+        self.error = error
+
+
+# The row itself is at fault: sending it again cannot help.
+HOPELESS = (gh.IssueGone, gh.Invalid, gh.NotFound)
+
+
+class Verdict(NamedTuple):
+    """What becomes of a row that was not delivered."""
+
+    state: str
+    attempt: bool = False  # whether this counts as one of its TRIES
+    not_before: float = 0.0
+
+
+def judge(row: outbox.Row, error: CraftkitError, now: float) -> Verdict:
+    """Whether a row may be tried again, and when."""
+    if isinstance(error, HOPELESS):
+        return Verdict("dead", True)
+    if isinstance(error, gh.UnknownOutcome):
+        last = row.attempts + 1 >= TRIES
+        return Verdict("dead" if last else "queued", True, now + min(600.0, 2.0**row.attempts))
+    # A limit, a credential or the network is not the row's fault.  Of a creation without an answer
+    # it says nothing: that is still to be looked for.
+    lost = row.action == "create" and row.state in ("sent", "unknown")
+    until = error.until if isinstance(error, gh.RateLimited) else 0.0
+    return Verdict("unknown" if lost else "queued", not_before=until)
+
+
+def put_back(bench: context.Bench, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
+    """Record why rows were not delivered, and when they may be tried again."""
+    now = bench.clock()
+    with bench.store.write() as tx:
+        for row in rows:
+            write_down(tx, bench, row, error, judge(row, error, now))
+
+
+def write_down(
+    tx: sqlite3.Connection,
+    bench: context.Bench,
+    row: outbox.Row,
+    error: CraftkitError,
+    verdict: Verdict,
+) -> None:
+    outbox.mark(
+        tx,
+        [row.id],
+        verdict.state,
+        bench.now(),
+        error=error.message,
+        attempt=verdict.attempt,
+        not_before=verdict.not_before,
+    )

@@ -1,0 +1,190 @@
+"""Everything that is known of a spec and its issues, read with as few requests as there can be."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from craftkit.github import gateway as gh
+from craftkit.loop import github_writes
+from craftkit.model import Spec
+from craftkit.runtime.context import Context
+from craftkit.store import outbox
+from craftkit.sync import (
+    discovery,
+    markers,
+    ownership,
+    planner,
+    unlinking,
+)
+from craftkit.sync.context import Bench
+
+
+def snapshots(
+    context: Context,
+    bench: Bench,
+    specs: Sequence[Spec],
+    decided: dict[str, dict[str, str]],
+    *,
+    learn: bool,
+) -> list[tuple[Spec, planner.View]]:
+    """Everything that is known of each spec, with as few requests as there can be."""
+    repo = bench.settings.repo
+    known = {spec.id: outbox.issues_of(context.store, repo, spec.id) for spec in specs}
+    parents: dict[str, set[int]] = {}
+    for spec in specs:
+        parents[spec.id] = {k.number for k in known[spec.id] if k.task_id is None}
+        if spec.issue is not None:
+            parents[spec.id].add(spec.issue)
+    wanted = sorted(set().union(*parents.values())) if parents else []
+    trees = bench.gateway.trees(wanted) if wanted else {}
+    children = {c.number: c for t in trees.values() if isinstance(t, gh.Tree) for c in t.children}
+    # Only where a list fell short it matters whether there are any.
+    whole = all(tree.complete for tree in trees.values() if isinstance(tree, gh.Tree))
+    lists = whole or bench.gateway.capabilities().sub_issues
+    linked = {t.issue for spec in specs for t in spec.tasks if t.issue is not None}
+    linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
+    alone = sorted(linked - set(children))
+    others = bench.gateway.issues(alone) if alone else {}
+    views = []
+    for spec in specs:
+        mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, {**children, **others})
+        if learn and (mine.parents or mine.tasks):
+            more = _further_parents(bench, spec, mine, parents[spec.id])
+            trees |= more
+            parents[spec.id] |= set(more)
+            mine = mine._replace(parents=(*mine.parents, *(t.parent for t in more.values())))
+            with context.store.write() as tx:
+                discovery.remember_all(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
+            known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
+        below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
+        view = _snapshot(context, spec, known[spec.id], below, others, decided[spec.id], lists)
+        view = view._replace(foreign=mine.foreign)
+        if spec.issue in mine.foreign:
+            words = f"#{spec.issue}, which it names as its parent, is the issue of something else"
+            view = view._replace(blocked=view.blocked or words)
+        views.append((spec, view))
+    return views
+
+
+class Sorted(NamedTuple):
+    """What the file names and nothing here knows: another clone made it, or the database is new."""
+
+    parents: tuple[gh.Issue, ...] = ()
+    tasks: Mapping[str, gh.Issue] = {}
+    foreign: frozenset[int] = frozenset()  # issues that are somebody else's
+
+
+def _sort_out(
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    parents: Collection[int],
+    trees: Mapping[int, gh.Tree | gh.Gone],
+    issues: Mapping[int, gh.Issue | gh.Gone],
+) -> Sorted:
+    """Tell the spec's issues from those that its file names by mistake."""
+    have = {k.task_id for k in known} | {k.number for k in known}
+    named = {t.issue for t in spec.tasks if t.issue is not None}
+    foreign: set[int] = set()
+    tree = trees.get(spec.issue) if spec.issue is not None else None
+    fresh: list[gh.Issue] = []
+    if isinstance(tree, gh.Tree) and tree.parent.number not in have:
+        if ownership.is_parent(tree, spec.id, spec.name, named):
+            fresh += [tree.parent] if None not in have else []
+        else:
+            foreign.add(tree.parent.number)
+    tasks: dict[str, gh.Issue] = {}
+    for task in spec.tasks:
+        issue = issues.get(task.issue) if task.issue is not None else None
+        if not isinstance(issue, gh.Issue) or issue.number in have:
+            continue
+        titles = (task.title, github_writes.title_of(task))
+        if not ownership.is_ours(issue, spec.id, titles, set(parents) - foreign):
+            foreign.add(issue.number)
+        elif task.id not in have:
+            tasks[task.id] = issue
+    return Sorted(tuple(fresh), tasks, frozenset(foreign))
+
+
+def _further_parents(
+    bench: Bench, spec: Spec, mine: Sorted, parents: Collection[int]
+) -> dict[int, gh.Tree]:
+    """The other parents of a long spec: its file names only the first."""
+    above = {issue.parent for issue in mine.tasks.values()} - set(parents) - {None}
+    found = bench.gateway.trees(sorted(n for n in above if n is not None)) if above else {}
+    return {
+        number: tree
+        for number, tree in found.items()
+        if isinstance(tree, gh.Tree) and ownership.is_ours(tree.parent, spec.id, (), ())
+    }
+
+
+def _snapshot(
+    context: Context,
+    spec: Spec,
+    known: Sequence[outbox.Known],
+    trees: Sequence[gh.Tree | gh.Gone],
+    others: dict[int, gh.Issue | gh.Gone],
+    decided: dict[str, str],
+    lists: bool,
+) -> planner.View:
+    titles = {k.number: k.title for k in known}
+    of_task = {k.task_id: k.number for k in known if k.task_id is not None}
+    base = {
+        row["task_id"]: planner.Base(
+            None if row["agreed"] is None else bool(row["agreed"]),
+            of_task.get(row["task_id"], row["issue"]),
+            titles.get(of_task.get(row["task_id"], 0)),
+            bool(row["dropped"]),
+            bool(row["base_done"]),
+        )
+        for row in context.store.rows(
+            "select task_id, agreed, issue, dropped, base_done from tasks where spec_id = ?",
+            spec.id,
+        )
+    }
+    mine = {t.issue for t in spec.tasks} | set(of_task.values())
+    seen = {
+        c.number: _remote_issue(c, spec.id, True)
+        for tree in trees
+        if isinstance(tree, gh.Tree)
+        for c in tree.children
+    }
+    for number in mine - set(seen):
+        issue = others.get(number) if number is not None else None
+        if isinstance(issue, gh.Issue):
+            seen[issue.number] = _remote_issue(issue, spec.id, False)
+    gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
+    with context.store.guard() as db:
+        making = frozenset(outbox.being_made(db, spec.id))
+    return planner.View(
+        [
+            planner.Line(t.id, t.ref, github_writes.title_of(t), t.checked, t.issue)
+            for t in spec.tasks
+        ],
+        base,
+        seen,
+        gone,
+        decided | outbox.pending(context.store, spec.id),
+        all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
+        "the file holds merge conflict markers" if spec.blocked_by is not None else "",
+        spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks) or bool(making),
+        lists=lists,
+        making=making,
+        unlinked=unlinking.unlinked(context, spec.id),
+    )
+
+
+def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> planner.Seen:
+    marker = markers.find(issue.body) if issue.trusted else None
+    mine = marker.task if marker is not None and marker.spec == spec_id else None
+    closed = issue.state == gh.CLOSED
+    return planner.Seen(
+        issue.number,
+        closed,
+        closed and issue.reason in (gh.COMPLETED, None),
+        issue.title,
+        mine,
+        child,
+        closed and issue.reason == gh.DUPLICATE,
+    )

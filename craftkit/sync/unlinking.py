@@ -1,0 +1,69 @@
+"""`spec unlink`: forget issues here and in the file; GitHub stays as it is.
+
+The markers stay there as well, so that what one task was unlinked from is remembered.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Collection
+from typing import Any
+
+from craftkit.loop import spec_index, spec_writer, task_status
+from craftkit.runtime.context import Context
+from craftkit.specs import edit
+from craftkit.store import journal, outbox
+from craftkit.sync import connection
+
+UNLINKED = "unlinked "  # begins the name under which the issues of a spec are remembered
+
+
+def unlinked(context: Context, spec_id: str) -> frozenset[int]:
+    """Issues of which a person has said that their marker does not count any more."""
+    box = outbox.Remembered(context.store, connection.settings(context).repo, context.now())
+    return frozenset(json.loads(box.get(UNLINKED + spec_id, "[]")))
+
+
+def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -> dict[str, Any]:
+    """Forget the issue of one task, or all of a spec, here and in its file; not on GitHub."""
+    spec = spec_index.choose_spec(context, wanted_spec).spec
+    spec_index.refuse_if_blocked(spec)
+    task = task_status.resolve_task(spec, word) if word is not None else None
+    only = task.id if task is not None else None
+    repo = connection.settings(context).repo
+    with spec_writer.one_writer(context, spec.path):
+        before, _ = spec_writer.rewrite(context, spec.path, lambda now: edit.unlink(now, only))
+    links = {t.id: t.issue for t in before.tasks if t.issue is not None and only in (None, t.id)}
+    known = outbox.issues_of(context.store, repo, spec.id)
+    gone = [k for k in known if only in (None, k.task_id) or k.number in links.values()]
+    numbers = {*links.values(), *(k.number for k in gone)}
+    if only is not None:  # else `spec link` finds the issues again by their markers
+        box = outbox.Remembered(context.store, repo, context.now())
+        box[UNLINKED + spec.id] = json.dumps(sorted(numbers | unlinked(context, spec.id)))
+    with context.store.write() as tx:
+        outbox.forget_issues(tx, spec.id, None if only is None else numbers)
+        _forget_writes(tx, spec.id, only, numbers)
+        tx.execute(
+            "update tasks set issue = null, agreed = null"
+            " where spec_id = ?1 and (?2 is null or task_id = ?2)",
+            (spec.id, only),
+        )
+        journal.record(tx, context.now(), "spec.unlinked", context.session, spec.id, only)
+    forgotten = {*links, *(k.task_id for k in gone if k.task_id is not None)}
+    return {"spec": spec.id, "path": spec.path, "forgotten": len(forgotten)}
+
+
+def _forget_writes(
+    tx: sqlite3.Connection, spec_id: str, task_id: str | None, numbers: Collection[int]
+) -> None:
+    """What GitHub has not got yet is not sent any more; of one task, or all."""
+    tx.execute(
+        "delete from outbox where spec_id = ?1 and state <> 'delivered'"
+        " and (?2 is null or task_id = ?2)",
+        (spec_id, task_id),
+    )
+    tx.executemany(
+        "delete from outbox where spec_id = ? and issue = ? and state <> 'delivered'",
+        [(spec_id, number) for number in numbers],
+    )

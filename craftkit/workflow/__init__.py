@@ -1,1 +1,0 @@
-"""The use-cases, one function per command; surfaces stay thin above them."""
