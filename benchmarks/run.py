@@ -208,17 +208,24 @@ def parsing(name: str, text: str, rounds: int) -> None:
 
 def planning() -> None:
     """The merge alone: tasks in a second, nothing to do."""
-    from craftkit.sync.planner import Base, Line, Plan, Seen, View, plan
+    from craftkit.sync.planner import (
+        Base,
+        MergePlan,
+        RemoteIssue,
+        SpecSnapshot,
+        SpecTask,
+        plan_merge,
+    )
 
     count = 10_000
-    lines = [Line(f"T{n}", f"T{n}", "t", n % 2 == 0, n) for n in range(1, count + 1)]
+    lines = [SpecTask(f"T{n}", f"T{n}", "t", n % 2 == 0, n) for n in range(1, count + 1)]
     base = {line.id: Base(line.checked, line.issue, "t") for line in lines}
-    issues = {n: Seen(n, n % 2 == 0, True, "t", f"T{n}") for n in range(1, count + 1)}
-    view = View(lines, base, issues, {}, {}, True)
+    issues = {n: RemoteIssue(n, n % 2 == 0, True, "t", f"T{n}") for n in range(1, count + 1)}
+    view = SpecSnapshot(lines, base, issues, {}, {}, True)
     seconds = []
     for _ in range(5):
         began = time.perf_counter()
-        assert plan(view) == Plan()
+        assert plan_merge(view) == MergePlan()
         seconds.append(time.perf_counter() - began)
     line("planner, thousand tasks in a second", count / min(seconds) / 1000, "bar > 100")
 

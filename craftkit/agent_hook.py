@@ -12,7 +12,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from craftkit.agents.events import Event
+    from craftkit.agents.events import HookEvent
 
 INPUT_LIMIT = 8_000_000  # characters; a payload holds whole files
 # Events that are silent as long as the spec files are as they were.
@@ -52,7 +52,7 @@ def respond(event: str, agent: str, raw: str) -> str:
     if event in IDLE:
         from craftkit.agents import hook_fast_path
 
-        if hook_fast_path.is_quiet(event, agent, raw, os.environ, os.getcwd()):
+        if hook_fast_path.nothing_changed(event, agent, raw, os.environ, os.getcwd()):
             return ""
     import json
 
@@ -74,7 +74,7 @@ def respond(event: str, agent: str, raw: str) -> str:
         raise
 
 
-def _log(heard: Event, error: BaseException) -> None:
+def _log(heard: HookEvent, error: BaseException) -> None:
     from craftkit.agents.hook_handlers import root_of
     from craftkit.clock import iso_utc
     from craftkit.runtime import agent_hook_log

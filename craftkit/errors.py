@@ -164,7 +164,7 @@ class UnexpectedStep(CraftkitError):
     kind = "validation"
 
 
-class Overtaken(CraftkitError):
+class ConcurrentUpdate(CraftkitError):
     """Another session decided on this task between our look at it and our decision."""
 
     code = "overtaken"

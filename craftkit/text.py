@@ -111,29 +111,29 @@ _PLAIN_WORD = r"[\w.@:+/-][\w.@:+/#-]*"
 _TAME = str.maketrans({"<": "‹", ">": "›", "`": "'"})
 
 
-def tame(text: str, limit: int = 80) -> str:
+def for_model(text: str, limit: int = 80) -> str:
     """`clean` text for a model to read: no tags, no code marks, no look-alikes of letters."""
-    text = clean(text, 4 * limit)
+    text = one_line(text, 4 * limit)
     if not text.isascii():
         import unicodedata
 
-        text = clean(unicodedata.normalize("NFKC", text), 4 * limit)
+        text = one_line(unicodedata.normalize("NFKC", text), 4 * limit)
         text = re.sub(_PRIVATE, "", text)
     if "gh" in text:
         text = re.sub(_GITHUB_TOKEN, MASK, text)
-    return clean(text.translate(_TAME), limit)
+    return one_line(text.translate(_TAME), limit)
 
 
-def word(text: str) -> str:
+def shell_word(text: str) -> str:
     """`text` as one word of a command line: what a file is called must not be run."""
     if re.fullmatch(_PLAIN_WORD, text):
         return text
     import shlex
 
-    return shlex.quote(clean(text))
+    return shlex.quote(one_line(text))
 
 
-def clean(text: str, limit: int = 200) -> str:
+def one_line(text: str, limit: int = 200) -> str:
     """`text` as one harmless line of at most `limit` characters.
 
     Terminal escapes, control, bidi and zero-width characters go, white space is folded and bytes
@@ -152,7 +152,7 @@ def _cut(text: str, limit: int) -> str:
     return text[: limit - 1].rstrip().rstrip(_JOINER) + "…" if limit > 0 else ""
 
 
-def plain(text: str) -> str:
+def strip_escapes(text: str) -> str:
     """`text` in its lines, without terminal escapes, control, bidi and zero-width characters."""
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = re.sub(_INVISIBLE, "", re.sub(_ANSI, "", text))
@@ -166,7 +166,7 @@ def clean_lines(text: str, limit: int = 4000) -> str:
     Comments go because a reader of the page does not see them.  What begins one and never ends
     goes to the end; a blank in their place keeps what is around from becoming one.
     """
-    text = plain(re.sub(r"(?s)<!--.*?(?:-->|\Z)", " ", plain(text)))
+    text = strip_escapes(re.sub(r"(?s)<!--.*?(?:-->|\Z)", " ", strip_escapes(text)))
     if len(text) <= limit:
         return text
     return _cut(text, limit)

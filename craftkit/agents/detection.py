@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from craftkit.agents import targets
 from craftkit.agents.manifest import NAME
-from craftkit.agents.target import PROJECT, USER, Facts, Target
+from craftkit.agents.target import PROJECT, USER, AgentTarget, Facts
 from craftkit.errors import CannotRead, NotSetUp, UnsafePath, UsageProblem
 from craftkit.repo import Repo, find
 
@@ -35,7 +35,7 @@ class Scope(NamedTuple):
         return os.path.join(self.base, *path.split("/")) if path[:1] != "/" else path
 
 
-class Clue(NamedTuple):
+class Detection(NamedTuple):
     """An agent and why it is thought to be in use; `why` is empty where it is not."""
 
     agent: str
@@ -100,11 +100,11 @@ def refuse_links(where: Scope, place: str) -> None:
             )
 
 
-def clues(where: Scope, env: Mapping[str, str]) -> list[Clue]:
-    return [Clue(name, _why(where, env, targets.load(name))) for name in targets.names()]
+def detections(where: Scope, env: Mapping[str, str]) -> list[Detection]:
+    return [Detection(name, _why(where, env, targets.load(name))) for name in targets.names()]
 
 
-def _why(where: Scope, env: Mapping[str, str], target: Target) -> str:
+def _why(where: Scope, env: Mapping[str, str], target: AgentTarget) -> str:
     if where.name == PROJECT:
         for sign in target.signs:
             if os.path.lexists(where.place(sign)):
@@ -118,7 +118,7 @@ def _why(where: Scope, env: Mapping[str, str], target: Target) -> str:
     return ""
 
 
-def facts(where: Scope, target: Target, env: Mapping[str, str], language: str) -> Facts:
+def facts(where: Scope, target: AgentTarget, env: Mapping[str, str], language: str) -> Facts:
     def same(one: str, other: str) -> bool:
         first, second = where.place(one), where.place(other)
         return os.path.islink(first) and os.path.realpath(first) == second
@@ -136,7 +136,7 @@ def facts(where: Scope, target: Target, env: Mapping[str, str], language: str) -
     )
 
 
-def has_plugin(where: Scope, target: Target, env: Mapping[str, str]) -> bool:
+def has_plugin(where: Scope, target: AgentTarget, env: Mapping[str, str]) -> bool:
     """Whether the agent's own records name a craftkit plugin that is not switched off."""
     folders = [os.path.join(home(env), target.folder(env))]
     if where.name == PROJECT:
@@ -159,15 +159,15 @@ def has_plugin(where: Scope, target: Target, env: Mapping[str, str]) -> bool:
     return found
 
 
-def chosen(names: list[str] | None, where: Scope, env: Mapping[str, str]) -> list[Clue]:
+def chosen(names: list[str] | None, where: Scope, env: Mapping[str, str]) -> list[Detection]:
     """The agents to install for.  Raises UsageProblem for a name that is none, or for none."""
     every = targets.names()
     if names and "all" in names:
-        return [Clue(name, "you asked for all") for name in every]
+        return [Detection(name, "you asked for all") for name in every]
     check(names)
     if names:
-        return [Clue(name, "you asked for it") for name in dict.fromkeys(names)]
-    found = [clue for clue in clues(where, env) if clue.why]
+        return [Detection(name, "you asked for it") for name in dict.fromkeys(names)]
+    found = [clue for clue in detections(where, env) if clue.why]
     if not found:
         raise UsageProblem(
             "No agent was found: no folder of one here or at home, none on the PATH.",

@@ -26,7 +26,7 @@ EVENTS = tuple(NATIVE)
 AGENTS = ("claude", "codex", "gemini", "copilot", "cursor", "opencode")
 
 
-class Event(NamedTuple):
+class HookEvent(NamedTuple):
     """What happened, as far as it matters; the files on disk are the truth."""
 
     name: str  # one of EVENTS
@@ -40,7 +40,7 @@ class Event(NamedTuple):
     passive: bool  # nothing may be asked of the model now: a subagent, a plan, a second stop
 
 
-class Answer(NamedTuple):
+class HookAnswer(NamedTuple):
     """What is to be said: at most one of the three."""
 
     context: str = ""  # to the model
@@ -48,7 +48,7 @@ class Answer(NamedTuple):
     message: str = ""  # to the person
 
 
-def read(name: str, agent: str, payload: Any, cwd: str) -> Event:
+def read(name: str, agent: str, payload: Any, cwd: str) -> HookEvent:
     """The event of a payload.  Whatever is not as documented is left out."""
     data: Mapping[str, Any] = payload if isinstance(payload, dict) else {}
     agent = agent if agent in AGENTS else _guess(data)
@@ -60,7 +60,7 @@ def read(name: str, agent: str, payload: Any, cwd: str) -> Event:
         if os.path.isabs(folder) and os.path.isdir(folder):
             cwd = folder
             break
-    return Event(
+    return HookEvent(
         name,
         agent,
         native,
@@ -110,7 +110,7 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def render(event: Event, answer: Answer) -> str:
+def render(event: HookEvent, answer: HookAnswer) -> str:
     """The answer as this agent's JSON, or nothing.  Never longer than LIMIT."""
     shape = _SHAPES.get(event.agent, _claude)
     room = LIMIT
@@ -120,7 +120,7 @@ def render(event: Event, answer: Answer) -> str:
         if len(text) <= LIMIT:
             return text
         room -= len(text) - LIMIT + 20
-        answer = Answer(*(_cut(part, room) for part in answer))
+        answer = HookAnswer(*(_cut(part, room) for part in answer))
 
 
 def _cut(text: str, room: int) -> str:
@@ -137,7 +137,7 @@ def _dumps(value: dict[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _claude(event: Event, answer: Answer) -> dict[str, Any]:
+def _claude(event: HookEvent, answer: HookAnswer) -> dict[str, Any]:
     """Also of Codex, which takes no other keys than these, and of our opencode plugin."""
     if answer.block and event.name == "stop":
         return {"decision": "block", "reason": answer.block}
@@ -147,19 +147,19 @@ def _claude(event: Event, answer: Answer) -> dict[str, Any]:
     return {"systemMessage": answer.message} if answer.message else {}
 
 
-def _gemini(event: Event, answer: Answer) -> dict[str, Any]:
+def _gemini(event: HookEvent, answer: HookAnswer) -> dict[str, Any]:
     if answer.block and event.name == "stop":
         return {"decision": "deny", "reason": answer.block}
     return _claude(event, answer._replace(block=""))
 
 
-def _copilot(event: Event, answer: Answer) -> dict[str, Any]:
+def _copilot(event: HookEvent, answer: HookAnswer) -> dict[str, Any]:
     if answer.block and event.name == "stop":
         return {"decision": "block", "reason": answer.block}
     return {"additionalContext": answer.context} if answer.context else {}
 
 
-def _cursor(event: Event, answer: Answer) -> dict[str, Any]:
+def _cursor(event: HookEvent, answer: HookAnswer) -> dict[str, Any]:
     if answer.block and event.name == "stop":
         return {"followup_message": answer.block}
     return {"additional_context": answer.context} if answer.context else {}

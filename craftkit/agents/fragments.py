@@ -12,7 +12,7 @@ import tomllib
 from typing import Any, NamedTuple
 
 from craftkit.agents import jsontext
-from craftkit.agents.jsontext import Glue, Unparsable
+from craftkit.agents.jsontext import Padding, Unparsable
 from craftkit.agents.manifest import Made, digest
 from craftkit.errors import CraftkitError
 
@@ -29,7 +29,7 @@ class BadFile(CraftkitError):
     kind = "validation"
 
 
-class Piece(NamedTuple):
+class Fragment(NamedTuple):
     path: str  # with slashes, below the scope's base, or absolute
     kind: str
     at: tuple[str, ...]  # where in the file; for an element: the array, then the hook's event
@@ -46,16 +46,16 @@ class Piece(NamedTuple):
         return digest(self.value)
 
 
-class Found(NamedTuple):
+class Match(NamedTuple):
     """What stands at the place of a piece: its digest; for an element its number."""
 
     digest: str
     number: int = -1
 
 
-class Put(NamedTuple):
+class Insertion(NamedTuple):
     text: str
-    glue: Glue | None
+    glue: Padding | None
     made: tuple[Made, ...] = ()
 
 
@@ -72,25 +72,25 @@ def encode(text: str) -> bytes:
 # Looking
 
 
-def look(piece: Piece, text: str, known: str = "") -> Found | None:
+def look(piece: Fragment, text: str, known: str = "") -> Match | None:
     """What is at the place of the piece in this text; of several the one with digest `known`.
 
     Raises BadFile for a text that cannot be read.
     """
     if piece.kind == FILE:
-        return Found(digest(text))
+        return Match(digest(text))
     if piece.kind == BLOCK:
         block = _block(piece, text)
-        return None if block is None else Found(digest(_inner(text[slice(*block)])))
+        return None if block is None else Match(digest(_inner(text[slice(*block)])))
     if piece.kind == TABLE:
         return _look_at_table(piece, text)
     root = _parse(piece, text)
     if piece.kind == MEMBER:
         node = jsontext.find(root, piece.at)
-        return None if node is None else Found(digest(node.value))
+        return None if node is None else Match(digest(node.value))
     box = jsontext.find(root, piece.at[:-1])
     items = box.value if box is not None and isinstance(box.value, list) else []
-    found = [Found(digest(i), n) for n, i in enumerate(items) if _runs(i, piece.at[-1])]
+    found = [Match(digest(i), n) for n, i in enumerate(items) if _runs(i, piece.at[-1])]
     for wanted in (known, piece.digest):
         for one in found:
             if one.digest == wanted:
@@ -98,7 +98,7 @@ def look(piece: Piece, text: str, known: str = "") -> Found | None:
     return found[0] if found else None
 
 
-def _parse(piece: Piece, text: str) -> jsontext.Node:
+def _parse(piece: Fragment, text: str) -> jsontext.Node:
     try:
         root = jsontext.parse(text if text.strip("\ufeff \t\r\n") else "{}")
     except Unparsable as error:
@@ -137,16 +137,16 @@ def _runs(item: Any, event: str) -> bool:
 # Putting
 
 
-def put(piece: Piece, text: str | None) -> Put:
+def put(piece: Fragment, text: str | None) -> Insertion:
     """The text with the piece, which is not there yet.  Raises BadFile."""
     if piece.kind == FILE:
-        return Put(piece.value, None)
+        return Insertion(piece.value, None)
     if piece.kind in (BLOCK, TABLE):
         return _append(piece, text or "")
     made: list[Made] = []
     if text is None or not text.strip("\ufeff \t\r\n"):
         if text is not None:  # a file without a word in it, which gets its blanks back
-            made.append(Made((), Glue(text)))
+            made.append(Made((), Padding(text)))
         text = "{}\n"
     if piece.version and not _parse(piece, text).value:
         text, glue = jsontext.insert(text, (), 1, "version")
@@ -159,10 +159,10 @@ def put(piece: Piece, text: str | None) -> Put:
             made.append(Made(keys[:depth], glue))
     key = piece.at[-1] if piece.kind == MEMBER else None
     text, glue = jsontext.insert(text, keys, piece.value, key)
-    return Put(text, glue, tuple(made))
+    return Insertion(text, glue, tuple(made))
 
 
-def swap(piece: Piece, text: str, found: Found) -> str:
+def swap(piece: Fragment, text: str, found: Match) -> str:
     """The text with the piece in the place of what was found."""
     if piece.kind == FILE:
         return str(piece.value)
@@ -182,7 +182,7 @@ def swap(piece: Piece, text: str, found: Found) -> str:
     return jsontext.insert(text, piece.at[:-1], piece.value).text
 
 
-def _others(piece: Piece, text: str, found: Found) -> Any:
+def _others(piece: Fragment, text: str, found: Match) -> Any:
     """A hook entry without craftkit's command, where it has commands of others; else None."""
     node = jsontext.find(_parse(piece, text), (*piece.at[:-1], found.number))
     value = node.value if node is not None else None
@@ -194,7 +194,7 @@ def _others(piece: Piece, text: str, found: Found) -> Any:
 # Taking away
 
 
-def take(piece: Piece, text: str, found: Found, glue: Glue | None) -> str:
+def take(piece: Fragment, text: str, found: Match, glue: Padding | None) -> str:
     """The text without what was found, and with all else as it is."""
     if piece.kind == FILE:
         return ""
@@ -236,7 +236,7 @@ def is_bare(kind: str, text: str) -> bool:
 # Marked lines
 
 
-def _body(piece: Piece) -> list[str]:
+def _body(piece: Fragment) -> list[str]:
     if piece.kind == BLOCK:
         return [BEGIN, *str(piece.value).splitlines(), END]
     # JSON's texts and lists of texts read the same in TOML.
@@ -244,16 +244,16 @@ def _body(piece: Piece) -> list[str]:
     return [_header(piece), *rows]
 
 
-def _header(piece: Piece) -> str:
+def _header(piece: Fragment) -> str:
     return f"[{'.'.join(piece.at)}]"
 
 
-def _lines(piece: Piece, text: str) -> str:
+def _lines(piece: Fragment, text: str) -> str:
     newline = jsontext.newline_of(text)
     return "".join(line + newline for line in _body(piece))
 
 
-def _append(piece: Piece, text: str) -> Put:
+def _append(piece: Fragment, text: str) -> Insertion:
     if piece.kind == TABLE:
         _load_table(piece, text)
     newline = jsontext.newline_of(text)
@@ -268,10 +268,10 @@ def _append(piece: Piece, text: str) -> Put:
             line = text.count("\n", 0, found.end()) + 1 if found else 1
             reason = f"no table `{'.'.join(piece.at)}` can be added to `{piece.at[0]}` as it is"
             raise unreadable(piece.path, line, reason) from error
-    return Put(new, Glue(lead))
+    return Insertion(new, Padding(lead))
 
 
-def _block(piece: Piece, text: str) -> tuple[int, int] | None:
+def _block(piece: Fragment, text: str) -> tuple[int, int] | None:
     """Where the lines stand, the last one's end included; None for a table in another form.
 
     A table has no marks: a program that adds another one drops or moves comments.
@@ -290,7 +290,7 @@ def _block(piece: Piece, text: str) -> tuple[int, int] | None:
     return (begin, at) if begin >= 0 and piece.kind == TABLE else None
 
 
-def _odd_table(piece: Piece) -> BadFile:
+def _odd_table(piece: Fragment) -> BadFile:
     return BadFile(
         f"{piece.path}: `{'.'.join(piece.at)}` is not written as a table of its own.",
         f"take it out by hand, or write it below a line `{_header(piece)}`",
@@ -303,7 +303,7 @@ def _inner(block: str) -> str:
     return "\n".join(lines[1:-1]) + "\n"
 
 
-def _cut(piece: Piece, text: str, glue: Glue | None) -> str:
+def _cut(piece: Fragment, text: str, glue: Padding | None) -> str:
     span = _block(piece, text)
     if span is None:
         raise _odd_table(piece)
@@ -315,7 +315,7 @@ def _cut(piece: Piece, text: str, glue: Glue | None) -> str:
     return before + after
 
 
-def _load_table(piece: Piece, text: str) -> Any:
+def _load_table(piece: Fragment, text: str) -> Any:
     """What a TOML text holds at the place of the piece.  Raises BadFile."""
     try:
         value: Any = tomllib.loads(text.removeprefix("\ufeff").replace("\r\n", "\n"))
@@ -329,6 +329,6 @@ def _load_table(piece: Piece, text: str) -> Any:
     return value
 
 
-def _look_at_table(piece: Piece, text: str) -> Found | None:
+def _look_at_table(piece: Fragment, text: str) -> Match | None:
     value = _load_table(piece, text)
-    return None if value is None else Found(digest(value))
+    return None if value is None else Match(digest(value))

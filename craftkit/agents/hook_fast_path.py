@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FRESH = 300  # seconds for which a heartbeat lasts
-DOUBT = 5  # seconds by which the clock of a file system may be off
+CLOCK_SLACK = 5  # seconds by which the clock of a file system may be off
 # Where spec files are; an edit that names none of these concerns no spec that we do not know yet.
 SPEC_PLACES = ("specs/", "specs\\", ".kiro", "openspec", ".cc-craft-kit")
 
 
-def is_quiet(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str) -> bool:
+def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str) -> bool:
     """Whether the spec files are as craftkit last saw them and nothing waits to be said.
 
     `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
@@ -43,7 +43,7 @@ def is_quiet(event: str, agent: str, raw: str, env: Mapping[str, str], cwd: str)
         path = os.path.join(root, ".craftkit", "craftkit.db")
         connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
         try:
-            return _is_quiet(connection, (session, root), event, agent, raw)
+            return _nothing_changed(connection, (session, root), event, agent, raw)
         finally:
             connection.close()
     except sqlite3.Error:
@@ -86,7 +86,7 @@ def _string(raw: str, name: str) -> str | None:
     return value if end and "\\" not in value else None
 
 
-def _is_quiet(
+def _nothing_changed(
     connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str, raw: str
 ) -> bool:
     if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
@@ -115,7 +115,7 @@ def _names_unknown_spec(raw: str, paths: list[str]) -> bool:
 
 def _has_changed(path: str, digest: str, seen_at: str) -> bool:
     try:
-        if iso_utc(int(os.stat(path).st_mtime) + DOUBT) < seen_at:
+        if iso_utc(int(os.stat(path).st_mtime) + CLOCK_SLACK) < seen_at:
             return False  # a file with an older date is found at the end of the turn
         with open(path, "rb") as file:
             data = file.read()

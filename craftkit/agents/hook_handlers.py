@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 
-from craftkit.agents.events import Answer, Event
+from craftkit.agents.events import HookAnswer, HookEvent
 from craftkit.commands import session
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.loop import repair, spec_index, task_status, tasks, work_status
@@ -28,7 +28,7 @@ SESSION_PART = 1700
 Note = dict[str, str]
 
 
-def respond(event: Event) -> Answer:
+def respond(event: HookEvent) -> HookAnswer:
     """Do what the event asks for; what is to be said.  Raises CraftkitError."""
     given = event.session if event.agent in WITH_SESSION else ""
     context = open_context(
@@ -37,7 +37,7 @@ def respond(event: Event) -> Answer:
     if context.session.agent == "person":
         context.session = context.session._replace(agent=event.agent)
     if not context.store.durable:
-        return Answer()  # nothing can be remembered, so nothing is to be said twice
+        return HookAnswer()  # nothing can be remembered, so nothing is to be said twice
     connection = context.store.connection
     connection.execute(f"pragma busy_timeout = {BUSY_MS}")
     connection.execute("pragma synchronous = normal")  # a heartbeat is not worth a wait
@@ -47,7 +47,7 @@ def respond(event: Event) -> Answer:
     return DO[event.name](context, event)
 
 
-def settle(context: Context) -> list[Note]:
+def record_boxes(context: Context) -> list[Note]:
     """Record what the boxes of all changed specs say, or remind of it."""
     notes: list[Note] = []
     for spec in repair.changed_specs(context):
@@ -55,7 +55,7 @@ def settle(context: Context) -> list[Note]:
             continue
         opened = _opened(context, spec)
         if repair.only_reminds(context):
-            spec_index.observe(context, spec)
+            spec_index.record_snapshot(context, spec)
             notes += [
                 {
                     "code": "not_recorded",
@@ -65,7 +65,7 @@ def settle(context: Context) -> list[Note]:
                 for task in repair.ticked_unrecorded(context, spec)
             ]
         else:
-            notes += repair.settle_boxes(context, spec)
+            notes += repair.record_ticked_boxes(context, spec)
         notes += opened
     return notes
 
@@ -79,30 +79,32 @@ def _opened(context: Context, spec: Spec) -> list[Note]:
             f" `craftkit task done {typed(row.task.ref)}`"
             f" or `craftkit task reopen {typed(row.task.ref)}`",
         }
-        for row in spec_index.task_views(context, spec)
+        for row in spec_index.task_statuses(context, spec)
         if row.reopened
     ]
 
 
-def _session_start(context: Context, event: Event) -> Answer:
+def _session_start(context: Context, event: HookEvent) -> HookAnswer:
     if repair.only_reminds(context):
-        notes = settle(context)
+        notes = record_boxes(context)
         chosen = _chosen(context)
         if chosen is None:
-            return Answer()
-        stand = work_status.standing(context, chosen)
-        stand = stand._replace(attention=[*_as_attention(notes), *stand.attention])
+            return HookAnswer()
+        stand = work_status.describe(context, chosen)
+        stand = stand._replace(conflicts=[*_as_conflicts(notes), *stand.conflicts])
     else:
-        settle(context)
+        record_boxes(context)
         stand = session.resume(context, None)
     with context.store.write() as tx:
         agent_hook_log.forget(tx, context, "refresh")
     if stand.spec is None and not stand.others:
-        return Answer()  # no spec, or nothing left to do in any: nothing to remember
-    return Answer(context=safe(work_status.brief(stand, work_status.BRIEF_TOKENS), SESSION_PART))
+        return HookAnswer()  # no spec, or nothing left to do in any: nothing to remember
+    return HookAnswer(
+        context=safe(work_status.brief(stand, work_status.BRIEF_TOKENS), SESSION_PART)
+    )
 
 
-def _as_attention(notes: Sequence[Note]) -> list[Note]:
+def _as_conflicts(notes: Sequence[Note]) -> list[Note]:
     return [{"code": n["code"], "message": n["message"], "hint": ""} for n in notes]
 
 
@@ -113,27 +115,29 @@ def _chosen(context: Context) -> spec_index.Chosen | None:
         return None
 
 
-def _prompt(context: Context, event: Event) -> Answer:
+def _prompt(context: Context, event: HookEvent) -> HookAnswer:
     """After a compaction the short brief, once; else only what has changed meanwhile."""
-    notes = settle(context)
-    background.deliver(context)
+    notes = record_boxes(context)
+    background.deliver_in_background(context)
     with context.store.write() as tx:
         refresh = agent_hook_log.forget(tx, context, "refresh")
     if refresh:
         chosen = _chosen(context)
         if chosen is None:
-            return Answer()
-        stand = work_status.standing(
+            return HookAnswer()
+        stand = work_status.describe(
             context, chosen, [n for n in notes if n["code"] == "box_ticked"]
         )
-        return Answer(context=safe(work_status.brief(stand, work_status.SHORT_TOKENS), PARTS * 2))
-    return Answer(context=_words(context, notes))
+        return HookAnswer(
+            context=safe(work_status.brief(stand, work_status.SHORT_TOKENS), PARTS * 2)
+        )
+    return HookAnswer(context=_words(context, notes))
 
 
-def _post_edit(context: Context, event: Event) -> Answer:
-    notes = settle(context)
-    background.deliver(context)
-    return Answer(context=_words(context, notes))
+def _post_edit(context: Context, event: HookEvent) -> HookAnswer:
+    notes = record_boxes(context)
+    background.deliver_in_background(context)
+    return HookAnswer(context=_words(context, notes))
 
 
 def _words(context: Context, notes: Sequence[Note]) -> str:
@@ -145,31 +149,31 @@ def _words(context: Context, notes: Sequence[Note]) -> str:
     chosen = _chosen(context)
     following = ""
     if chosen is not None:
-        stand = work_status.standing(context, chosen)
+        stand = work_status.describe(context, chosen)
         done, total = stand.progress["done"], stand.progress["total"]
         following = f" {done}/{total} done. Next: `{stand.next_command}`"
     return safe(f"craftkit: {said}{more}.{following}", PARTS)
 
 
-def _silent(context: Context, event: Event) -> Answer:
+def _silent(context: Context, event: HookEvent) -> HookAnswer:
     """Settle and send in the background; a subagent is told nothing."""
-    settle(context)
-    background.deliver(context)
-    return Answer()
+    record_boxes(context)
+    background.deliver_in_background(context)
+    return HookAnswer()
 
 
-def _stop(context: Context, event: Event) -> Answer:
-    notes = settle(context)
+def _stop(context: Context, event: HookEvent) -> HookAnswer:
+    notes = record_boxes(context)
     queued = _flush(context)
     if not event.passive:
         for spec_id, ref, reason in contradictions(context, notes):
             if _first_time(context, f"blocked.{event.session}.{event.prompt}.{spec_id}.{ref}"):
-                return Answer(block=safe(reason, PARTS))
+                return HookAnswer(block=safe(reason, PARTS))
     if queued and _first_time(context, "told.queued", str(queued)):
         plural = "write waits" if queued == 1 else "writes wait"
         words = f"craftkit: {queued} GitHub {plural}; sent as soon as GitHub can be reached."
-        return Answer(message=words)
-    return Answer()
+        return HookAnswer(message=words)
+    return HookAnswer()
 
 
 def _flush(context: Context) -> int:
@@ -202,7 +206,7 @@ def contradictions(context: Context, notes: Sequence[Note] = ()) -> list[tuple[s
         for task in repair.ticked_unrecorded(context, spec):
             words = f"craftkit: {task.ref} is ticked but not recorded. {_do(task.ref)}"
             found.append((spec.id, task.ref, words))
-    rows = spec_index.task_views(context, spec)
+    rows = spec_index.task_statuses(context, spec)
     now = tasks.current(context, spec, rows)
     if now is None:
         return found
@@ -223,7 +227,10 @@ def _do(ref: str) -> str:
 
 
 def _done_since(
-    context: Context, spec: Spec, rows: Sequence[task_status.View], now: task_status.View
+    context: Context,
+    spec: Spec,
+    rows: Sequence[task_status.TaskStatus],
+    now: task_status.TaskStatus,
 ) -> str:
     """A later task that was completed since this one was started; "" where there is none."""
     done = {
@@ -241,26 +248,26 @@ def _done_since(
     return next((row.task.ref for row in later_ones), "")
 
 
-def _compact(context: Context, event: Event) -> Answer:
+def _compact(context: Context, event: HookEvent) -> HookAnswer:
     """Save where the work stands, to be said again afterwards."""
-    settle(context)
+    record_boxes(context)
     chosen = _chosen(context)
     if chosen is not None:
-        stand = work_status.standing(context, chosen)
+        stand = work_status.describe(context, chosen)
         current = stand.current["key"] if stand.current else ""
         with context.store.write() as tx:
             agent_hook_log.remember(tx, context, "refresh", current)
-    return Answer()
+    return HookAnswer()
 
 
-def _session_end(context: Context, event: Event) -> Answer:
-    settle(context)
+def _session_end(context: Context, event: HookEvent) -> HookAnswer:
+    record_boxes(context)
     session.end(context, safe(event.source, 60) or "ended")
-    background.deliver(context)
-    return Answer()
+    background.deliver_in_background(context)
+    return HookAnswer()
 
 
-DO: dict[str, Callable[[Context, Event], Answer]] = {
+DO: dict[str, Callable[[Context, HookEvent], HookAnswer]] = {
     "session-start": _session_start,
     "prompt": _prompt,
     "post-edit": _post_edit,

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from craftkit.agents import fragments
-from craftkit.agents.fragments import FILE, Found, Piece
+from craftkit.agents.fragments import FILE, Fragment, Match
 from craftkit.agents.manifest import Manifest, Place, Record
 
 INSTALLED, OUTDATED, CHANGED, MISSING, ABSENT = (
@@ -31,7 +31,7 @@ ADDED, REPLACED, REMOVED, KEPT, SAME, LEFT = (
 Read = Callable[[str], bytes | None]
 
 
-class Outcome(NamedTuple):
+class InstallOutcome(NamedTuple):
     path: str
     what: str
     at: tuple[str, ...]
@@ -39,12 +39,12 @@ class Outcome(NamedTuple):
     action: str
 
 
-class Plan(NamedTuple):
+class InstallPlan(NamedTuple):
     """The files that change (None: deleted), in order, and the manifest afterwards."""
 
     writes: dict[str, bytes | None]
     manifest: Manifest
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[InstallOutcome, ...]
 
 
 class _Draft:
@@ -54,7 +54,7 @@ class _Draft:
         self.read, self.manifest = read, manifest.copy()
         self.files: dict[str, bytes | None] = {}
         self.before: dict[str, bytes | None] = {}
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[InstallOutcome] = []
 
     def data(self, path: str) -> bytes | None:
         if path not in self.files:
@@ -65,15 +65,15 @@ class _Draft:
         data = self.data(path)
         return None if data is None else fragments.decode(path, data)
 
-    def note(self, piece: Piece, state: str, action: str) -> None:
-        self.outcomes.append(Outcome(piece.path, piece.what, piece.at, state, action))
+    def note(self, piece: Fragment, state: str, action: str) -> None:
+        self.outcomes.append(InstallOutcome(piece.path, piece.what, piece.at, state, action))
 
-    def plan(self) -> Plan:
+    def plan(self) -> InstallPlan:
         writes = {p: data for p, data in self.files.items() if data != self.before[p]}
-        return Plan(writes, self.manifest, tuple(self.outcomes))
+        return InstallPlan(writes, self.manifest, tuple(self.outcomes))
 
 
-def state_of(piece: Piece, manifest: Manifest, read: Read) -> tuple[str, Found | None]:
+def state_of(piece: Fragment, manifest: Manifest, read: Read) -> tuple[str, Match | None]:
     """How a piece is found.  Raises BadFile."""
     record = manifest.records.get(piece.place)
     data = read(piece.path)
@@ -81,7 +81,7 @@ def state_of(piece: Piece, manifest: Manifest, read: Read) -> tuple[str, Found |
     if data is not None:
         text = "" if piece.kind == FILE else fragments.decode(piece.path, data)
         known = record.digest if record else ""
-        found = Found(_digest(data)) if piece.kind == FILE else fragments.look(piece, text, known)
+        found = Match(_digest(data)) if piece.kind == FILE else fragments.look(piece, text, known)
     if found is None:
         return (MISSING if record else ABSENT), None
     if found.digest == piece.digest:
@@ -97,13 +97,13 @@ def _digest(data: bytes) -> str:
 
 def install(
     agent: str,
-    wanted: Sequence[Piece],
+    wanted: Sequence[Fragment],
     manifest: Manifest,
     read: Read,
     *,
     force: bool = False,
     restore: bool = True,
-) -> Plan:
+) -> InstallPlan:
     """What makes `wanted` be there; without `restore` what somebody deleted stays away.
 
     What the manifest names for this agent and is not wanted any more is taken away.
@@ -117,7 +117,7 @@ def install(
     return draft.plan()
 
 
-def _want(draft: _Draft, agent: str, piece: Piece, force: bool, restore: bool) -> None:
+def _want(draft: _Draft, agent: str, piece: Fragment, force: bool, restore: bool) -> None:
     state, found = state_of(piece, draft.manifest, draft.data)
     action = SAME
     if found is None:
@@ -137,7 +137,7 @@ def _want(draft: _Draft, agent: str, piece: Piece, force: bool, restore: bool) -
     draft.note(piece, state, action)
 
 
-def _add(draft: _Draft, piece: Piece) -> None:
+def _add(draft: _Draft, piece: Fragment) -> None:
     manifest = draft.manifest
     data = draft.data(piece.path)
     if data is None and piece.path not in manifest.created:
@@ -155,7 +155,7 @@ def _add(draft: _Draft, piece: Piece) -> None:
     manifest.records[piece.place] = Record(piece.what, piece.digest, (), put.glue)
 
 
-def _record(manifest: Manifest, agent: str, piece: Piece) -> None:
+def _record(manifest: Manifest, agent: str, piece: Fragment) -> None:
     old = manifest.records.get(piece.place)
     agents = old.agents if old else ()
     glue = old.glue if old else None
@@ -165,19 +165,19 @@ def _record(manifest: Manifest, agent: str, piece: Piece) -> None:
 
 def _recorded(
     manifest: Manifest, agent: str, without: Iterable[Place] = ()
-) -> list[tuple[Piece, Record]]:
+) -> list[tuple[Fragment, Record]]:
     """What the manifest names for an agent, oldest first; values are not known any more."""
     skip = set(without)
     return [
-        (Piece(place[0], place[1], place[2], "", record.what), record)
+        (Fragment(place[0], place[1], place[2], "", record.what), record)
         for place, record in manifest.records.items()
         if agent in record.agents and place not in skip
     ]
 
 
 def remove(
-    agent: str, wanted: Sequence[Piece], manifest: Manifest, read: Read, *, force: bool = False
-) -> Plan:
+    agent: str, wanted: Sequence[Fragment], manifest: Manifest, read: Read, *, force: bool = False
+) -> InstallPlan:
     """What leaves nothing of an agent's pieces: those recorded, and those that are as `wanted`."""
     draft = _Draft(read, manifest)
     known = {piece.place for piece, _ in _recorded(draft.manifest, agent)}
@@ -196,7 +196,7 @@ def remove(
     return draft.plan()
 
 
-def _release(draft: _Draft, agent: str, piece: Piece, record: Record, force: bool) -> None:
+def _release(draft: _Draft, agent: str, piece: Fragment, record: Record, force: bool) -> None:
     """Take a piece away, unless another agent needs it or somebody changed it."""
     manifest = draft.manifest
     others = tuple(name for name in record.agents if name != agent)
@@ -214,7 +214,7 @@ def _release(draft: _Draft, agent: str, piece: Piece, record: Record, force: boo
     draft.note(piece, state, REMOVED if found is not None else SAME)
 
 
-def _take(draft: _Draft, piece: Piece, found: Found, record: Record) -> None:
+def _take(draft: _Draft, piece: Fragment, found: Match, record: Record) -> None:
     manifest, path = draft.manifest, piece.path
     if piece.kind == FILE:
         draft.files[path] = None

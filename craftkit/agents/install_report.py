@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from typing import Any
 
 from craftkit.agents import install_plan, targets
-from craftkit.agents.detection import Clue
-from craftkit.agents.install_plan import Outcome
-from craftkit.agents.installer import Change, Done, Work
+from craftkit.agents.detection import Detection
+from craftkit.agents.install_plan import InstallOutcome
+from craftkit.agents.installer import FileChange, InstallJob, InstallResult
 from craftkit.errors import CraftkitError
 from craftkit.model import Diagnostic
 from craftkit.text import count
@@ -28,7 +28,7 @@ _ORDER = (
 )
 
 
-def piece(outcome: Outcome) -> dict[str, str]:
+def piece(outcome: InstallOutcome) -> dict[str, str]:
     return {
         "path": outcome.path,
         "what": outcome.what,
@@ -37,7 +37,7 @@ def piece(outcome: Outcome) -> dict[str, str]:
     }
 
 
-def as_dict(done: Done, clues: Sequence[Clue]) -> dict[str, Any]:
+def as_dict(done: InstallResult, clues: Sequence[Detection]) -> dict[str, Any]:
     return {
         "agent": done.agent,
         "why": next((clue.why for clue in clues if clue.agent == done.agent), None),
@@ -49,7 +49,7 @@ def as_dict(done: Done, clues: Sequence[Clue]) -> dict[str, Any]:
     }
 
 
-def lines(work: Work, done: Sequence[Done], why: Mapping[str, str]) -> list[str]:
+def lines(work: InstallJob, done: Sequence[InstallResult], why: Mapping[str, str]) -> list[str]:
     found = []
     for one in done:
         if one.error is not None:
@@ -63,7 +63,7 @@ def lines(work: Work, done: Sequence[Done], why: Mapping[str, str]) -> list[str]
     return found or ([] if done else ["nothing is installed"])
 
 
-def _rows(done: Done) -> list[str]:
+def _rows(done: InstallResult) -> list[str]:
     """One line for each file that changes, or that another agent needs; one for many of a kind."""
     paths: dict[str, tuple[set[str], list[str]]] = {}
     for outcome in done.outcomes:
@@ -91,7 +91,7 @@ def _rows(done: Done) -> list[str]:
     return rows
 
 
-def _preview(change: Change) -> list[str]:
+def _preview(change: FileChange) -> list[str]:
     """The diff; of a whole file that comes or goes only its name and size."""
     if change.before is None:
         return [f"+++ {change.path} ({count(len(change.after or b''), 'byte')})"]
@@ -100,7 +100,7 @@ def _preview(change: Change) -> list[str]:
     return diff(change).splitlines()
 
 
-def diff(change: Change) -> str:
+def diff(change: FileChange) -> str:
     """The change as a unified diff."""
 
     def rows(data: bytes | None) -> list[str]:
@@ -115,7 +115,7 @@ def diff(change: Change) -> str:
     return "\n".join(found)
 
 
-def failures(done: Sequence[Done]) -> list[Diagnostic]:
+def failures(done: Sequence[InstallResult]) -> list[Diagnostic]:
     return [
         Diagnostic("error", e.code, _of_agent(one.agent, e), e.hint, e.target)
         for one in done
@@ -130,7 +130,7 @@ def _of_agent(agent: str, error: CraftkitError) -> str:
     return error.message if named else f"{agent}: {error.message}"
 
 
-def remarks(work: Work, done: Sequence[Done]) -> list[Diagnostic]:
+def remarks(work: InstallJob, done: Sequence[InstallResult]) -> list[Diagnostic]:
     """What could not be done, and what was left alone."""
     found = failures(done)
     for one in done:
@@ -148,7 +148,7 @@ def remarks(work: Work, done: Sequence[Done]) -> list[Diagnostic]:
     return found
 
 
-def _grouped(outcomes: Sequence[Outcome]) -> dict[tuple[str, str, str], list[str]]:
+def _grouped(outcomes: Sequence[InstallOutcome]) -> dict[tuple[str, str, str], list[str]]:
     found: dict[tuple[str, str, str], list[str]] = {}
     for outcome in outcomes:
         key = (outcome.path, outcome.what, outcome.state)
@@ -165,6 +165,6 @@ def _kept(path: str, what: str, state: str, names: Sequence[str]) -> Diagnostic:
     return Diagnostic("warning", "changed_by_user", text, "`--force` overrides this", path)
 
 
-def next_steps(done: Sequence[Done]) -> list[str]:
+def next_steps(done: Sequence[InstallResult]) -> list[str]:
     changed = [one.agent for one in done if one.changes and one.error is None]
     return [words for name in changed if (words := targets.load(name).next)]

@@ -11,15 +11,15 @@ from typing import NamedTuple
 from craftkit import __version__
 from craftkit.agents import detection, install_plan, manifest, targets
 from craftkit.agents.detection import Scope
-from craftkit.agents.fragments import Piece
-from craftkit.agents.install_plan import Outcome, Plan
+from craftkit.agents.fragments import Fragment
+from craftkit.agents.install_plan import InstallOutcome, InstallPlan
 from craftkit.agents.manifest import Manifest
 from craftkit.agents.target import PROJECT, USER
 from craftkit.errors import CannotWrite, CraftkitError, FileChanged
 from craftkit.store import db
 
 
-class Work(NamedTuple):
+class InstallJob(NamedTuple):
     """What is to be done, for all agents alike."""
 
     scope: Scope
@@ -29,7 +29,7 @@ class Work(NamedTuple):
     language: str = ""
 
 
-class Change(NamedTuple):
+class FileChange(NamedTuple):
     """A file before and after; None where there is none."""
 
     path: str
@@ -37,15 +37,15 @@ class Change(NamedTuple):
     after: bytes | None
 
 
-class Done(NamedTuple):
+class InstallResult(NamedTuple):
     agent: str
-    outcomes: tuple[Outcome, ...] = ()
-    changes: tuple[Change, ...] = ()
+    outcomes: tuple[InstallOutcome, ...] = ()
+    changes: tuple[FileChange, ...] = ()
     plugin: bool = False  # the agent's plugin brings the hooks
     error: CraftkitError | None = None
 
 
-def wanted(work: Work, agent: str, language: str) -> tuple[list[Piece], bool]:
+def wanted(work: InstallJob, agent: str, language: str) -> tuple[list[Fragment], bool]:
     """The pieces of an agent, and whether its plugin brings the hooks."""
     target = targets.load(agent)
     facts = detection.facts(work.scope, target, work.env, language or "en")
@@ -56,13 +56,13 @@ def load(scope: Scope) -> Manifest:
     return manifest.load(detection.read(scope, scope.manifest), scope.manifest)
 
 
-def install_all(work: Work, agents: list[str], restore: bool = True) -> list[Done]:
+def install_all(work: InstallJob, agents: list[str], restore: bool = True) -> list[InstallResult]:
     """Install or update; what cannot be done for one agent is told and does not stop the others."""
     with _locked(work) as folders:
         return [_one(work, agent, restore, folders) for agent in agents]
 
 
-def _one(work: Work, agent: str, restore: bool, folders: list[str]) -> Done:
+def _one(work: InstallJob, agent: str, restore: bool, folders: list[str]) -> InstallResult:
     plugin = False
     try:
         old = load(work.scope)
@@ -72,12 +72,12 @@ def _one(work: Work, agent: str, restore: bool, folders: list[str]) -> Done:
         plan = install_plan.install(
             agent, pieces, old, _reader(work), force=work.force, restore=restore
         )
-        return Done(agent, plan.outcomes, _carry_out(work, plan, folders, False), plugin)
+        return InstallResult(agent, plan.outcomes, _carry_out(work, plan, folders, False), plugin)
     except CraftkitError as error:
-        return Done(agent, plugin=plugin, error=error)
+        return InstallResult(agent, plugin=plugin, error=error)
 
 
-def remove_all(work: Work, agents: list[str]) -> list[Done]:
+def remove_all(work: InstallJob, agents: list[str]) -> list[InstallResult]:
     found = []
     with _locked(work) as folders:
         for agent in agents:
@@ -86,13 +86,13 @@ def remove_all(work: Work, agents: list[str]) -> list[Done]:
                 pieces, _ = wanted(work, agent, old.language)
                 plan = install_plan.remove(agent, pieces, old, _reader(work), force=work.force)
                 changes = _carry_out(work, plan, folders, True)
-                found.append(Done(agent, plan.outcomes, changes))
+                found.append(InstallResult(agent, plan.outcomes, changes))
             except CraftkitError as error:
-                found.append(Done(agent, error=error))
+                found.append(InstallResult(agent, error=error))
     return found
 
 
-def states(work: Work, agent: str) -> Done:
+def states(work: InstallJob, agent: str) -> InstallResult:
     """How each piece of an agent is found; a piece that it has no more use for is outdated."""
     try:
         known = load(work.scope)
@@ -102,13 +102,13 @@ def states(work: Work, agent: str) -> Done:
         rows = [row._replace(state=install_plan.OUTDATED) for row in rows]
         for piece in pieces:
             state, _ = install_plan.state_of(piece, known, _reader(work))
-            rows.append(Outcome(piece.path, piece.what, piece.at, state, install_plan.SAME))
-        return Done(agent, tuple(rows), (), plugin)
+            rows.append(InstallOutcome(piece.path, piece.what, piece.at, state, install_plan.SAME))
+        return InstallResult(agent, tuple(rows), (), plugin)
     except CraftkitError as error:
-        return Done(agent, error=error)
+        return InstallResult(agent, error=error)
 
 
-def summary(work: Work, done: Done) -> str:
+def summary(work: InstallJob, done: InstallResult) -> str:
     """One word for an agent; pieces that others share are no sign of it."""
     if done.error is not None:
         return "unreadable"
@@ -126,19 +126,19 @@ def summary(work: Work, done: Done) -> str:
     )
 
 
-def _reader(work: Work) -> install_plan.Read:
+def _reader(work: InstallJob) -> install_plan.Read:
     return lambda path: detection.read(work.scope, path)
 
 
 def _carry_out(
-    work: Work, plan: Plan, folders: list[str], manifest_last: bool
-) -> tuple[Change, ...]:
+    work: InstallJob, plan: InstallPlan, folders: list[str], manifest_last: bool
+) -> tuple[FileChange, ...]:
     """Write what a plan says; where that fails, what was written is taken back.
 
     `folders` are those that were made for the lock; at the end, those that may go with it.
     """
     scope = work.scope
-    changes = [Change(p, detection.read(scope, p), data) for p, data in plan.writes.items()]
+    changes = [FileChange(p, detection.read(scope, p), data) for p, data in plan.writes.items()]
     if work.dry_run:
         return tuple(changes)
     new = plan.manifest
@@ -146,7 +146,7 @@ def _carry_out(
     new = new._replace(folders=list(dict.fromkeys((*folders, *new.folders, *made))))
     record = _record(scope, new)
     deeds = [*changes, record] if manifest_last else [record, *changes]
-    undo: list[Change] = []
+    undo: list[FileChange] = []
     for change in deeds:
         try:
             if _write(scope, change):
@@ -168,16 +168,16 @@ def _carry_out(
     return tuple(changes)
 
 
-def _record(scope: Scope, new: Manifest) -> Change:
+def _record(scope: Scope, new: Manifest) -> FileChange:
     before = detection.read(scope, scope.manifest)
     after = manifest.dump(new, __version__) if new.records else None
     old = manifest.load(before, scope.manifest)
     if before is not None and old._replace(version="") == new._replace(version=""):
         after = before if old.version == __version__ or not new.records else after
-    return Change(scope.manifest, before, after)
+    return FileChange(scope.manifest, before, after)
 
 
-def _missing_folders(scope: Scope, change: Change) -> list[str]:
+def _missing_folders(scope: Scope, change: FileChange) -> list[str]:
     """The folders that have to be made for a file, outer ones first."""
     found: list[str] = []
     folder = change.path.rpartition("/")[0]
@@ -201,7 +201,7 @@ def _drop_folders(scope: Scope, known: Manifest) -> list[str]:
     return kept
 
 
-def _write(scope: Scope, change: Change) -> bool:
+def _write(scope: Scope, change: FileChange) -> bool:
     """Whether anything had to be written.  Raises OSError, FileChanged or UnsafePath."""
     if change.before == change.after:
         return False
@@ -226,14 +226,14 @@ def _write(scope: Scope, change: Change) -> bool:
     return True
 
 
-def _take_back(scope: Scope, written: list[Change]) -> None:
+def _take_back(scope: Scope, written: list[FileChange]) -> None:
     for change in reversed(written):
         with contextlib.suppress(OSError, CraftkitError):
-            _write(scope, Change(change.path, change.after, change.before))
+            _write(scope, FileChange(change.path, change.after, change.before))
 
 
 @contextlib.contextmanager
-def _locked(work: Work) -> Iterator[list[str]]:
+def _locked(work: InstallJob) -> Iterator[list[str]]:
     """One install at a time: each reads files that the other changes.  Raises CannotWrite.
 
     Yields the folders that had to be made for the lock.
@@ -243,7 +243,7 @@ def _locked(work: Work) -> Iterator[list[str]]:
         return
     scope = work.scope
     path = os.path.join(scope.state, "agents.lock")
-    made = _missing_folders(scope, Change(path, None, b"")) if scope.name == USER else []
+    made = _missing_folders(scope, FileChange(path, None, b"")) if scope.name == USER else []
     try:
         detection.refuse_links(scope, path)
         if scope.name == PROJECT:

@@ -49,7 +49,7 @@ class Member(NamedTuple):
     node: Node
 
 
-class Glue(NamedTuple):
+class Padding(NamedTuple):
     """What an insertion into an empty container put around the new text, to be taken out again."""
 
     lead: str = ""
@@ -58,7 +58,7 @@ class Glue(NamedTuple):
 
 class Inserted(NamedTuple):
     text: str
-    glue: Glue
+    glue: Padding
 
 
 # Reading
@@ -297,10 +297,10 @@ def insert(text: str, path: Path, value: Any, key: str | None = None) -> Inserte
     behind = _skip(text, last.end)
     if text[behind] == ",":  # a trailing one, which stays in style
         at = _skip(text, behind + 1, same_line=True)
-        return Inserted(text[:at] + place.lead + new + "," + text[at:], Glue())
+        return Inserted(text[:at] + place.lead + new + "," + text[at:], Padding())
     at = _skip(text, last.end, same_line=True)
     return Inserted(
-        text[: last.end] + "," + text[last.end : at] + place.lead + new + text[at:], Glue()
+        text[: last.end] + "," + text[last.end : at] + place.lead + new + text[at:], Padding()
     )
 
 
@@ -310,10 +310,10 @@ def _fill(text: str, box: Node, new: str, place: _Place) -> Inserted:
     rest = text[at : box.end - 1]
     if not place.unit:
         lead = " " if at > box.start + 1 else ""
-        return Inserted(text[:at] + lead + new + text[at:], Glue(lead))
+        return Inserted(text[:at] + lead + new + text[at:], Padding(lead))
     outer = place.indent[: len(place.indent) - len(place.unit)]
     tail = "" if "\n" in rest or "\r" in rest else place.newline + outer
-    return Inserted(text[:at] + place.lead + new + tail + text[at:], Glue(place.lead, tail))
+    return Inserted(text[:at] + place.lead + new + tail + text[at:], Padding(place.lead, tail))
 
 
 def replace(text: str, path: Path, value: Any) -> str:
@@ -329,7 +329,7 @@ def replace(text: str, path: Path, value: Any) -> str:
     return text[: node.start] + new + text[node.end :]
 
 
-def remove(text: str, path: Path, glue: Glue | None = None) -> str:
+def remove(text: str, path: Path, glue: Padding | None = None) -> str:
     """The text without what is at `path`; `glue` is what its insertion gave.
 
     Raises Unparsable or ValueError.
@@ -391,13 +391,15 @@ def _skip_one(text: str, at: int) -> int:
     return at + 1
 
 
-def _empty(text: str, box: Node, child: Member | Node, comma: int | None, glue: Glue | None) -> str:
+def _empty(
+    text: str, box: Node, child: Member | Node, comma: int | None, glue: Padding | None
+) -> str:
     before, after = text[box.start + 1 : child.start], text[child.end : box.end - 1]
     if comma is not None:  # somebody's formatter added it
         after = text[child.end : comma] + text[comma + 1 : box.end - 1]
     known = glue is not None and before.endswith(glue.lead) and after.startswith(glue.tail)
     # One that was written on one line and stands on more was laid out anew.
-    if glue is not None and known and (glue != Glue() or "\n" not in before + after):
+    if glue is not None and known and (glue != Padding() or "\n" not in before + after):
         before, after = before[: len(before) - len(glue.lead)], after[len(glue.tail) :]
     elif not _has_comment(before + after):
         before = after = ""

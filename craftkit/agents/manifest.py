@@ -10,7 +10,7 @@ import hashlib
 import json
 from typing import Any, NamedTuple
 
-from craftkit.agents.jsontext import Glue
+from craftkit.agents.jsontext import Padding
 from craftkit.errors import UsageProblem
 
 NAME = "agents.json"
@@ -23,14 +23,14 @@ class Record(NamedTuple):
     what: str  # hooks, skill, command, mcp, pointer or plugin
     digest: str
     agents: tuple[str, ...]  # those that need it
-    glue: Glue | None = None
+    glue: Padding | None = None
 
 
 class Made(NamedTuple):
     """A container that was made in a file so that something could be put into it."""
 
     at: tuple[str, ...]
-    glue: Glue
+    glue: Padding
 
 
 class Manifest(NamedTuple):
@@ -124,12 +124,12 @@ def _read(document: dict[str, Any]) -> Manifest:
     found = empty()._replace(language=str(document["language"]), version=str(document["craftkit"]))
     for piece in document["pieces"]:
         place = (str(piece["path"]), str(piece["kind"]), _words(piece["at"]))
-        glue = Glue(*_words(piece["glue"])) if "glue" in piece else None
+        glue = Padding(*_words(piece["glue"])) if "glue" in piece else None
         found.records[place] = Record(
             str(piece["what"]), str(piece["sha256"]), _words(piece["agents"]), glue
         )
     for item in document["made"]:
-        made = Made(_words(item["at"]), Glue(*_words(item["glue"])))
+        made = Made(_words(item["at"]), Padding(*_words(item["glue"])))
         found.made.setdefault(str(item["path"]), []).append(made)
     found.created.extend(_words(document["created"]))
     found.folders.extend(_words(document["folders"]))

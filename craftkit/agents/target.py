@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from craftkit.agents.fragments import BLOCK, ELEMENT, FILE, MEMBER, Piece
+from craftkit.agents.fragments import BLOCK, ELEMENT, FILE, MEMBER, Fragment
 
 if TYPE_CHECKING:
     from craftkit.agents.commands import Command
@@ -67,13 +67,13 @@ class Facts(NamedTuple):
     plugin: bool = False  # the agent has craftkit's plugin, which brings the hooks
 
 
-class Target(NamedTuple):
+class AgentTarget(NamedTuple):
     name: str
     title: str
     signs: tuple[str, ...]  # in a project, of somebody who uses the agent
     home: str  # its folder below the home directory
     binaries: tuple[str, ...]
-    pieces: Callable[[Facts], list[Piece]]
+    pieces: Callable[[Facts], list[Fragment]]
     next: str = ""  # what the user has to do before it works
     home_variable: str = ""  # names another folder than `home`…
     home_tail: str = ""  # …to which this is added
@@ -88,41 +88,43 @@ def command(event: str, agent: str = "") -> str:
     return f"{_GUARD} {event}" + (f" --agent {agent}" if agent else "")
 
 
-def files(folder: str, texts: Mapping[str, str], what: str) -> list[Piece]:
-    return [Piece(f"{folder}/{name}", FILE, (), text, what) for name, text in texts.items()]
+def files(folder: str, texts: Mapping[str, str], what: str) -> list[Fragment]:
+    return [Fragment(f"{folder}/{name}", FILE, (), text, what) for name, text in texts.items()]
 
 
-def skill(folder: str, facts: Facts) -> list[Piece]:
+def skill(folder: str, facts: Facts) -> list[Fragment]:
     from craftkit.agents import render
     from craftkit.agents.commands import load
 
     return files(f"{folder}/{SKILL}", render.skill_files(load(), facts.language), "skill")
 
 
-def commands(pattern: str, text: Callable[[Command, Language], str], facts: Facts) -> list[Piece]:
+def commands(
+    pattern: str, text: Callable[[Command, Language], str], facts: Facts
+) -> list[Fragment]:
     """A file for each command; `pattern` is its path, of namespace and name."""
     from craftkit.agents.commands import load
 
     texts = {pattern.format(facts.namespace, c.name): text(c, facts.language) for c in load()}
-    return [Piece(path, FILE, (), words, "command") for path, words in texts.items()]
+    return [Fragment(path, FILE, (), words, "command") for path, words in texts.items()]
 
 
-def pointer(path: str, facts: Facts) -> Piece:
+def pointer(path: str, facts: Facts) -> Fragment:
     text = _POINTER_JA if facts.language == "ja" else _POINTER
     words = text.format(where=_WHERE[facts.language, facts.scope])
-    return Piece(path, BLOCK, (), words, "pointer")
+    return Fragment(path, BLOCK, (), words, "pointer")
 
 
-def server(path: str, box: str, value: Any = None) -> Piece:
-    return Piece(path, MEMBER, (box, "craftkit"), value or {"type": "stdio", **SERVER}, "mcp")
+def server(path: str, box: str, value: Any = None) -> Fragment:
+    return Fragment(path, MEMBER, (box, "craftkit"), value or {"type": "stdio", **SERVER}, "mcp")
 
 
 def nested_hooks(
     path: str, events: Mapping[str, tuple[str, str]], agent: str = "", factor: int = 1
-) -> list[Piece]:
+) -> list[Fragment]:
     """Hooks in Claude Code's form: native event -> craftkit's event and the matcher."""
     return [
-        Piece(
+        Fragment(
             path, ELEMENT, ("hooks", native, event), group(event, matcher, agent, factor), "hooks"
         )
         for native, (event, matcher) in events.items()

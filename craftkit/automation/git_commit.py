@@ -22,7 +22,7 @@ KEPT = (
 )
 
 
-class Outcome(NamedTuple):
+class CommitOutcome(NamedTuple):
     sha: str = ""  # of the commit that was made
     files: tuple[str, ...] = ()  # that are in it
     left: tuple[str, ...] = ()  # changed, but not in it
@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
     error: CraftkitError | None = None
 
 
-class Ran(NamedTuple):
+class GitResult(NamedTuple):
     code: int
     out: str
     err: str
@@ -48,10 +48,10 @@ def clean(context: Context, paths: Sequence[str]) -> set[str]:
     return set(tracked.out.split("\0")) - set(differing.out.split("\0")) - {""}
 
 
-def commit(context: Context, changed: Sequence[str], ready: set[str], push: bool) -> Outcome:
+def commit(context: Context, changed: Sequence[str], ready: set[str], push: bool) -> CommitOutcome:
     """Commit exactly those of `changed` that were `ready`, without anybody else's edits."""
     files = tuple(path for path in changed if path in ready)
-    result = Outcome(left=tuple(path for path in changed if path not in ready))
+    result = CommitOutcome(left=tuple(path for path in changed if path not in ready))
     if result.left:
         why = f"committed: {result.left[0]} had changes of its own, or is not tracked"
         result = result._replace(refused=why)
@@ -85,7 +85,7 @@ def _identity(context: Context) -> list[str]:
     return words
 
 
-def _push(context: Context, branch: str, result: Outcome) -> Outcome:
+def _push(context: Context, branch: str, result: CommitOutcome) -> CommitOutcome:
     """Push the branch where all that is new on it is craftkit's."""
     remote = _setting(context, f"branch.{branch}.remote") or "origin"
     target = _setting(context, f"branch.{branch}.merge") or f"refs/heads/{branch}"
@@ -108,12 +108,12 @@ def _setting(context: Context, key: str) -> str:
     return _git(context, "config", "--get", key).out.strip()
 
 
-def _failed(what: str, ran: Ran) -> CraftkitError:
+def _failed(what: str, ran: GitResult) -> CraftkitError:
     last = (ran.err.strip() or ran.out.strip() or f"exit {ran.code}").splitlines()[-1]
     return CraftkitError(f"`{what}` failed: {last[:200]}", f"run `{what}` by hand to see why")
 
 
-def _git(context: Context, *args: str) -> Ran:
+def _git(context: Context, *args: str) -> GitResult:
     # A hook of git passes GIT_DIR and the like on; they would override the worktree.
     env = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k in KEPT}
     env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_LITERAL_PATHSPECS": "1"}
@@ -129,5 +129,5 @@ def _git(context: Context, *args: str) -> Ran:
             check=False,
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        return Ran(127, "", str(error))
-    return Ran(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))
+        return GitResult(127, "", str(error))
+    return GitResult(done.returncode, os.fsdecode(done.stdout), os.fsdecode(done.stderr))

@@ -15,8 +15,8 @@ import stat
 from typing import NamedTuple
 
 from craftkit import repo as git
-from craftkit.automation.schedule import ABSENT, CHANGED, INSTALLED, Done
-from craftkit.automation.schedule_files import File
+from craftkit.automation.schedule import ABSENT, CHANGED, INSTALLED, ScheduleResult
+from craftkit.automation.schedule_files import ScheduleFile
 from craftkit.errors import CannotRead, CannotWrite, UsageProblem
 from craftkit.runtime.context import Context
 from craftkit.store import db
@@ -40,7 +40,7 @@ _CALL = {
 }
 
 
-class Hook(NamedTuple):
+class GitHook(NamedTuple):
     """One hook of git as it is."""
 
     name: str
@@ -92,26 +92,26 @@ def _folder(context: Context) -> str:
     return folder
 
 
-def _read(folder: str, name: str) -> Hook:
+def _read(folder: str, name: str) -> GitHook:
     path = os.path.join(folder, name)
     try:
         facts = os.lstat(path)
         if stat.S_ISREG(facts.st_mode):
             with open(path, "rb") as file:
-                return Hook(name, path, file.read(LIMIT + 1), stat.S_IMODE(facts.st_mode))
+                return GitHook(name, path, file.read(LIMIT + 1), stat.S_IMODE(facts.st_mode))
     except FileNotFoundError:
-        return Hook(name, path, None)
+        return GitHook(name, path, None)
     except OSError as error:
         raise CannotRead(f"{path} cannot be read ({error.strerror}).", "check its mode") from error
     raise UsageProblem(f"{path} is a symlink or no regular file, so it is left alone.", _HINT, path)
 
 
-def _read_all(context: Context) -> list[Hook]:
+def _read_all(context: Context) -> list[GitHook]:
     folder = _folder(context)
     return [_read(folder, name) for name in HOOKS]
 
 
-def _refuse_changed(hooks: list[Hook]) -> None:
+def _refuse_changed(hooks: list[GitHook]) -> None:
     for hook in hooks:
         if hook.state == CHANGED:
             raise UsageProblem(
@@ -122,7 +122,7 @@ def _refuse_changed(hooks: list[Hook]) -> None:
             )
 
 
-def _refuse_foreign(hooks: list[Hook]) -> None:
+def _refuse_foreign(hooks: list[GitHook]) -> None:
     """Raise UsageProblem for a hook that the block cannot be put into."""
     for hook in hooks:
         if hook.data is None:
@@ -139,7 +139,7 @@ def _refuse_foreign(hooks: list[Hook]) -> None:
             raise UsageProblem(f"{hook.path} {why}; it is left alone.", _HINT, hook.path)
 
 
-def _with_block(hook: Hook, made: int) -> bytes:
+def _with_block(hook: GitHook, made: int) -> bytes:
     if hook.data is None:
         return _own(hook.name, made)
     first, line_end, rest = hook.data.partition(b"\n")
@@ -148,7 +148,7 @@ def _with_block(hook: Hook, made: int) -> bytes:
     return first + b"\n" + block(hook.name) + rest
 
 
-def _without_block(hook: Hook) -> tuple[bytes | None, int]:
+def _without_block(hook: GitHook) -> tuple[bytes | None, int]:
     """The hook as it was, None for one of ours; and how many folders were made for it."""
     data, ours = hook.data or b"", block(hook.name)
     if data.endswith(b"\n" + ours.rstrip(b"\n")):
@@ -185,7 +185,7 @@ def _write(path: str, data: bytes | None, mode: int) -> None:
         ) from error
 
 
-def install(context: Context) -> Done:
+def install(context: Context) -> ScheduleResult:
     """Put the block into each hook; nothing where it is already.  Raises UsageProblem…"""
     hooks = _read_all(context)
     _refuse_changed(hooks)
@@ -194,10 +194,10 @@ def install(context: Context) -> Done:
     made = _missing(os.path.dirname(hooks[0].path))
     for hook in absent:
         _write(hook.path, _with_block(hook, made), hook.mode)
-    return Done(TARGET, INSTALLED, bool(absent), _places(hooks), _notes(context, hooks))
+    return ScheduleResult(TARGET, INSTALLED, bool(absent), _places(hooks), _notes(context, hooks))
 
 
-def remove(context: Context) -> Done:
+def remove(context: Context) -> ScheduleResult:
     """Take the block away again, byte for byte.  Raises UsageProblem…"""
     hooks = _read_all(context)
     _refuse_changed(hooks)
@@ -211,32 +211,32 @@ def remove(context: Context) -> Done:
         for _ in range(most):
             os.rmdir(folder)
             folder = os.path.dirname(folder)
-    return Done(TARGET, ABSENT, bool(there), _places(hooks))
+    return ScheduleResult(TARGET, ABSENT, bool(there), _places(hooks))
 
 
-def status(context: Context) -> Done:
+def status(context: Context) -> ScheduleResult:
     if context.repo.git_dir is None:
-        return Done(TARGET, ABSENT, False, ())
+        return ScheduleResult(TARGET, ABSENT, False, ())
     try:
         hooks = _read_all(context)
     except UsageProblem as error:
-        return Done(TARGET, ABSENT, False, (), (error.message,))
+        return ScheduleResult(TARGET, ABSENT, False, (), (error.message,))
     states = {hook.state for hook in hooks}
     state = states.pop() if len(states) == 1 else CHANGED
-    return Done(TARGET, state, False, _places(hooks))
+    return ScheduleResult(TARGET, state, False, _places(hooks))
 
 
-def preview(context: Context) -> list[File]:
+def preview(context: Context) -> list[ScheduleFile]:
     """What `install` would write where no hook is yet."""
     folder = _folder(context)
-    return [File(os.path.join(folder, name), _own(name, 0).decode()) for name in HOOKS]
+    return [ScheduleFile(os.path.join(folder, name), _own(name, 0).decode()) for name in HOOKS]
 
 
-def _places(hooks: list[Hook]) -> tuple[str, ...]:
+def _places(hooks: list[GitHook]) -> tuple[str, ...]:
     return tuple(hook.path for hook in hooks)
 
 
-def _notes(context: Context, hooks: list[Hook]) -> tuple[str, ...]:
+def _notes(context: Context, hooks: list[GitHook]) -> tuple[str, ...]:
     """What somebody who installs has to know of this place."""
     folder, notes = os.path.dirname(hooks[0].path), []
     inside = os.path.commonpath([folder, context.worktree]) == context.worktree

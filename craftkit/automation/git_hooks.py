@@ -19,7 +19,7 @@ from craftkit.runtime import background, log
 from craftkit.runtime.context import Context, open_context
 from craftkit.store import outbox
 from craftkit.sync import connection
-from craftkit.text import clean
+from craftkit.text import one_line
 
 OFF = "CRAFTKIT_NO_GIT_HOOKS"  # set by whoever commits for craftkit
 SEND_SECONDS = 60.0  # nobody waits for it
@@ -51,7 +51,7 @@ def run(event: str, words: Sequence[str]) -> None:
 
 
 def _begin(found: git.Repo) -> subprocess.Popen[bytes]:
-    return background.start(found.worktree, ("git-hook", "work"))
+    return background.start_detached(found.worktree, ("git-hook", "work"))
 
 
 def deliver(context: Context) -> None:
@@ -59,7 +59,7 @@ def deliver(context: Context) -> None:
     if not context.store.durable:
         return
     try:
-        settled = settle(context)
+        settled = record_boxes(context)
         if outbox.counts(context.store)["queued"]:
             sent = connection.send(context, SEND_SECONDS)
             settled += [f"{sent.delivered} delivered, {sent.queued} wait {sent.why}".rstrip()]
@@ -69,7 +69,7 @@ def deliver(context: Context) -> None:
         log.write(context, "error", "git-hook", error.message, {"code": error.code})
 
 
-def settle(context: Context) -> list[str]:
+def record_boxes(context: Context) -> list[str]:
     """Record ticked boxes of every changed spec of the worktree; what was recorded."""
     said: list[str] = []
     if repair.only_reminds(context):
@@ -78,7 +78,9 @@ def settle(context: Context) -> list[str]:
         if spec.blocked_by is not None:
             continue
         try:
-            said += [f"{spec.id}: {n['message']}" for n in repair.settle_boxes(context, spec)]
+            said += [
+                f"{spec.id}: {n['message']}" for n in repair.record_ticked_boxes(context, spec)
+            ]
         except CraftkitError as error:
             log.write(context, "error", "git-hook", error.message, {"spec": spec.id})
     return said
@@ -110,7 +112,7 @@ def task_in_progress(context: Context) -> str:
         task = next((t for t in spec.tasks if t.id == row["task_id"]), None) if spec else None
         if spec is not None and task is not None:
             names.append(f"{spec.id}/{task.ref}")
-    whole = len(names) == 1 and names[0] == clean(names[0], 300)
+    whole = len(names) == 1 and names[0] == one_line(names[0], 300)
     return names[0] if whole else ""
 
 

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import craftkit
 from craftkit.errors import UsageProblem
-from craftkit.text import clean, redact
+from craftkit.text import one_line, redact
 
 EXAMPLE = "git+https://github.com/OWNER/craftkit@TAG"
 # Nothing can be installed from it: no host has a name that ends so (RFC 2606).
@@ -43,13 +43,14 @@ def checked(text: str) -> str:
     """`text`, if a workflow can install it and nothing else happens.  Raises UsageProblem."""
     if any(word in text for word in _BLANKS):
         raise UsageProblem(
-            f"--install ({clean(redact(text), 80)}) is the example, not a place to install from.",
+            f"--install ({one_line(redact(text), 80)}) is the example, not a place to install"
+            " from.",
             "put the owner of your craftkit and its tag or commit in",
         )
     if len(text) <= LIMIT and re.fullmatch(_REQUIREMENT, text):
         return text
     raise UsageProblem(
-        f"--install ({clean(redact(text), 80)}) is nothing that a workflow can safely install.",
+        f"--install ({one_line(redact(text), 80)}) is nothing that a workflow can safely install.",
         f"write it like {EXAMPLE}, craftkit==VERSION, or the https address of a wheel",
     )
 

@@ -29,7 +29,7 @@ from craftkit.runtime import log
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.sync import connection, planner, reconcile, reconcile_report
-from craftkit.text import clean, count, redact, word
+from craftkit.text import count, one_line, redact, shell_word
 
 SECONDS = 600.0  # nobody waits for a job, so it may take its time with GitHub's limits
 ROWS = 500  # of the summary's table; GitHub shows one megabyte at most
@@ -38,14 +38,14 @@ PASSING = ("network", "timeout", "rate_limit")  # kinds of errors that the next 
 Tell = Callable[[str], None]
 
 
-class Options(NamedTuple):
+class JobOptions(NamedTuple):
     policy: planner.Policy = planner.Policy()
     max_writes: int | None = None
     commit: bool = False
     push: bool = False
 
 
-class Result(NamedTuple):
+class JobResult(NamedTuple):
     """What one job did."""
 
     busy: bool = False  # another job was at work, so this one did nothing
@@ -56,11 +56,11 @@ class Result(NamedTuple):
     sent: dict[str, int] = {"queued": 0, "dead": 0}  # noqa: RUF012 - never changed
     requests: int = 0
     changed: tuple[str, ...] = ()  # spec files
-    commit: git_commit.Outcome = git_commit.Outcome()
+    commit: git_commit.CommitOutcome = git_commit.CommitOutcome()
     kept: bool = True  # False: the changed files go away with this checkout
 
 
-def run(context: Context, options: Options, tell: Tell) -> tuple[dict[str, Any], int]:
+def run(context: Context, options: JobOptions, tell: Tell) -> tuple[dict[str, Any], int]:
     """Settle what can be settled; data and exit code.
 
     Raises UsageProblem or CannotWrite where a job cannot work at all.
@@ -75,7 +75,7 @@ def run(context: Context, options: Options, tell: Tell) -> tuple[dict[str, Any],
     with _single_flight(context) as free:
         if not free:
             _say(context, tell, "info", "another job is at work here; this one has nothing to do")
-            return as_dict(Result(busy=True)), 0
+            return as_dict(JobResult(busy=True)), 0
         result = _work(context, options)
         code = exit_code(result)
         _report(context, tell, result, code)
@@ -112,7 +112,7 @@ def _single_flight(context: Context) -> Iterator[bool]:
         os.close(descriptor)
 
 
-def _work(context: Context, options: Options) -> Result:
+def _work(context: Context, options: JobOptions) -> JobResult:
     if not context.store.durable:
         raise CannotWrite("The database cannot be written here.", "check .craftkit's permissions")
     before = spec_index.load_all(context)
@@ -124,7 +124,7 @@ def _work(context: Context, options: Options) -> Result:
     errors += [*unreadable, *failed, *_unapplied(context)]
     after, _ = _load(context, before)
     changed = _changed(before, after)
-    commit, kept = git_commit.Outcome(), True
+    commit, kept = git_commit.CommitOutcome(), True
     if options.commit:
         commit = git_commit.commit(context, changed, clean_files, options.push)
     if changed and context.env.get("GITHUB_ACTIONS") == "true":
@@ -133,7 +133,7 @@ def _work(context: Context, options: Options) -> Result:
             _forget(context, before, after, bases)
     counts = outbox.counts(context.store)
     facts = (tuple(reports), tuple(errors), counts, requests, tuple(changed), commit, kept)
-    return Result(False, tuple(before), tuple(local), *facts)
+    return JobResult(False, tuple(before), tuple(local), *facts)
 
 
 def _load(
@@ -162,7 +162,7 @@ def _settle_here(
             if spec.blocked_by is not None:
                 continue
             try:
-                found = repair.settle_boxes(context, spec_index.load(context, spec.path))
+                found = repair.record_ticked_boxes(context, spec_index.load(context, spec.path))
                 notes += [(spec.id, note["message"]) for note in found]
             except CraftkitError as error:
                 errors.append((spec.id, error))
@@ -171,16 +171,16 @@ def _settle_here(
     context.diagnostics[:] = [
         d for d in context.diagnostics if d.code not in ("queued", repair.WAITS)
     ]
-    notes += [("", note["message"]) for note in repair.finish(context)]
+    notes += [("", note["message"]) for note in repair.resume_waiting(context)]
     return notes, errors
 
 
 def _settle_there(
-    context: Context, specs: Sequence[Spec], options: Options
+    context: Context, specs: Sequence[Spec], options: JobOptions
 ) -> tuple[list[reconcile_report.SpecReport], int, list[tuple[str, CraftkitError]]]:
     """GitHub's half: all specs in one go, or each alone where one of them is in the way."""
 
-    def settle(some: Sequence[Spec]) -> reconcile_report.Report:
+    def settle(some: Sequence[Spec]) -> reconcile_report.ReconcileReport:
         most = options.max_writes
         return reconcile.run(context, some, options.policy, max_writes=most, seconds=SECONDS)
 
@@ -244,12 +244,12 @@ def _forget(context: Context, before: Sequence[Spec], after: Sequence[Spec], bas
 # What is said
 
 
-def exit_code(result: Result) -> int:
+def exit_code(result: JobResult) -> int:
     """0 in step, 4 authentication, 5 a person is needed, 1 failed or given up, 7 still queued."""
     errors = [error for _, error in result.errors]
     if any(error.exit_code == EXIT_AUTH for error in errors):
         return EXIT_AUTH
-    doubtful = any(r.plan.stopped or r.plan.attention for r in result.reports)
+    doubtful = any(r.plan.stopped or r.plan.conflicts for r in result.reports)
     if doubtful or result.commit.refused or any(e.exit_code == EXIT_ATTENTION for e in errors):
         return EXIT_ATTENTION
     queued = result.sent["queued"]
@@ -262,12 +262,12 @@ def exit_code(result: Result) -> int:
 
 def _say(context: Context, tell: Tell, level: str, text: str, **data: Any) -> None:
     """One line with the time in UTC, and the same in the structured log."""
-    text = clean(redact(text), 500)
+    text = one_line(redact(text), 500)
     tell(f"{context.now()[:19]}Z {level:<9} {text}")
     log.write(context, "warning" if level == "attention" else level, "job", text, data)
 
 
-def _report(context: Context, tell: Tell, result: Result, code: int) -> None:
+def _report(context: Context, tell: Tell, result: JobResult, code: int) -> None:
     for spec_id, message in result.local:
         _say(context, tell, "info", f"{spec_id}: {message}" if spec_id else message, spec=spec_id)
     for spec_id, error in result.errors:
@@ -286,19 +286,18 @@ def _report(context: Context, tell: Tell, result: Result, code: int) -> None:
 def _report_spec(context: Context, tell: Tell, item: reconcile_report.SpecReport) -> None:
     name, plan = item.spec.id, item.plan
     for action in _shown(item):
-        words = f"{name}: {reconcile_report.verb(item, action)} {reconcile_report.what(action)}"
+        words = f"{name}: {reconcile_report.verb(item, action)} {reconcile_report.label(action)}"
         _say(context, tell, "info", words, action=action.kind, issue=action.issue)
-    for doubt in plan.attention:
-        words = (
-            f"{name}: {doubt.message}: {' or '.join(reconcile_report.named(name, doubt.commands))}"
-        )
-        _say(context, tell, "attention", words, attention=doubt.code, issue=doubt.issue)
+    for conflict in plan.conflicts:
+        commands = " or ".join(reconcile_report.named(name, conflict.commands))
+        words = f"{name}: {conflict.message}: {commands}"
+        _say(context, tell, "attention", words, attention=conflict.code, issue=conflict.issue)
     if plan.stopped:
-        why, hint = reconcile_report.halt(item)
+        why, hint = reconcile_report.stop_reason(item)
         if plan.overridable:
-            hint = f"see `craftkit reconcile --spec {word(name)}`"
+            hint = f"see `craftkit reconcile --spec {shell_word(name)}`"
         _say(context, tell, "attention", f"{name}: stopped: {why}; {hint}")
-    missing, orphans = reconcile_report.left(item, item.applied)
+    missing, orphans = reconcile_report.unmatched(item, item.applied)
     if missing:
         words = f"{name}: {count(len(missing), 'task has', 'tasks have')} no issue"
         words += ": `craftkit spec link`"
@@ -313,7 +312,7 @@ def _shown(item: reconcile_report.SpecReport) -> list[planner.Action]:
     return [a for a in item.plan.actions if item.applied and a.kind in reconcile_report.VERBS]
 
 
-def _commit_lines(result: Result) -> list[tuple[str, str]]:
+def _commit_lines(result: JobResult) -> list[tuple[str, str]]:
     commit, lines = result.commit, []
     if commit.sha:
         pushed = " and pushed" if commit.pushed else ""
@@ -332,17 +331,17 @@ def _commit_lines(result: Result) -> list[tuple[str, str]]:
     return lines
 
 
-def _totals(result: Result) -> str:
+def _totals(result: JobResult) -> str:
     done = sum(len(_shown(item)) for item in result.reports) + len(result.local)
-    doubts = sum(len(r.plan.attention) + bool(r.plan.stopped) for r in result.reports)
+    conflicts = sum(len(r.plan.conflicts) + bool(r.plan.stopped) for r in result.reports)
     return (
-        f"{count(len(result.specs), 'spec')}, {done} settled, {count(doubts, 'needs', 'need')}"
+        f"{count(len(result.specs), 'spec')}, {done} settled, {count(conflicts, 'needs', 'need')}"
         " attention,"
         f" {len(result.errors)} failed, {result.sent['queued']} queued, {result.sent['dead']} dead"
     )
 
 
-def _in_git(result: Result) -> str:
+def _in_git(result: JobResult) -> str:
     """What git, or the state it is in, forbade: no figure shows it."""
     commit = result.commit
     if commit.refused:
@@ -350,7 +349,7 @@ def _in_git(result: Result) -> str:
     return commit.error.message.rstrip(".") if commit.error is not None else ""
 
 
-def _write_summary(context: Context, tell: Tell, result: Result, code: int) -> None:
+def _write_summary(context: Context, tell: Tell, result: JobResult, code: int) -> None:
     """Append to the page that GitHub Actions shows for the run."""
     path = context.env.get("GITHUB_STEP_SUMMARY")
     if not path:
@@ -362,7 +361,7 @@ def _write_summary(context: Context, tell: Tell, result: Result, code: int) -> N
         _say(context, tell, "info", f"the summary cannot be written ({error.strerror})")
 
 
-def summary(result: Result, code: int) -> list[str]:
+def summary(result: JobResult, code: int) -> list[str]:
     """A table in Markdown: ids, keys, numbers and states, and no text that came from GitHub."""
     rows: list[tuple[str, str, str, str]] = []
     for item in result.reports:
@@ -371,7 +370,7 @@ def summary(result: Result, code: int) -> list[str]:
             (name, a.ref, _number(a.issue), reconcile_report.verb(item, a)) for a in _shown(item)
         ]
         rows += [
-            (name, d.ref, _number(d.issue), "attention " + d.code) for d in item.plan.attention
+            (name, d.ref, _number(d.issue), "attention " + d.code) for d in item.plan.conflicts
         ]
         if item.plan.stopped:
             rows.append((name, "", "", "stopped"))
@@ -394,12 +393,14 @@ def _number(issue: int | None) -> str:
 def _escaped(text: str) -> str:
     """`text` for a cell: entities for all that Markdown, HTML or a mention could be made of."""
     keep = " -"
-    return "".join(c if c.isalnum() or c in keep else f"&#{ord(c)};" for c in clean(text, 120))
+    return "".join(c if c.isalnum() or c in keep else f"&#{ord(c)};" for c in one_line(text, 120))
 
 
-def as_dict(result: Result) -> dict[str, Any]:
-    report = reconcile_report.Report(
-        result.reports, connection.Sent(result.sent["queued"], result.sent["dead"]), result.requests
+def as_dict(result: JobResult) -> dict[str, Any]:
+    report = reconcile_report.ReconcileReport(
+        result.reports,
+        connection.DeliveryStatus(result.sent["queued"], result.sent["dead"]),
+        result.requests,
     )
     return reconcile_report.as_dict(report) | {
         "busy": result.busy,

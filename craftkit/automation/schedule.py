@@ -18,8 +18,8 @@ from craftkit import repo as git
 from craftkit.automation import install_source
 from craftkit.automation.schedule_files import (
     WORKFLOW,
-    File,
-    Plan,
+    ScheduleFile,
+    SchedulePlan,
     crontab_block,
     marks,
     read_seal,
@@ -37,7 +37,7 @@ EVERY = 30  # minutes
 ABSENT, INSTALLED, CHANGED = "absent", "installed", "changed"
 
 
-class Done(NamedTuple):
+class ScheduleResult(NamedTuple):
     """What a command did: the state now, whether it changed anything, and words."""
 
     target: str
@@ -48,9 +48,9 @@ class Done(NamedTuple):
     failed: bool = False
 
 
-def plan(
+def plan_schedule(
     context: Context, target: str, every: int, commit: bool, push: bool, wanted: str = ""
-) -> Plan:
+) -> SchedulePlan:
     """Raises UsageProblem for what the target cannot do."""
     if push and not commit:
         raise UsageProblem("`--push` needs something to push.", "add `--commit`")
@@ -64,7 +64,7 @@ def plan(
     push = push or (commit and target == "github-actions")  # a commit there is lost otherwise
     more = ("--commit",) * commit + ("--push",) * push
     words = ("craftkit",) if target == "github-actions" else _program()
-    return Plan(
+    return SchedulePlan(
         context.worktree,
         (*words, "reconcile", "--job", *more),
         _search_path(context),
@@ -154,11 +154,11 @@ def _default_branch(context: Context) -> str:
 # Files: systemd's and GitHub's
 
 
-def _files(target: str, wanted: Plan) -> tuple[File, ...]:
+def _files(target: str, wanted: SchedulePlan) -> tuple[ScheduleFile, ...]:
     return unit_files(wanted) if target == "systemd" else (workflow_file(wanted),)
 
 
-def _paths(target: str, wanted: Plan) -> tuple[str, ...]:
+def _paths(target: str, wanted: SchedulePlan) -> tuple[str, ...]:
     if target == "systemd":
         return tuple(file.path for file in unit_files(wanted))
     return _workflow_paths(wanted.worktree)
@@ -185,7 +185,7 @@ def _state_of(path: str) -> str:
     return INSTALLED if read_seal(text) is not None else CHANGED
 
 
-def _states(target: str, wanted: Plan) -> str:
+def _states(target: str, wanted: SchedulePlan) -> str:
     states = {_state_of(path) for path in _paths(target, wanted)}
     if CHANGED in states or len(states) > 1:  # one of two files is not what was installed either
         return CHANGED
@@ -202,7 +202,7 @@ def _refuse_changed(paths: Sequence[str]) -> None:
             )
 
 
-def _refuse_links(wanted: Plan, path: str) -> None:
+def _refuse_links(wanted: SchedulePlan, path: str) -> None:
     """Inside the repository nothing is written through a symlink, which may lead anywhere."""
     if os.path.realpath(path) != path or os.path.islink(path):
         raise UnsafePath(
@@ -210,7 +210,7 @@ def _refuse_links(wanted: Plan, path: str) -> None:
         )
 
 
-def _write(file: File) -> bool:
+def _write(file: ScheduleFile) -> bool:
     """Write a file that is absent or sealed; whether that changed anything."""
     old = _text_of(file.path)
     known = read_seal(old) if old is not None else None
@@ -327,7 +327,7 @@ def _refuse_changed_block(block: str) -> None:
         )
 
 
-def _install_cron(wanted: Plan) -> Done:
+def _install_cron(wanted: SchedulePlan) -> ScheduleResult:
     table = _crontab("-l")
     before, old, behind = _find_block(table, wanted.worktree)
     _refuse_changed_block(old)
@@ -336,17 +336,17 @@ def _install_cron(wanted: Plan) -> Done:
     new = before + crontab_block(wanted) + behind
     if new != table:
         _crontab("-", given=new)
-    return Done("cron", INSTALLED, new != table, ("crontab",))
+    return ScheduleResult("cron", INSTALLED, new != table, ("crontab",))
 
 
-def _remove_cron(wanted: Plan) -> Done:
+def _remove_cron(wanted: SchedulePlan) -> ScheduleResult:
     before, old, behind = _find_block(_crontab("-l"), wanted.worktree)
     _refuse_changed_block(old)
     if old and before + behind:
         _crontab("-", given=before + behind)
     elif old:
         _crontab("-r")
-    return Done("cron", ABSENT, bool(old), ("crontab",))
+    return ScheduleResult("cron", ABSENT, bool(old), ("crontab",))
 
 
 # systemd
@@ -364,7 +364,7 @@ def _systemctl(*args: str) -> str:
     return said.splitlines()[-1][:200]
 
 
-def _install_systemd(wanted: Plan) -> Done:
+def _install_systemd(wanted: SchedulePlan) -> ScheduleResult:
     files = unit_files(wanted)
     _refuse_changed([file.path for file in files])
     changed = [_write(file) for file in files]
@@ -377,16 +377,16 @@ def _install_systemd(wanted: Plan) -> Done:
         failed = shutil.which("systemctl") is not None
     notes.append("to run while nobody is logged in: loginctl enable-linger")
     places = tuple(file.path for file in files)
-    return Done("systemd", INSTALLED, any(changed), places, tuple(notes), failed)
+    return ScheduleResult("systemd", INSTALLED, any(changed), places, tuple(notes), failed)
 
 
-def _remove_systemd(wanted: Plan) -> Done:
+def _remove_systemd(wanted: SchedulePlan) -> ScheduleResult:
     paths = _paths("systemd", wanted)
     _refuse_changed(paths)
     timer = f"{unit_name(wanted.worktree)}.timer"
     there = any(os.path.exists(path) for path in paths)
     if not there:
-        return Done("systemd", ABSENT, False, paths)
+        return ScheduleResult("systemd", ABSENT, False, paths)
     why = _systemctl("disable", "--now", timer)
     wants = os.path.join(os.path.dirname(paths[0]), "timers.target.wants", timer)
     if os.path.islink(wants):  # systemctl could not do it
@@ -398,40 +398,40 @@ def _remove_systemd(wanted: Plan) -> Done:
         _delete(path)
     _systemctl("daemon-reload")
     notes = (f"a running timer may still be there ({why}): systemctl --user stop {timer}",)
-    return Done("systemd", ABSENT, True, paths, notes if why else ())
+    return ScheduleResult("systemd", ABSENT, True, paths, notes if why else ())
 
 
 # GitHub Actions
 
 
-def _install_workflow(wanted: Plan) -> Done:
+def _install_workflow(wanted: SchedulePlan) -> ScheduleResult:
     file = workflow_file(wanted)
     _refuse_links(wanted, file.path)
     _refuse_changed([file.path])
     changed = _write(file)
     notes = [f"commit and push {WORKFLOW} to {wanted.branch}: it works from there"] * changed
-    return Done("github-actions", INSTALLED, changed, (file.path,), tuple(notes))
+    return ScheduleResult("github-actions", INSTALLED, changed, (file.path,), tuple(notes))
 
 
-def _remove_workflow(wanted: Plan) -> Done:
+def _remove_workflow(wanted: SchedulePlan) -> ScheduleResult:
     (path,) = _paths("github-actions", wanted)
     if os.path.lexists(path):
         _refuse_links(wanted, path)
     _refuse_changed([path])
     gone = _delete(path)
     notes = [f"commit and push that {WORKFLOW} is gone"] * gone
-    return Done("github-actions", ABSENT, gone, (path,), tuple(notes))
+    return ScheduleResult("github-actions", ABSENT, gone, (path,), tuple(notes))
 
 
 # Commands
 
 
-INSTALL: dict[str, Callable[[Plan], Done]] = {
+INSTALL: dict[str, Callable[[SchedulePlan], ScheduleResult]] = {
     "cron": _install_cron,
     "systemd": _install_systemd,
     "github-actions": _install_workflow,
 }
-REMOVE: dict[str, Callable[[Plan], Done]] = {
+REMOVE: dict[str, Callable[[SchedulePlan], ScheduleResult]] = {
     "cron": _remove_cron,
     "systemd": _remove_systemd,
     "github-actions": _remove_workflow,
@@ -445,14 +445,14 @@ def install(
     commit: bool,
     push: bool,
     given: str | None = None,
-) -> Done:
+) -> ScheduleResult:
     """Write the schedule; nothing where it is there already.  Raises UsageProblem…"""
     wanted = _requirement(context, target, given)
     if target == "github-actions":
         _refuse_changed(_workflow_paths(context.worktree))
         if not wanted:
             raise UsageProblem(NO_REQUIREMENT, INSTALL_HINT)
-    done = INSTALL[target](plan(context, target, every, commit, push, wanted))
+    done = INSTALL[target](plan_schedule(context, target, every, commit, push, wanted))
     config = os.path.join(context.repo.worktree, ".craftkit", "config.yaml")
     if target == "github-actions" and not git.is_tracked(context.repo, config):
         words = "commit .craftkit/config.yaml too: without it craftkit is not set up in a checkout"
@@ -460,19 +460,19 @@ def install(
     return done
 
 
-def remove(context: Context, target: str) -> Done:
+def remove(context: Context, target: str) -> ScheduleResult:
     """Take the schedule away; nothing where there is none.  Raises UsageProblem…"""
-    return REMOVE[target](plan(context, target, EVERY, False, False))
+    return REMOVE[target](plan_schedule(context, target, EVERY, False, False))
 
 
-def status(context: Context, target: str) -> Done:
-    wanted = plan(context, target, EVERY, False, False)
+def status(context: Context, target: str) -> ScheduleResult:
+    wanted = plan_schedule(context, target, EVERY, False, False)
     if target == "cron":
         if shutil.which("crontab") is None:
-            return Done(target, ABSENT, False, ("crontab",))
+            return ScheduleResult(target, ABSENT, False, ("crontab",))
         state = _block_state(_find_block(_crontab("-l"), wanted.worktree)[1])
-        return Done(target, state, False, ("crontab",))
-    return Done(target, _states(target, wanted), False, _paths(target, wanted))
+        return ScheduleResult(target, state, False, ("crontab",))
+    return ScheduleResult(target, _states(target, wanted), False, _paths(target, wanted))
 
 
 def preview(
@@ -482,14 +482,14 @@ def preview(
     commit: bool,
     push: bool,
     given: str | None = None,
-) -> list[File]:
+) -> list[ScheduleFile]:
     """What `install` would write where nothing is yet; a placeholder where it would refuse."""
     needed = _requirement(context, target, given)
     if target == "github-actions" and not needed:
         needed = install_source.PLACEHOLDER
         words = f"{NO_REQUIREMENT[:-1]}: `pip install` gets a placeholder, which will fail."
         context.note("warning", "no_requirement", words, INSTALL_HINT)
-    wanted = plan(context, target, every, commit, push, needed)
+    wanted = plan_schedule(context, target, every, commit, push, needed)
     if target == "cron":
-        return [File("crontab", crontab_block(wanted))]
-    return [File(file.path, sealed(file.text)) for file in _files(target, wanted)]
+        return [ScheduleFile("crontab", crontab_block(wanted))]
+    return [ScheduleFile(file.path, sealed(file.text)) for file in _files(target, wanted)]

@@ -20,7 +20,7 @@ _MANAGED = "# Managed by craftkit, which leaves this alone once a line of it is 
 _SEAL = re.compile(r"seal ([0-9a-f]{16})(?: made ([0-9]))?")
 
 
-class Plan(NamedTuple):
+class SchedulePlan(NamedTuple):
     """What is to run, where and how often."""
 
     worktree: str
@@ -35,7 +35,7 @@ class Plan(NamedTuple):
     requirement: str = ""  # what a workflow installs
 
 
-class File(NamedTuple):
+class ScheduleFile(NamedTuple):
     path: str
     text: str  # without its seal
 
@@ -60,7 +60,7 @@ def cron_times(every: int) -> str:
 # The texts
 
 
-def crontab_line(wanted: Plan) -> str:
+def crontab_line(wanted: SchedulePlan) -> str:
     """What runs; `%` ends a command in a crontab, so it is escaped.
 
     Only what a person should see, on stderr, gets into cron's mail.
@@ -70,7 +70,7 @@ def crontab_line(wanted: Plan) -> str:
     return f"{cron_times(wanted.every)} {command.replace('%', chr(92) + '%')} >/dev/null"
 
 
-def unit_files(wanted: Plan) -> tuple[File, ...]:
+def unit_files(wanted: SchedulePlan) -> tuple[ScheduleFile, ...]:
     folder = os.path.join(wanted.config_home, "systemd", "user")
     name = unit_name(wanted.worktree)
     where = wanted.worktree.replace("%", "%%")
@@ -102,8 +102,8 @@ RandomizedDelaySec=30s
 WantedBy=timers.target
 """
     return (
-        File(os.path.join(folder, f"{name}.service"), service),
-        File(os.path.join(folder, f"{name}.timer"), timer),
+        ScheduleFile(os.path.join(folder, f"{name}.service"), service),
+        ScheduleFile(os.path.join(folder, f"{name}.timer"), timer),
     )
 
 
@@ -119,7 +119,7 @@ def unit_name(worktree: str) -> str:
     return "-".join(filter(None, ("craftkit", words, digest)))
 
 
-def workflow_file(wanted: Plan) -> File:
+def workflow_file(wanted: SchedulePlan) -> ScheduleFile:
     """The workflow.  Nothing of an event's text is in it, so nothing can be injected."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", wanted.repo):
         raise UsageProblem(
@@ -186,7 +186,7 @@ jobs:
           path: .craftkit/craftkit.db*
           key: {run}
 """
-    return File(os.path.join(wanted.worktree, *WORKFLOW.split("/")), text)
+    return ScheduleFile(os.path.join(wanted.worktree, *WORKFLOW.split("/")), text)
 
 
 def _expression(text: str) -> str:
@@ -227,6 +227,6 @@ def marks(worktree: str) -> tuple[str, str]:
     return f"# craftkit begin {worktree}", f"# craftkit end {worktree}"
 
 
-def crontab_block(wanted: Plan) -> str:
+def crontab_block(wanted: SchedulePlan) -> str:
     begin, end = marks(wanted.worktree)
     return f"{begin}\n{sealed(crontab_line(wanted) + chr(10))}{end}\n"

@@ -21,7 +21,7 @@ def main(argv: Sequence[str]) -> int:
     from craftkit.cli import output, run
     from craftkit.errors import CraftkitError
 
-    output.stand_in()
+    output.replace_closed_streams()
     try:
         code = _run(list(argv))
         output.flush()
@@ -51,7 +51,7 @@ def _run(arguments: list[str]) -> int:
         code = tree.main(args=arguments, prog_name="craftkit", standalone_mode=False)
         return int(code or 0)
     except NoArgsIsHelpError as error:
-        output.out(error.format_message())
+        output.print_data(error.format_message())
         return 2
     except ClickException as error:
         context = getattr(error, "ctx", None)
@@ -67,7 +67,7 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as error:
         return int(error.exit_code)
     except (typer.Abort, KeyboardInterrupt):
-        output.say("interrupted")
+        output.print_note("interrupted")
         return EXIT_INTERRUPTED
     except (BrokenPipeError, CraftkitError):
         raise

@@ -11,13 +11,13 @@ import typer
 
 from craftkit.cli.options import AsJson
 from craftkit.cli.output import Reply
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from craftkit.agents.detection import Clue, Scope
-    from craftkit.agents.installer import Done, Work
+    from craftkit.agents.detection import Detection, Scope
+    from craftkit.agents.installer import InstallJob, InstallResult
     from craftkit.model import Diagnostic
 
 app = typer.Typer(
@@ -70,7 +70,7 @@ def install(
         done = installer.install_all(work, [clue.agent for clue in clues])
         return _reply(work, done, clues)
 
-    return emit("agents install", as_json, action)
+    return run_command("agents install", as_json, action)
 
 
 @app.command(epilog="Example: craftkit agents update")
@@ -91,7 +91,7 @@ def update(
         done = installer.install_all(work, _installed(work, agent), restore=False)
         return _reply(work, done)
 
-    return emit("agents update", as_json, action)
+    return run_command("agents update", as_json, action)
 
 
 @app.command(epilog="Example: craftkit agents remove --agent codex")
@@ -110,7 +110,7 @@ def remove(
         work = _work(scope, force, dry_run, None)
         return _reply(work, installer.remove_all(work, _installed(work, agent)))
 
-    return emit("agents remove", as_json, action)
+    return run_command("agents remove", as_json, action)
 
 
 @app.command("list", epilog="Example: craftkit agents list --scope user")
@@ -142,19 +142,19 @@ def list_(
         code = 1 if any(row["state"] == "unreadable" for row in rows) else 0
         return Reply({"agents": rows}, lines, exit_code=code, diagnostics=notes)
 
-    return emit("agents list", as_json, action)
+    return run_command("agents list", as_json, action)
 
 
-def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | None) -> Work:
+def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | None) -> InstallJob:
     from craftkit.agents.detection import scope as scope_of
-    from craftkit.agents.installer import Work
+    from craftkit.agents.installer import InstallJob
     from craftkit.runtime.context import here
 
     where = scope_of(scope.value, here(), os.environ)
-    return Work(where, os.environ, force, dry_run, language.value if language else "")
+    return InstallJob(where, os.environ, force, dry_run, language.value if language else "")
 
 
-def _installed(work: Work, names: list[str] | None) -> list[str]:
+def _installed(work: InstallJob, names: list[str] | None) -> list[str]:
     """The agents that are named, else those that the manifest names, else those that have all."""
     from craftkit.agents import detection, installer, targets
 
@@ -167,7 +167,7 @@ def _installed(work: Work, names: list[str] | None) -> list[str]:
     return [name for name in targets.names() if name in known or _state(work, name) != "absent"]
 
 
-def _state(work: Work, agent: str) -> str:
+def _state(work: InstallJob, agent: str) -> str:
     from craftkit.agents import installer
 
     return installer.summary(work, installer.states(work, agent))
@@ -176,7 +176,9 @@ def _state(work: Work, agent: str) -> str:
 # What is said
 
 
-def _reply(work: Work, done: Sequence[Done], clues: Sequence[Clue] = ()) -> Reply:
+def _reply(
+    work: InstallJob, done: Sequence[InstallResult], clues: Sequence[Detection] = ()
+) -> Reply:
     from craftkit.agents import install_report
 
     notes = install_report.remarks(work, done)
@@ -191,11 +193,13 @@ def _reply(work: Work, done: Sequence[Done], clues: Sequence[Clue] = ()) -> Repl
     return Reply(data, lines, words, failed, notes)
 
 
-def _rows(work: Work, names: list[str] | None, notes: list[Diagnostic]) -> list[dict[str, Any]]:
+def _rows(
+    work: InstallJob, names: list[str] | None, notes: list[Diagnostic]
+) -> list[dict[str, Any]]:
     from craftkit.agents import detection, install_report, installer, targets
 
     rows = []
-    for clue in detection.clues(work.scope, work.env):
+    for clue in detection.detections(work.scope, work.env):
         if names and clue.agent not in names and "all" not in names:
             continue
         done = installer.states(work, clue.agent)
@@ -235,7 +239,7 @@ def at_init(wanted: bool | None, as_json: bool) -> tuple[dict[str, Any] | None, 
     advice = "for your coding agent: craftkit agents install"
     if wanted is None and (as_json or not (sys.stdin.isatty() and sys.stderr.isatty())):
         return None, [] if _is_known(work.scope) else [advice], Reply({})
-    clues = [] if wanted is False else detection.clues(work.scope, work.env)
+    clues = [] if wanted is False else detection.detections(work.scope, work.env)
     clues = [clue for clue in clues if clue.why]
     if wanted is None and clues:
         for clue in clues:

@@ -9,10 +9,10 @@ import typer
 from craftkit.cli import agents, knowledge, outbox, process, schedule, spec, task
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
 from craftkit.cli.output import Reply, paint
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 if TYPE_CHECKING:
-    from craftkit.loop.work_status import Standing
+    from craftkit.loop.work_status import WorkStatus
     from craftkit.model import Diagnostic
 
 app = typer.Typer(
@@ -36,9 +36,9 @@ app.add_typer(agents.app, name="agents")
 def _version(wanted: bool) -> None:
     if wanted:
         from craftkit import __version__
-        from craftkit.cli.output import out
+        from craftkit.cli.output import print_data
 
-        out(f"craftkit {__version__}")
+        print_data(f"craftkit {__version__}")
         raise typer.Exit
 
 
@@ -78,7 +78,7 @@ def init(
             [*remarks, *reply.diagnostics],
         )
 
-    return emit("init", as_json, action)
+    return run_command("init", as_json, action)
 
 
 @app.command(epilog="Example: craftkit status --json")
@@ -93,18 +93,18 @@ def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJso
         repaired = repair.repair(context)
         try:
             chosen = spec_index.choose_spec(context, spec_name)
-            spec_index.observe(context, chosen.spec)
-            stand = work_status.standing(context, chosen, repaired)
+            spec_index.record_snapshot(context, chosen.spec)
+            stand = work_status.describe(context, chosen, repaired)
         except (AmbiguousSpec, UnknownSpec) as error:
             if spec_name:
                 raise
-            stand = work_status.without_spec(context, error, repaired)
+            stand = work_status.describe_without_spec(context, error, repaired)
         return Reply(stand.data(), _screen(stand), diagnostics=context.diagnostics)
 
-    return emit("status", as_json, action)
+    return run_command("status", as_json, action)
 
 
-def _screen(stand: Standing) -> list[str]:
+def _screen(stand: WorkStatus) -> list[str]:
     done, total = stand.progress["done"], stand.progress["total"]
     lines = []
     if stand.spec is None:
@@ -126,7 +126,7 @@ def _screen(stand: Standing) -> list[str]:
     for held in stand.elsewhere:
         lines.append(f"also held    {held['task']} of {held['spec']}")
     lines += [f"repaired     {r['message']}" for r in stand.repaired]
-    for item in stand.attention:
+    for item in stand.conflicts:
         lines.append(f"{paint('attention', 'warning')}    {item['message']}: {item['hint']}")
     if stand.outbox.get("queued") or stand.outbox.get("dead"):
         lines.append(f"outbox       {stand.outbox['queued']} queued, {stand.outbox['dead']} dead")
@@ -184,7 +184,7 @@ def _stand(
         text = work_status.brief(stand, limit)
         return Reply(stand.data() | {"brief": text}, [text], diagnostics=context.diagnostics)
 
-    return emit(command, as_json, action)
+    return run_command(command, as_json, action)
 
 
 @app.command(epilog="Example: craftkit reconcile --dry-run")
@@ -242,11 +242,11 @@ def reconcile(
         if job:
             from craftkit.automation import job as jobs
 
-            options = jobs.Options(policy, max_writes, commit, push)
+            options = jobs.JobOptions(policy, max_writes, commit, push)
             data, code = jobs.run(context, options, (lambda line: None) if as_json else _tell)
             failed = _failures(data) if as_json else []  # else its log lines have told them
             return Reply(data, exit_code=code, diagnostics=[*failed, *context.diagnostics])
-        report = commands_reconcile.command(
+        report = commands_reconcile.reconcile(
             context, spec_name, every, policy, change=not look, max_writes=max_writes
         )
         lines, notes = reconcile_report.lines(report, evidence=dry_run)
@@ -255,14 +255,14 @@ def reconcile(
         code = reconcile_report.exit_code(report, check)
         return Reply(reconcile_report.as_dict(report), lines, notes, code, context.diagnostics)
 
-    return emit("reconcile", as_json, action)
+    return run_command("reconcile", as_json, action)
 
 
 def _tell(line: str) -> None:
     """A log line, seen at once also where stdout is a pipe."""
-    from craftkit.cli.output import flush, out
+    from craftkit.cli.output import flush, print_data
 
-    out(line)
+    print_data(line)
     flush()
 
 
@@ -331,9 +331,9 @@ def git_hook(
         git_hooks.run(event, words or [])
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
-            from craftkit.cli.output import say
+            from craftkit.cli.output import print_note
 
-            say(f"craftkit git-hook: {error!r}")
+            print_note(f"craftkit git-hook: {error!r}")
     return 0
 
 
@@ -354,7 +354,7 @@ def session_end(
         line = f"Session {data['session']} ended" + (f"; in progress: {left}" if left else "")
         return Reply(data, [line + "."], diagnostics=context.diagnostics)
 
-    return emit("session-end", as_json, action)
+    return run_command("session-end", as_json, action)
 
 
 @app.command(epilog="Example: craftkit history --limit 20")
@@ -377,7 +377,7 @@ def history(
         ]
         return Reply({"events": events}, lines, diagnostics=context.diagnostics)
 
-    return emit("history", as_json, action)
+    return run_command("history", as_json, action)
 
 
 @app.command(epilog="Example: craftkit doctor --fix")
@@ -403,7 +403,7 @@ def doctor(
         data = {"checks": found, "healthy": not bad, "drift": drift}
         return Reply(data, lines, exit_code=checks.exit_code(found))
 
-    return emit("doctor", as_json, action)
+    return run_command("doctor", as_json, action)
 
 
 @app.command(epilog="Example: craftkit demo")
@@ -411,13 +411,13 @@ def demo(as_json: AsJson = False) -> int:
     """Watch the whole story on a throw-away repository: work, a real kill, resume, finish."""
 
     def action() -> Reply:
-        from craftkit.cli.output import out
+        from craftkit.cli.output import print_data
         from craftkit.commands import demo as story
 
-        data = story.play((lambda line: None) if as_json else out)
+        data = story.play((lambda line: None) if as_json else print_data)
         return Reply(data, exit_code=0 if data["ok"] else 1)
 
-    return emit("demo", as_json, action)
+    return run_command("demo", as_json, action)
 
 
 @app.command(epilog="Example: craftkit sandbox --port 4100")
@@ -449,17 +449,23 @@ def sandbox(
     with server:
         environment = server.environment()
         if as_json:
-            output.envelope("sandbox", True, {"url": server.url, "environment": environment}, [])
+            output.print_envelope(
+                "sandbox", True, {"url": server.url, "environment": environment}, []
+            )
         else:
-            output.say(f"A GitHub of its own at {server.url} (page and API); Ctrl-C ends it.")
-            output.say("In another shell, in a repository whose config.yaml names that repository:")
+            output.print_note(
+                f"A GitHub of its own at {server.url} (page and API); Ctrl-C ends it."
+            )
+            output.print_note(
+                "In another shell, in a repository whose config.yaml names that repository:"
+            )
             for name, value in environment.items():
-                output.out(f"export {name}={value}")
+                output.print_data(f"export {name}={value}")
         output.flush()
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
-            output.say("")
+            output.print_note("")
     return 0
 
 
@@ -470,12 +476,12 @@ def mcp() -> int:
     def action() -> Reply:
         import sys
 
-        from craftkit.cli.output import say
+        from craftkit.cli.output import print_note
         from craftkit.mcp import serve
 
         if sys.stdin.isatty():
-            say("waiting for an MCP client on stdin; Ctrl-D ends it")
+            print_note("waiting for an MCP client on stdin; Ctrl-D ends it")
         serve()
         return Reply({})
 
-    return emit("mcp", False, action)
+    return run_command("mcp", False, action)

@@ -8,7 +8,7 @@ import typer
 
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, complete_key, context_for
 from craftkit.cli.output import Reply
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Keep notes on the work, and read them back."
@@ -94,7 +94,7 @@ def _record(
             words += f", and on #{note['issue']}" if note["delivered"] else ", comment queued"
         return Reply({"note": note}, [words], diagnostics=context.diagnostics)
 
-    return emit(f"knowledge {kind}", as_json, action)
+    return run_command(f"knowledge {kind}", as_json, action)
 
 
 @app.command("list", epilog="Example: craftkit knowledge list --kind tip")
@@ -121,7 +121,7 @@ def list_(
         remarks = [] if found else ["no notes yet"]
         return Reply({"notes": found}, lines, remarks, diagnostics=context.diagnostics)
 
-    return emit("knowledge list", as_json, action)
+    return run_command("knowledge list", as_json, action)
 
 
 def _lines(note: dict[str, Any]) -> list[str]:

@@ -45,7 +45,7 @@ def last_words() -> list[Diagnostic]:
     for context in opened:
         try:
             if context.has_store:
-                background.mention_dead(context)
+                background.report_dead_writes(context)
         except CraftkitError:
             continue
         for note in context.diagnostics:

@@ -8,7 +8,7 @@ import typer
 
 from craftkit.cli.options import AsJson, context_for
 from craftkit.cli.output import Reply
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 if TYPE_CHECKING:
     from craftkit.runtime.context import Context
@@ -32,18 +32,18 @@ def list_(as_json: AsJson = False) -> int:
         from craftkit.commands import outbox
 
         context = context_for(None)
-        found = outbox.outbox_list(context)
+        found = outbox.list_writes(context)
         lines = [_line(row) for row in found]
         notes = [] if found else ["nothing waits"]
         return Reply({"outbox": found}, lines, notes, diagnostics=context.diagnostics)
 
-    return emit("outbox list", as_json, action)
+    return run_command("outbox list", as_json, action)
 
 
 def _given_up(context: Context) -> list[str]:
     from craftkit.commands import outbox
 
-    return [_line(row) for row in outbox.outbox_list(context) if row["state"] == "dead"]
+    return [_line(row) for row in outbox.list_writes(context) if row["state"] == "dead"]
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -65,13 +65,13 @@ def send(as_json: AsJson = False) -> int:
 
         context = context_for(None)
         sent = connection.send(context)
-        connection.say(context, sent)
+        connection.report_pending(context, sent)
         if context.gave_up is None:
-            repair.finish(context)
+            repair.resume_waiting(context)
         words = [f"{sent.delivered} delivered", *_given_up(context)]
         return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
 
-    return emit("outbox send", as_json, action)
+    return run_command("outbox send", as_json, action)
 
 
 @app.command(epilog="Example: craftkit outbox retry")
@@ -83,14 +83,14 @@ def retry(number: Number = None, as_json: AsJson = False) -> int:
         from craftkit.sync import connection
 
         context = context_for(None)
-        count = outbox.outbox_retry(context, number)
+        count = outbox.retry(context, number)
         sent = connection.send(context)
-        connection.say(context, sent)
+        connection.report_pending(context, sent)
         data = {"retried": count, **sent.as_dict()}
         words = [f"{count} tried again, {sent.delivered} delivered", *_given_up(context)]
         return Reply(data, words, diagnostics=context.diagnostics)
 
-    return emit("outbox retry", as_json, action)
+    return run_command("outbox retry", as_json, action)
 
 
 @app.command(epilog="Example: craftkit outbox drop 12")
@@ -101,7 +101,7 @@ def drop(number: Number = None, as_json: AsJson = False) -> int:
         from craftkit.commands import outbox
 
         context = context_for(None)
-        count = outbox.outbox_drop(context, number)
+        count = outbox.drop(context, number)
         return Reply({"dropped": count}, [f"{count} dropped"], diagnostics=context.diagnostics)
 
-    return emit("outbox drop", as_json, action)
+    return run_command("outbox drop", as_json, action)

@@ -41,7 +41,9 @@ def _is_coloured(stream: Any) -> bool:
     return bool(stream.isatty())
 
 
-def envelope(command: str, ok: bool, data: dict[str, Any], notes: Sequence[Diagnostic]) -> None:
+def print_envelope(
+    command: str, ok: bool, data: dict[str, Any], notes: Sequence[Diagnostic]
+) -> None:
     import json
 
     document = {
@@ -58,25 +60,25 @@ def envelope(command: str, ok: bool, data: dict[str, Any], notes: Sequence[Diagn
     _print(text.encode("utf-8", "replace").decode())
 
 
-def remark(note: Diagnostic) -> None:
+def print_diagnostic(note: Diagnostic) -> None:
     from craftkit.text import redact
 
     message = " ".join(redact(note.message).splitlines())
     named = not note.target or message.startswith(note.target.partition(":")[0])
     where = "" if named else f"{note.target}: "
     label = paint(f"{note.severity}:", note.severity, sys.stderr)
-    say(f"{label} {where}{message}")
+    print_note(f"{label} {where}{message}")
     if note.hint:
         hint = " ".join(redact(note.hint).splitlines())
-        say(f"{paint('hint:', 'dim', sys.stderr)} {hint}")
+        print_note(f"{paint('hint:', 'dim', sys.stderr)} {hint}")
 
 
-def out(line: str) -> None:
+def print_data(line: str) -> None:
     """Data for stdout.  Raises BrokenPipeError, or CannotWrite when stdout takes nothing."""
     _print(_printable(line, sys.stdout))
 
 
-def say(line: str) -> None:
+def print_note(line: str) -> None:
     """Words for stderr; where it takes none, the exit code still says how it went."""
     with contextlib.suppress(OSError):
         print(_printable(line, sys.stderr), file=sys.stderr)
@@ -87,7 +89,7 @@ def flush() -> None:
         sys.stdout.flush()
 
 
-def stand_in() -> None:
+def replace_closed_streams() -> None:
     """Put the null device where the caller closed stdin, stdout or stderr.
 
     Else the next file that is opened, the database say, would get that number.

@@ -9,7 +9,7 @@ import typer
 from craftkit.cli.options import AsJson, Yes, context_for
 from craftkit.cli.output import Reply
 from craftkit.cli.prompt import agree
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="See, resume and give up recorded operations."
@@ -31,7 +31,7 @@ def list_(
         from craftkit.commands import process
 
         context = context_for(None)
-        found = process.process_list(context, every)
+        found = process.list_processes(context, every)
         lines = [
             f"{p['id']:>5}  {p['kind']:<14} {p['status']:<12} {p['current_step'] or ''}"
             for p in found
@@ -39,7 +39,7 @@ def list_(
         notes = [] if found else ["no operation is unfinished"]
         return Reply({"processes": found}, lines, notes, diagnostics=context.diagnostics)
 
-    return emit("process list", as_json, action)
+    return run_command("process list", as_json, action)
 
 
 @app.command(epilog="Example: craftkit process show 12")
@@ -50,7 +50,7 @@ def show(process_id: ProcessId, as_json: AsJson = False) -> int:
         from craftkit.commands import process
 
         context = context_for(None)
-        data = process.process_show(context, process_id)
+        data = process.show(context, process_id)
         lines = [f"{data['kind']}: {data['status']}  {data['display']}"]
         lines += [
             f"  {s['position']}. {s['name']:<14} {s['status']:<8} {s['seconds']}"
@@ -60,7 +60,7 @@ def show(process_id: ProcessId, as_json: AsJson = False) -> int:
             lines.append(f"interrupted: {data['interrupt_reason']}")
         return Reply({"process": data}, lines, diagnostics=context.diagnostics)
 
-    return emit("process show", as_json, action)
+    return run_command("process show", as_json, action)
 
 
 @app.command(epilog="Example: craftkit process resume 12")
@@ -71,11 +71,11 @@ def resume(process_id: ProcessId, as_json: AsJson = False) -> int:
         from craftkit.commands import process
 
         context = context_for(None)
-        data = process.process_resume(context, process_id)
+        data = process.resume(context, process_id)
         words = f"{data['kind']} {data['id']}: {data['status']}"
         return Reply({"process": data}, [words], diagnostics=context.diagnostics)
 
-    return emit("process resume", as_json, action)
+    return run_command("process resume", as_json, action)
 
 
 @app.command(epilog="Example: craftkit process drop 12 --yes")
@@ -86,14 +86,14 @@ def drop(process_id: ProcessId, yes: Yes = False, as_json: AsJson = False) -> in
         from craftkit.commands import process
 
         context = context_for(None)
-        row = process.process_to_drop(context, process_id)
+        row = process.to_drop(context, process_id)
         question = (
             f"Process {process_id} ({row['kind']}) stopped at {row['current_step']}, and what is"
             " left of it will never be done."
         )
         agree(question, yes, "Nothing was given up.")
-        data, notes = process.process_drop(context, process_id)
+        data, notes = process.drop(context, process_id)
         words = f"{data['kind']} {data['id']}: {data['status']}"
         return Reply({"process": data}, [words], notes, diagnostics=context.diagnostics)
 
-    return emit("process drop", as_json, action)
+    return run_command("process drop", as_json, action)

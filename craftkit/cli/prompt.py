@@ -14,13 +14,13 @@ def agree(question: str, yes: bool, otherwise: str) -> None:
     """Ask a person.  Raises UsageProblem without a terminal or an agreement."""
     import sys
 
-    from craftkit.cli.output import say
+    from craftkit.cli.output import print_note
     from craftkit.errors import UsageProblem
 
     if yes:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageProblem(f"{question} {otherwise}", "run it again with `--yes`")
-    say(question)
+    print_note(question)
     if not typer.confirm("Go on?", err=True):
         raise UsageProblem(otherwise, "")

@@ -10,7 +10,7 @@ from craftkit.errors import CraftkitError
 from craftkit.model import Diagnostic
 
 
-def emit(command: str, as_json: bool, action: Callable[[], output.Reply]) -> int:
+def run_command(command: str, as_json: bool, action: Callable[[], output.Reply]) -> int:
     """Run a command and print its answer; return the exit code."""
     from craftkit.cli.options import at_the_end, flagged, last_words
 
@@ -23,14 +23,14 @@ def emit(command: str, as_json: bool, action: Callable[[], output.Reply]) -> int
     notes += [at_the_end(note, command, _did(reply)) for note in last]
     notes = [note._replace(hint=flagged(note.hint)) for note in notes]
     if as_json:
-        output.envelope(command, reply.exit_code == 0, reply.data, notes)
+        output.print_envelope(command, reply.exit_code == 0, reply.data, notes)
         return reply.exit_code
     for line in reply.lines:
-        output.out(line)
+        output.print_data(line)
     for line in reply.notes:
-        output.say(line)
+        output.print_note(line)
     for note in _once(notes):
-        output.remark(note)
+        output.print_diagnostic(note)
     return reply.exit_code
 
 
@@ -64,7 +64,7 @@ def fail(command: str, as_json: bool, error: CraftkitError) -> int:
 
     note = Diagnostic("error", error.code, error.message, flagged(error.hint), error.target)
     if as_json:
-        output.envelope(command, False, {}, [note])
+        output.print_envelope(command, False, {}, [note])
     else:
-        output.remark(note)
+        output.print_diagnostic(note)
     return error.exit_code

@@ -9,10 +9,10 @@ import typer
 
 from craftkit.cli.options import AsJson, context_for
 from craftkit.cli.output import Reply
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 if TYPE_CHECKING:
-    from craftkit.automation.schedule import Done
+    from craftkit.automation.schedule import ScheduleResult
     from craftkit.runtime.context import Context
 
 app = typer.Typer(
@@ -23,14 +23,14 @@ app = typer.Typer(
 )
 
 
-class Target(StrEnum):
+class ScheduleTarget(StrEnum):
     cron = "cron"
     systemd = "systemd"
     github_actions = "github-actions"
     git_hooks = "git-hooks"
 
 
-TargetOption = Annotated[Target, typer.Option("--target", help="What runs the job.")]
+TargetOption = Annotated[ScheduleTarget, typer.Option("--target", help="What runs the job.")]
 Every = Annotated[
     int, typer.Option("--every", metavar="MINUTES", min=1, max=1440, help="How often.")
 ]
@@ -67,7 +67,7 @@ def print_(
         from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
-        if target is Target.git_hooks:
+        if target is ScheduleTarget.git_hooks:
             _refuse_job_options(every, commit, push, requirement)
             files = git_hook_files.preview(context)
         else:
@@ -80,7 +80,7 @@ def print_(
         data = {"target": target.value, "files": [file._asdict() for file in files]}
         return Reply(data, lines, diagnostics=context.diagnostics)
 
-    return emit("schedule print", as_json, action)
+    return run_command("schedule print", as_json, action)
 
 
 @app.command(epilog="Example: craftkit schedule install --target systemd --every 15")
@@ -98,14 +98,14 @@ def install(
         from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
-        if target is Target.git_hooks:
+        if target is ScheduleTarget.git_hooks:
             _refuse_job_options(every, commit, push, requirement)
             done = git_hook_files.install(context)
         else:
             done = schedule.install(context, target.value, every, commit, push, requirement)
         return _reply(context, done, "installed" if done.changed else "installed already")
 
-    return emit("schedule install", as_json, action)
+    return run_command("schedule install", as_json, action)
 
 
 @app.command(epilog="Example: craftkit schedule remove --target cron")
@@ -116,17 +116,17 @@ def remove(target: TargetOption, as_json: AsJson = False) -> int:
         from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
-        hooks = target is Target.git_hooks
+        hooks = target is ScheduleTarget.git_hooks
         done = git_hook_files.remove(context) if hooks else schedule.remove(context, target.value)
         return _reply(context, done, "removed" if done.changed else "not installed")
 
-    return emit("schedule remove", as_json, action)
+    return run_command("schedule remove", as_json, action)
 
 
 @app.command(epilog="Example: craftkit schedule status")
 def status(
     target: Annotated[
-        Target | None, typer.Option("--target", help="Only this one; by default all.")
+        ScheduleTarget | None, typer.Option("--target", help="Only this one; by default all.")
     ] = None,
     as_json: AsJson = False,
 ) -> int:
@@ -136,10 +136,10 @@ def status(
         from craftkit.automation import git_hook_files, schedule
 
         context = context_for(None)
-        names = [target.value] if target is not None else [t.value for t in Target]
+        names = [target.value] if target is not None else [t.value for t in ScheduleTarget]
         found = [
             git_hook_files.status(context)
-            if name == Target.git_hooks.value
+            if name == ScheduleTarget.git_hooks.value
             else schedule.status(context, name)
             for name in names
         ]
@@ -148,7 +148,7 @@ def status(
         notes = [note for done in found for note in done.notes]
         return Reply(data, lines, notes, diagnostics=context.diagnostics)
 
-    return emit("schedule status", as_json, action)
+    return run_command("schedule status", as_json, action)
 
 
 def _refuse_job_options(every: int, commit: bool, push: bool, requirement: str | None) -> None:
@@ -162,11 +162,11 @@ def _refuse_job_options(every: int, commit: bool, push: bool, requirement: str |
         )
 
 
-def _reply(context: Context, done: Done, word: str) -> Reply:
+def _reply(context: Context, done: ScheduleResult, word: str) -> Reply:
     lines = [f"{done.target}: {word}: {', '.join(done.places)}"]
     data = _as_dict(done) | {"changed": done.changed, "notes": list(done.notes)}
     return Reply(data, lines, done.notes, int(done.failed), context.diagnostics)
 
 
-def _as_dict(done: Done) -> dict[str, object]:
+def _as_dict(done: ScheduleResult) -> dict[str, object]:
     return {"target": done.target, "state": done.state, "places": list(done.places)}

@@ -9,7 +9,7 @@ import typer
 from craftkit.cli.options import AsJson, Offline, SpecName, Yes, context_for
 from craftkit.cli.output import Reply, progress_bar
 from craftkit.cli.prompt import agree
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 from craftkit.model import PHASES
 from craftkit.text import typed
 
@@ -43,7 +43,7 @@ def new(
             {"spec": commands_spec.summary(context, spec)}, lines, diagnostics=context.diagnostics
         )
 
-    return emit("spec new", as_json, action)
+    return run_command("spec new", as_json, action)
 
 
 @app.command("list", epilog="Example: craftkit spec list --json")
@@ -61,7 +61,7 @@ def list_(as_json: AsJson = False) -> int:
         notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
         return Reply({"specs": found}, lines, notes, diagnostics=context.diagnostics)
 
-    return emit("spec list", as_json, action)
+    return run_command("spec list", as_json, action)
 
 
 def _row(item: dict[str, Any]) -> str:
@@ -80,7 +80,7 @@ def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
         context = context_for(None)
         repair.repair(context)
         chosen = spec_index.choose_spec(context, spec_name)
-        spec_index.observe(context, chosen.spec)
+        spec_index.record_snapshot(context, chosen.spec)
         data = commands_spec.summary(context, chosen.spec)
         lines = [
             f"{data['name']}",
@@ -90,7 +90,7 @@ def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
         notes = [*context.diagnostics, *chosen.spec.diagnostics]
         return Reply({"spec": data}, lines, diagnostics=notes)
 
-    return emit("spec show", as_json, action)
+    return run_command("spec show", as_json, action)
 
 
 @app.command(epilog="Example: craftkit spec check specs/*.md")
@@ -130,7 +130,7 @@ def check(
         bad = any(d.severity == "error" for s in read for d in s.diagnostics)
         return Reply({"files": data}, lines, exit_code=1 if bad else 0)
 
-    return emit("spec check", as_json, action)
+    return run_command("spec check", as_json, action)
 
 
 @app.command(epilog="Example: craftkit spec phase implementation")
@@ -167,7 +167,7 @@ def phase(
             lines += pull_request.lines(advice)
         return Reply(data, lines, diagnostics=context.diagnostics)
 
-    return emit("spec phase", as_json, action)
+    return run_command("spec phase", as_json, action)
 
 
 @app.command(epilog="Example: craftkit spec link --dry-run")
@@ -191,14 +191,14 @@ def link(
 
         context = context_for(None, offline=offline)
         repair.repair(context, online=not dry_run)
-        found = linking.prospect(context, spec_name, dry=dry_run)
+        found = linking.propose(context, spec_name, dry=dry_run)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
         if dry_run:
             return Reply(data, linking.preview(found), diagnostics=context.diagnostics)
         if found.is_empty():
             linking.link(context, found)
-            waits = linking.being_made(context, found.spec)
+            waits = linking.waiting_creations(context, found.spec)
             _mention_gone(context, linking.linked(context, found.spec))
             words = f"{found.spec.id} is linked already; nothing to make"
             if waits:
@@ -216,7 +216,7 @@ def link(
             lines.append(f"next: craftkit task next{context.flag}")
         return Reply(data, lines, diagnostics=context.diagnostics)
 
-    return emit("spec link", as_json, action)
+    return run_command("spec link", as_json, action)
 
 
 def _linked(task: dict[str, Any]) -> str:
@@ -261,7 +261,7 @@ def unlink(
         words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
         return Reply(data, [words], diagnostics=context.diagnostics)
 
-    return emit("spec unlink", as_json, action)
+    return run_command("spec unlink", as_json, action)
 
 
 @app.command(epilog="Example: craftkit spec update --spec password-reset")
@@ -278,7 +278,7 @@ def update(spec_name: SpecName = None, offline: Offline = False, as_json: AsJson
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
         return Reply(data, lines, notes, int(bad), context.diagnostics)
 
-    return emit("spec update", as_json, action)
+    return run_command("spec update", as_json, action)
 
 
 @app.command(epilog="Example: craftkit spec delete --spec password-reset --yes")
@@ -299,10 +299,10 @@ def delete(
 
         context = context_for(None)
         repair.repair(context)
-        found = spec_delete.prospect(context, spec_name, force)
+        found = spec_delete.propose(context, spec_name, force)
         agree(spec_delete.question(found), yes, "Nothing was deleted.")
         data = spec_delete.delete(context, found)
         lines = [f"{data['path']} deleted; git has it: {data['restore']}"]
         return Reply(data, lines, spec_delete.remarks(data), diagnostics=context.diagnostics)
 
-    return emit("spec delete", as_json, action)
+    return run_command("spec delete", as_json, action)

@@ -19,11 +19,11 @@ from craftkit.cli.options import (
     context_for,
 )
 from craftkit.cli.output import Reply, paint
-from craftkit.cli.run import emit
+from craftkit.cli.run import run_command
 
 if TYPE_CHECKING:
-    from craftkit.loop.task_status import View
-    from craftkit.loop.transitions import Outcome
+    from craftkit.loop.task_status import TaskStatus
+    from craftkit.loop.transitions import TaskOutcome
     from craftkit.runtime.context import Context
 
 app = typer.Typer(
@@ -41,7 +41,7 @@ MaybeTask = Annotated[
 MARKS = {"todo": "[ ]", "in_progress": "[-]", "done": "[x]", "dropped": "[~]"}
 
 
-def _line(row: View) -> str:
+def _line(row: TaskStatus) -> str:
     colour = {"done": "dim", "in_progress": "info"}.get(row.state)
     waits = (
         f"  (waits for {', '.join(row.waits_for)})" if row.waits_for and row.state == "todo" else ""
@@ -81,8 +81,8 @@ def list_(
 
         context = _start(None)
         spec = spec_index.choose_spec(context, spec_name).spec
-        spec_index.observe(context, spec)
-        rows = spec_index.task_views(context, spec)
+        spec_index.record_snapshot(context, spec)
+        rows = spec_index.task_statuses(context, spec)
         shown = [r for r in rows if r.ready] if ready else rows
         data = {
             "spec": spec.id,
@@ -100,7 +100,7 @@ def list_(
         notes = [f"{done}/{total} done{dropped} in {spec.path}"]
         return Reply(data, lines, notes, diagnostics=context.diagnostics)
 
-    return emit("task list", as_json, action)
+    return run_command("task list", as_json, action)
 
 
 @app.command("next", epilog="Example: craftkit task next")
@@ -112,8 +112,8 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
 
         context = _start(session)
         spec = spec_index.choose_spec(context, spec_name).spec
-        spec_index.observe(context, spec)
-        rows = spec_index.task_views(context, spec)
+        spec_index.record_snapshot(context, spec)
+        rows = spec_index.task_statuses(context, spec)
         row, now = task_status.next_ready(rows), tasks.current(context, spec, rows)
         data = {
             "spec": spec.id,
@@ -128,10 +128,10 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
             notes = [f"{now.task.ref} is still in progress ({by})."]
         return Reply(data, [_next_words(row, rows)], notes, diagnostics=context.diagnostics)
 
-    return emit("task next", as_json, action)
+    return run_command("task next", as_json, action)
 
 
-def _next_words(row: View | None, rows: list[View]) -> str:
+def _next_words(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
     from craftkit.loop import task_status
 
     if row is not None:
@@ -164,14 +164,14 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
 
         context = _start(None)
         spec, task = tasks.find(context, spec_name, key)
-        row = next(r for r in spec_index.task_views(context, spec) if r.task.id == task.id)
+        row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
         data = tasks.task_json(spec, row)
         lines = [_line(row), f"    {spec.path}:{task.line}  {task.group or ''}".rstrip()]
         if task.steps_total:
             lines.append(f"    steps {task.steps_done}/{task.steps_total}")
         return Reply({"spec": spec.id, "task": data}, lines, diagnostics=context.diagnostics)
 
-    return emit("task show", as_json, action)
+    return run_command("task show", as_json, action)
 
 
 @app.command(epilog="Example: craftkit task report T012")
@@ -188,7 +188,7 @@ def report(key: MaybeTask = None, spec_name: SpecName = None, as_json: AsJson = 
         data = {"spec": spec.id, "tasks": found}
         return Reply(data, lines, notes, diagnostics=context.diagnostics)
 
-    return emit("task report", as_json, action)
+    return run_command("task report", as_json, action)
 
 
 def _minute(at: str | None) -> str:
@@ -239,7 +239,7 @@ def _report_one(item: dict[str, Any]) -> list[str]:
     return lines
 
 
-def _answer(context: Context, outcome: Outcome, words: str, require_sync: bool) -> Reply:
+def _answer(context: Context, outcome: TaskOutcome, words: str, require_sync: bool) -> Reply:
     from craftkit.loop import task_status, tasks
 
     row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
@@ -292,7 +292,7 @@ def start(
             context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}", require_sync
         )
 
-    return emit("task start", as_json, action)
+    return run_command("task start", as_json, action)
 
 
 @app.command(epilog="Example: craftkit task done T012")
@@ -310,13 +310,13 @@ def done(
         from craftkit.loop import tasks
 
         context = _start(session, offline=offline)
-        outcome = tasks.finish(context, spec_name, key)
+        outcome = tasks.done(context, spec_name, key)
         _mention_hooks(context)
         verb = "done" if outcome.changed else "is done already"
         reply = _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
         return reply._replace(lines=[*reply.lines, _next_words(outcome.next, outcome.rows)])
 
-    return emit("task done", as_json, action)
+    return run_command("task done", as_json, action)
 
 
 @app.command(epilog="Example: craftkit task reopen T012")
@@ -338,7 +338,7 @@ def reopen(
         verb = "is open again" if outcome.changed else "is open already"
         return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
 
-    return emit("task reopen", as_json, action)
+    return run_command("task reopen", as_json, action)
 
 
 @app.command(epilog="Example: craftkit task drop T012 --reason 'no longer wanted'")
@@ -361,7 +361,7 @@ def drop(
         verb = "dropped" if outcome.changed else "is dropped already"
         return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
 
-    return emit("task drop", as_json, action)
+    return run_command("task drop", as_json, action)
 
 
 @app.command(epilog="Example: craftkit task add 'Write the parser' --depends-on T003")
@@ -386,4 +386,4 @@ def add(
         lines = [f"{row.task.ref} added at {spec.path}:{row.task.line}"]
         return Reply(data, lines, diagnostics=context.diagnostics)
 
-    return emit("task add", as_json, action)
+    return run_command("task add", as_json, action)

@@ -26,7 +26,7 @@ from craftkit.runtime.config import DEFAULTS
 from craftkit.runtime.context import Context, open_context
 from craftkit.specs import files
 from craftkit.store import db, outbox, version
-from craftkit.text import clean, count, word
+from craftkit.text import count, one_line, shell_word
 
 if TYPE_CHECKING:
     from craftkit.github.diagnose import Finding
@@ -144,7 +144,7 @@ def _database(context: Context, fix: bool) -> Check:
                 os.replace(path + suffix, aside + suffix)
     context._store = None
     for spec in spec_index.load_all(context):
-        spec_index.observe(context, spec)
+        spec_index.record_snapshot(context, spec)
     return _check("database", "ok", f"rebuilt from the spec files; the old one is {aside}")
 
 
@@ -162,7 +162,7 @@ def _processes(context: Context, fix: bool) -> Check:
 def _specs(context: Context, fix: bool) -> Check:
     specs = spec_index.load_all(context)
     if fix:
-        spec_writer.tidy(context, specs)
+        spec_writer.remove_stale_temp_files(context, specs)
     unreadable = _unreadable(context, specs)
     if unreadable:
         path, words, hint = unreadable[0]
@@ -176,7 +176,7 @@ def _specs(context: Context, fix: bool) -> Check:
         if first.setdefault(spec.id, spec.path) != spec.path:
             words = f"{first[spec.id]} and {spec.path} have the same id"
             return _check("specs", "warning", words, "give one of them another `id`")
-    doubtful = sum(row.reopened for s in specs for row in spec_index.task_views(context, s))
+    doubtful = sum(row.reopened for s in specs for row in spec_index.task_statuses(context, s))
     if doubtful:
         words = (
             "1 task was done, but its box is open here"
@@ -196,7 +196,7 @@ def _unreadable(context: Context, specs: list[Spec]) -> list[tuple[str, str, str
     found += [(path, "is not a regular file", hint) for path in files.misfits(context.worktree)]
     for spec in specs:
         if any(note.code in NO_TEXT for note in spec.diagnostics):
-            hint = f"`craftkit spec check {word(spec.path)}`"
+            hint = f"`craftkit spec check {shell_word(spec.path)}`"
             found.append((spec.path, "is not plain UTF-8 text", hint))
     return sorted(found)
 
@@ -223,7 +223,7 @@ def _remote(context: Context) -> list[Check]:
     if address.is_host_of(server, remote[0]):
         return []
     words, hint = address.foreign(server, remote[0])
-    at = clean("/".join(remote), 120)
+    at = one_line("/".join(remote), 120)
     configured = str(context.config["github.repo"])
     if configured:
         return [_check("remote", "ok", f"{at} is passed over for {configured}. {words}")]

@@ -60,7 +60,7 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         )
     specs = spec_index.load_all(context)
     for spec in specs:
-        spec_index.observe(context, spec)
+        spec_index.record_snapshot(context, spec)
     data = {
         "root": found.root,
         "config": config,

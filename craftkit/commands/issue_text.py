@@ -12,7 +12,7 @@ from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.sync import connection
-from craftkit.text import clean, clean_lines
+from craftkit.text import clean_lines, one_line
 
 BODY_LIMIT, TITLE_LIMIT = 4000, 256
 
@@ -33,8 +33,8 @@ def show(context: Context, number: int) -> dict[str, Any]:
             f"#{number} belongs to no linked spec of this worktree.",
             "`craftkit task list` shows the issues of a spec",
         )
-    with connection.asking(context) as bench:
-        found = bench.gateway.issue_text(number)
+    with connection.github_session(context) as sync:
+        found = sync.gateway.issue_text(number)
     if isinstance(found, Gone):
         raise IssueGone(
             f"The issue #{number} is gone ({found.why}).",
@@ -68,6 +68,6 @@ def _as_data(found: IssueText, *, everybody: bool) -> dict[str, Any]:
         "author_association": found.association,
         "state": found.state,
         "withheld": not shown,
-        "title": clean(clean_lines(found.title), TITLE_LIMIT) if shown else "",
+        "title": one_line(clean_lines(found.title), TITLE_LIMIT) if shown else "",
         "body": clean_lines(found.body, BODY_LIMIT) if shown else "",
     }

@@ -16,7 +16,7 @@ def record(
     """Keep a note; with `comment`, send it as a comment of the issue.  Raises UsageProblem."""
     note = history.record(context, kind, text, wanted_spec, word, comment)
     if note["issue"] is not None:
-        connection.say(context, connection.send(context))
+        connection.report_pending(context, connection.send(context))
     return note | {"delivered": note["issue"] is not None and not _waits(context, note)}
 
 

@@ -10,7 +10,7 @@ from craftkit.runtime.context import Context
 from craftkit.store import journal, outbox
 
 
-def outbox_list(context: Context) -> list[dict[str, Any]]:
+def list_writes(context: Context) -> list[dict[str, Any]]:
     """What GitHub has not got, oldest first."""
     return [
         {
@@ -43,7 +43,7 @@ def _next_try(context: Context, row: outbox.Row) -> str | None:
     return iso_utc(at) if row.state != "dead" and at > context.clock() else None
 
 
-def outbox_retry(context: Context, number: int | None) -> int:
+def retry(context: Context, number: int | None) -> int:
     """Queue dead rows again, or one row whatever its state; how many.  Raises UsageProblem."""
     ids = _chosen(context, number)
     rows = [row for row in outbox.waiting(context.store) if row.id in ids]
@@ -70,7 +70,7 @@ def _anew(context: Context, row: outbox.Row) -> tuple[str, float]:
     return "unknown", epoch_seconds(row.updated_at) + connection.settings(context).grace
 
 
-def outbox_drop(context: Context, number: int | None) -> int:
+def drop(context: Context, number: int | None) -> int:
     """Forget dead rows, or one row whatever its state; how many.  Raises UsageProblem."""
     ids = _chosen(context, number)
     with context.store.write() as tx:

@@ -15,7 +15,7 @@ from craftkit.store import journal, outbox, processes
 ABANDONED = "abandoned"
 
 
-def process_list(context: Context, every: bool) -> list[dict[str, Any]]:
+def list_processes(context: Context, every: bool) -> list[dict[str, Any]]:
     rows = context.store.rows("select * from processes order by id desc limit 200")
     return [
         {
@@ -41,7 +41,7 @@ def _status(row: sqlite3.Row) -> str:
     return ABANDONED if given_up else "interrupted" if killed else str(row["status"])
 
 
-def process_show(context: Context, process_id: int) -> dict[str, Any]:
+def show(context: Context, process_id: int) -> dict[str, Any]:
     row = context.store.row("select * from processes where id = ?", process_id)
     if row is None:
         raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list --all`")
@@ -87,7 +87,7 @@ def _seconds(start: str | None, end: str | None) -> float | None:
     return round(epoch_seconds(end) - epoch_seconds(start), 3)
 
 
-def process_resume(context: Context, process_id: int) -> dict[str, Any]:
+def resume(context: Context, process_id: int) -> dict[str, Any]:
     """Continue a process.  Raises UnknownProcess, UsageProblem (it still runs), or its error."""
     row = context.store.row("select * from processes where id = ?", process_id)
     if row is None:
@@ -96,10 +96,10 @@ def process_resume(context: Context, process_id: int) -> dict[str, Any]:
         if row["status"] == "running" and process_runner.is_alive(row["owner"]):
             raise UsageProblem(f"Process {process_id} is running now.", "wait for it")
         process_runner.resume(context, row)
-    return process_show(context, process_id)
+    return show(context, process_id)
 
 
-def process_to_drop(context: Context, process_id: int) -> sqlite3.Row:
+def to_drop(context: Context, process_id: int) -> sqlite3.Row:
     """An interrupted process.  Raises UnknownProcess, or UsageProblem where it is none."""
     row = context.store.row("select * from processes where id = ?", process_id)
     if row is None:
@@ -114,11 +114,11 @@ def process_to_drop(context: Context, process_id: int) -> sqlite3.Row:
     return row
 
 
-def process_drop(context: Context, process_id: int) -> tuple[dict[str, Any], list[str]]:
+def drop(context: Context, process_id: int) -> tuple[dict[str, Any], list[str]]:
     """Give up what is left of a process; it as it is then, and what that leaves to do."""
     with context.store.write() as tx:
-        abandon(context, tx, process_to_drop(context, process_id))
-    data = process_show(context, process_id)
+        abandon(context, tx, to_drop(context, process_id))
+    data = show(context, process_id)
     spec_id, notes = data["input"].get("spec"), []
     left = sum(row.spec_id == spec_id for row in outbox.waiting(context.store))
     if left:
@@ -140,7 +140,7 @@ def abandon(context: Context, tx: sqlite3.Connection, row: sqlite3.Row) -> None:
         " where process_id = ? and state = 'recorded'",
         (now, row["id"]),
     )
-    processes.finish(tx, row["id"], "completed", now, ABANDONED)
+    processes.set_status(tx, row["id"], "completed", now, ABANDONED)
     journal.record(
         tx,
         now,

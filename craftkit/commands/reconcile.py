@@ -8,12 +8,12 @@ from craftkit.runtime.context import Context
 from craftkit.sync import (
     connection,
     planner,
-    reconcile,
 )
-from craftkit.sync.reconcile_report import Report
+from craftkit.sync import reconcile as engine
+from craftkit.sync.reconcile_report import ReconcileReport
 
 
-def command(
+def reconcile(
     context: Context,
     wanted_spec: str | None,
     every: bool,
@@ -21,7 +21,7 @@ def command(
     *,
     change: bool,
     max_writes: int | None,
-) -> Report:
+) -> ReconcileReport:
     """`craftkit reconcile`: the local half first, then GitHub's.  Raises what GitHub answered."""
     if not context.config["github.repo"]:
         raise UsageProblem(
@@ -37,16 +37,16 @@ def command(
         else [spec_index.choose_spec(context, wanted_spec).spec]
     )
     if change:
-        spec_writer.tidy(context, specs)
+        spec_writer.remove_stale_temp_files(context, specs)
         for spec in specs:
             if spec.blocked_by is None:
-                notes = repair.settle_boxes(context, spec)
+                notes = repair.record_ticked_boxes(context, spec)
                 recorded += [f"{spec.id}: {note['message']}" for note in notes]
         specs = [spec_index.load(context, spec.path) for spec in specs]
     if context.offline:
-        connection.say(context, connection.waiting(context))
-        return Report((), connection.waiting(context), 0, recorded=tuple(recorded))
-    report = reconcile.run(context, specs, policy, change=change, max_writes=max_writes)
+        connection.report_pending(context, connection.pending_status(context))
+        return ReconcileReport((), connection.pending_status(context), 0, recorded=tuple(recorded))
+    report = engine.run(context, specs, policy, change=change, max_writes=max_writes)
     if report.failed is not None:
         raise report.failed
     return report._replace(recorded=tuple(recorded))

@@ -13,7 +13,7 @@ from craftkit.store import journal
 NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
 
-def resume(context: Context, wanted_spec: str | None) -> work_status.Standing:
+def resume(context: Context, wanted_spec: str | None) -> work_status.WorkStatus:
     """Re-read the spec, repair what was forgotten, and return where the work stands."""
     context.network_until = context.clock() + NETWORK_SECONDS
     repaired = repair.repair(context, online=True)
@@ -22,25 +22,25 @@ def resume(context: Context, wanted_spec: str | None) -> work_status.Standing:
     except (AmbiguousSpec, UnknownSpec) as error:
         if wanted_spec:
             raise
-        return work_status.without_spec(context, error, repaired)
+        return work_status.describe_without_spec(context, error, repaired)
     spec = chosen.spec
     if context.store.durable:
-        spec_writer.tidy(context, [spec])
-    doubts: list[dict[str, str]] | None = None
+        spec_writer.remove_stale_temp_files(context, [spec])
+    conflicts: list[dict[str, str]] | None = None
     if spec.blocked_by is None:
-        repaired += repair.settle_boxes(context, spec)
-        merged, doubts = _refresh(context, spec_index.load(context, spec.path))
+        repaired += repair.record_ticked_boxes(context, spec)
+        merged, conflicts = _refresh(context, spec_index.load(context, spec.path))
         repaired += merged
         spec = spec_index.load(context, spec.path)
         repaired += _clear_stale(context, spec)
     with context.store.write() as tx:
         sessions.touch(context, tx)
-        row = tasks.current(context, spec, spec_index.task_views(context, spec))
+        row = tasks.current(context, spec, spec_index.task_statuses(context, spec))
         sessions.save_state(
             context, tx, spec.id, row.task if row else None, "done" if row else "start"
         )
         journal.record(tx, context.now(), "session.resumed", context.session, spec.id)
-    return work_status.standing(context, spec_index.Chosen(spec, chosen.why), repaired, doubts)
+    return work_status.describe(context, spec_index.Chosen(spec, chosen.why), repaired, conflicts)
 
 
 def _refresh(
@@ -56,7 +56,7 @@ def _refresh(
         return [], None
     from craftkit.sync import reconcile
     from craftkit.sync.planner import Policy
-    from craftkit.sync.reconcile_report import as_notes, doubts
+    from craftkit.sync.reconcile_report import as_notes, conflict_notes
 
     report = reconcile.run(context, [spec], Policy(), seconds=NETWORK_SECONDS)
     if report.failed is not None:
@@ -65,7 +65,7 @@ def _refresh(
         message = report.failed.message.rstrip(".")
         context.note("warning", report.failed.code, f"{message}{known}.", report.failed.hint)
         return [], None
-    return as_notes(report), [note for item in report.specs for note in doubts(item)]
+    return as_notes(report), [note for item in report.specs for note in conflict_notes(item)]
 
 
 def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:

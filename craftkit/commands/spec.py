@@ -63,7 +63,7 @@ Why is this wanted, and for whom?
 
 
 def summary(context: Context, spec: Spec) -> dict[str, Any]:
-    rows = spec_index.task_views(context, spec)
+    rows = spec_index.task_statuses(context, spec)
     return {
         "id": spec.id,
         "name": spec.name,
@@ -119,7 +119,7 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
     files.create(context.worktree, path, text.encode())
     spec = spec_index.load(context, path)
     try:
-        spec_index.observe(context, spec)
+        spec_index.record_snapshot(context, spec)
         with context.store.write() as tx:
             journal.record(tx, context.now(), "spec.created", context.session, spec.id, path=path)
             sessions.touch(context, tx)
@@ -182,7 +182,7 @@ def phase(
     broken = next((d for d in spec.diagnostics if d.code == INVALID), None)
     if broken is not None:  # the phase in it may not be what it says
         raise SpecNeedsAttention(broken.message, broken.hint, broken.target)
-    spec_index.observe(context, spec)
+    spec_index.record_snapshot(context, spec)
     old = spec_index.phase_of(context, spec)
     if old == target:
         return spec, old, target
@@ -210,7 +210,7 @@ def phase(
     except CraftkitError as error:
         if not context.store.durable:
             raise
-        process_runner.note_unapplied(context, spec.path, error)
+        process_runner.report_unapplied(context, spec.path, error)
     return spec_index.load(context, spec.path), old, target
 
 
@@ -222,7 +222,7 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
         )
     if target != "completed":
         return
-    left = task_status.open_required(spec_index.task_views(context, spec))
+    left = task_status.open_required(spec_index.task_statuses(context, spec))
     if left:
         names = ", ".join(row.task.ref for row in left[:5]) + (", …" if len(left) > 5 else "")
         raise IllegalPhase(
@@ -253,19 +253,19 @@ def _parents(context: Context, spec: Spec) -> list[int]:
 
 def _build(
     context: Context, process_id: int, data: dict[str, Any]
-) -> tuple[process_runner.Step, ...]:
+) -> tuple[process_runner.ProcessStep, ...]:
     steps = (
-        process_runner.Step(
+        process_runner.ProcessStep(
             "write_phase",
-            do=lambda: spec_index.follow(
+            do=lambda: spec_index.at_current_path(
                 context, data["spec"], data["path"], lambda path: _write_phase(context, data, path)
             ),
         ),
-        process_runner.Step("settle", save=lambda tx, _: _settle(context, tx, data)),
+        process_runner.ProcessStep("settle", save=lambda tx, _: _settle(context, tx, data)),
     )
     if not data.get("sends"):
         return steps
-    return (*steps, process_runner.Step("label_parent", do=lambda: _send(context)))
+    return (*steps, process_runner.ProcessStep("label_parent", do=lambda: _send(context)))
 
 
 def _send(context: Context) -> dict[str, Any]:
@@ -275,7 +275,7 @@ def _send(context: Context) -> dict[str, Any]:
     from craftkit.sync import connection
 
     sent = connection.send(context)
-    connection.say(context, sent)
+    connection.report_pending(context, sent)
     return sent.as_dict()
 
 
@@ -289,7 +289,7 @@ def _write_phase(context: Context, data: dict[str, Any], path: str) -> dict[str,
             return spec.text
         return edit.set_meta(spec, phase=data["to"], updated=context.now()[:19] + "Z")
 
-    with spec_writer.one_writer(context, path):
+    with spec_writer.edit_lock(context, path):
         _, written = spec_writer.rewrite(context, path, change)
     return {"changed": int(written)}
 

@@ -21,7 +21,7 @@ from craftkit.text import count
 SHOWN = 20  # files of a folder
 
 
-class Prospect(NamedTuple):
+class DeletionProposal(NamedTuple):
     """What is about to be deleted, for a person to agree to."""
 
     spec: Spec
@@ -36,7 +36,7 @@ class Prospect(NamedTuple):
         return shlex.join(["git", "checkout", self.commit[:12], "--", self.spec.path])
 
 
-def prospect(context: Context, wanted_spec: str | None, force: bool) -> Prospect:
+def propose(context: Context, wanted_spec: str | None, force: bool) -> DeletionProposal:
     """Look before anything is deleted.  Raises UsageProblem, TaskClaimed, SpecNeedsAttention."""
     spec = spec_index.choose_spec(context, wanted_spec).spec
     if not context.store.durable:
@@ -59,7 +59,7 @@ def prospect(context: Context, wanted_spec: str | None, force: bool) -> Prospect
     if not force:
         _refuse_live(context, spec)
         _refuse_unsent(spec, waiting, unfinished)
-    return Prospect(
+    return DeletionProposal(
         spec,
         context.session.head or "HEAD",
         _beside(context, spec),
@@ -115,7 +115,7 @@ def _beside(context: Context, spec: Spec) -> tuple[str, ...]:
     return tuple(f"{folder}/{other}" for other in names if other != name)[:SHOWN]
 
 
-def question(found: Prospect) -> str:
+def question(found: DeletionProposal) -> str:
     """What a person agrees to."""
     spec, words = found.spec, []
     if found.claimed:
@@ -128,14 +128,14 @@ def question(found: Prospect) -> str:
     return " ".join([about, *words])
 
 
-def delete(context: Context, found: Prospect) -> dict[str, Any]:
+def delete(context: Context, found: DeletionProposal) -> dict[str, Any]:
     """Delete the file as it was looked at, and forget who is at work on it.
 
     What was agreed with GitHub stays known: a file that comes back is the same spec, and gets no
     second issues.
     """
     spec = found.spec
-    with spec_writer.one_writer(context, spec.path):
+    with spec_writer.edit_lock(context, spec.path):
         files.remove(context.worktree, spec.path, spec.digest)
     with context.store.write() as tx:
         tx.execute("delete from claims where spec_id = ?", (spec.id,))

@@ -28,11 +28,11 @@ def update(
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
     found = _compare(context, spec)
-    settled = repair.settle_boxes(context, spec)
+    settled = repair.record_ticked_boxes(context, spec)
     spec = spec_index.load(context, spec.path)
     _remember(context, spec, found)
     sent = connection.send(context)
-    connection.say(context, sent)
+    connection.report_pending(context, sent)
     bare, linked = _without_issue(context, spec)
     data = {
         "spec": spec.id,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from craftkit.errors import BadConfig
-from craftkit.text import clean, redact
+from craftkit.text import one_line, redact
 
 GITHUB_HOST = "github.com"
 DEFAULT_API = "https://api.github.com"
@@ -123,7 +123,7 @@ def foreign(server: Server, host: str) -> tuple[str, str]:
     """What is said of a git remote on another server: a sentence, and a hint."""
     at = "the sandbox" if is_loopback(server) else server.host
     return (
-        f"The git remote is on {clean(host, 80)}, and craftkit would talk to {at}.",
+        f"The git remote is on {one_line(host, 80)}, and craftkit would talk to {at}.",
         "set `github.repo: OWNER/NAME` in .craftkit/config.yaml, on GitHub Enterprise also "
         "`github.api_url: https://HOST/api/v3`",
     )
@@ -251,4 +251,4 @@ def _owner_and_name(text: str, source: str) -> tuple[str, str]:
 
 def _shown(text: str) -> str:
     """What somebody configured, fit for a message: an address may hold a password."""
-    return clean(redact(text), 80)
+    return one_line(redact(text), 80)

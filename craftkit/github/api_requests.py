@@ -17,9 +17,17 @@ from craftkit.github.address import Server, origin
 from craftkit.github.error_mapping import About, Problem
 from craftkit.github.gateway import GitHubError
 from craftkit.github.mapping import Malformed, objects
-from craftkit.github.pacing import DONE, LIMITED, LOST, UNSENT, Outcome, Pacer, is_limit
+from craftkit.github.pacing import (
+    DONE,
+    LIMITED,
+    LOST,
+    UNSENT,
+    RateLimiter,
+    RequestOutcome,
+    is_limit,
+)
 from craftkit.github.tokens import Token
-from craftkit.github.wire import ACCEPT, API_VERSION, Answer, Failure, Wire
+from craftkit.github.wire import ACCEPT, API_VERSION, Failure, HttpResponse, Wire
 
 T = TypeVar("T")
 
@@ -38,7 +46,7 @@ class Etags(Protocol):
     def put(self, key: str, etag: str, answer: str) -> None: ...
 
 
-class Result(NamedTuple):
+class ApiResult(NamedTuple):
     """What a GraphQL document brought: data for some parts, problems for others."""
 
     data: dict[str, Any]
@@ -59,11 +67,16 @@ class Caller:
     """The way to one repository's server."""
 
     def __init__(
-        self, server: Server, token: Token, about: About, pacer: Pacer, etags: Etags | None = None
+        self,
+        server: Server,
+        token: Token,
+        about: About,
+        rate_limiter: RateLimiter,
+        etags: Etags | None = None,
     ) -> None:
         self.server = server
         self.about = about
-        self.pacer = pacer
+        self.rate_limiter = rate_limiter
         self.requests = 0  # sent, whether answered or not
         self.scopes: str | None = None  # of a classic token, as last seen
         self._fingerprint = token.fingerprint()
@@ -112,7 +125,7 @@ class Caller:
             self._same_server(found.headers)
         return self._value(found, number)  # type: ignore[no-any-return]
 
-    def graphql(self, document: tuple[str, dict[str, Any]], write: bool) -> Result:
+    def graphql(self, document: tuple[str, dict[str, Any]], write: bool) -> ApiResult:
         """Carry a document out.  Problems of single parts are for the caller.
 
         Raises NotUnderstood and NoGraphQL besides the errors of the gateway.
@@ -127,7 +140,7 @@ class Caller:
         if found.status in _REDIRECTS:
             self._same_server(found.headers)
             raise error_mapping.no_answer(self.about, "its GraphQL address has moved")
-        result: Result = self._value(found, None)
+        result: ApiResult = self._value(found, None)
         for problem in result.problems:
             if not problem.path and not any(result.data.values()):
                 raise self.error(problem, result.headers, write)
@@ -135,7 +148,7 @@ class Caller:
 
     def error(self, problem: Problem, headers: Mapping[str, str], write: bool) -> GitHubError:
         if error_mapping.is_limit(problem):
-            return self.pacer.limited(headers)
+            return self.rate_limiter.limited(headers)
         return error_mapping.from_problem(problem, headers, self.about, write)
 
     def _page(self, path: str) -> tuple[list[dict[str, Any]], bool]:
@@ -175,14 +188,14 @@ class Caller:
         url: str,
         headers: dict[str, str],
         body: dict[str, Any] | None,
-        judge: Callable[[Answer], Outcome],
+        judge: Callable[[HttpResponse], RequestOutcome],
         repeatable: bool,
-    ) -> Outcome:
-        def once(seconds: float) -> Outcome:
+    ) -> RequestOutcome:
+        def once(seconds: float) -> RequestOutcome:
             answer = self._wire.exchange(verb, url, headers, body, seconds)
             if isinstance(answer, Failure):
                 self.requests += answer.sent
-                return Outcome(LOST if answer.sent else UNSENT, {}, answer.why)
+                return RequestOutcome(LOST if answer.sent else UNSENT, {}, answer.why)
             self.requests += 1
             self.scopes = answer.headers.get("x-oauth-scopes", self.scopes)
             return judge(answer)
@@ -190,9 +203,9 @@ class Caller:
         # A GraphQL query goes as POST too, but only what is not repeatable, or no read by its
         # verb, changes anything.
         write = not repeatable or verb in ("PATCH", "PUT", "DELETE")
-        return self.pacer.run(once, write, repeatable)
+        return self.rate_limiter.run(once, write, repeatable)
 
-    def _answer(self, outcome: Outcome, write: bool) -> _Read:
+    def _answer(self, outcome: RequestOutcome, write: bool) -> _Read:
         if outcome.kind == UNSENT:
             raise error_mapping.unreachable(self.about, outcome.value)
         if outcome.kind == LOST:
@@ -218,13 +231,17 @@ class Caller:
         return target
 
 
-def _by_rest(read: Callable[[Any], Any], unchanged: bool = False) -> Callable[[Answer], Outcome]:
+def _by_rest(
+    read: Callable[[Any], Any], unchanged: bool = False
+) -> Callable[[HttpResponse], RequestOutcome]:
     """Judge a REST answer; `read` makes the value of a success, `unchanged` allows a 304."""
 
-    def judge(answer: Answer) -> Outcome:
+    def judge(answer: HttpResponse) -> RequestOutcome:
         status, headers, body = answer
         if status == 304:
-            return Outcome(DONE if unchanged else LOST, headers, _Read(status, headers, None))
+            return RequestOutcome(
+                DONE if unchanged else LOST, headers, _Read(status, headers, None)
+            )
         data = _json(body)
         early = _refusal(status, headers, data)
         if early is not None:
@@ -232,49 +249,51 @@ def _by_rest(read: Callable[[Any], Any], unchanged: bool = False) -> Callable[[A
         try:
             value = read(None if status == 204 else data)
         except Malformed as error:
-            return Outcome(LOST, headers, f"its answer is malformed ({error})")
-        return Outcome(DONE, headers, _Read(status, headers, value, _text(body)))
+            return RequestOutcome(LOST, headers, f"its answer is malformed ({error})")
+        return RequestOutcome(DONE, headers, _Read(status, headers, value, _text(body)))
 
     return judge
 
 
-def _by_graphql(write: bool) -> Callable[[Answer], Outcome]:
+def _by_graphql(write: bool) -> Callable[[HttpResponse], RequestOutcome]:
     """Judge a GraphQL answer: it may bring data and problems at once, all with status 200."""
 
-    def judge(answer: Answer) -> Outcome:
+    def judge(answer: HttpResponse) -> RequestOutcome:
         status, headers, body = answer
         data = _json(body)
         # Some servers refuse a document that they cannot read with a 400, others with a 200.
         refused = status == 400 and isinstance(data, dict) and "errors" in data
         if status == 404:
-            return Outcome(DONE, headers, _Read(status, headers, None))
+            return RequestOutcome(DONE, headers, _Read(status, headers, None))
         early = None if refused else _refusal(status, headers, data)
         if early is not None:
             return early
         found = (data.get("data") or {}) if isinstance(data, dict) else None
         problems = error_mapping.read_problems(data)
         if not isinstance(found, dict) or not (found or problems):
-            return Outcome(LOST, headers, "its answer is no GraphQL answer")
+            return RequestOutcome(LOST, headers, "its answer is no GraphQL answer")
         if not any(found.values()):  # nothing was carried out, or nobody says so
             if any(error_mapping.is_limit(problem) for problem in problems):
-                return Outcome(LIMITED, headers)
+                return RequestOutcome(LIMITED, headers)
             if not write and any(error_mapping.is_vague(problem) for problem in problems):
-                return Outcome(LOST, headers, "it reports an error of its own")
-        return Outcome(DONE, headers, _Read(200, headers, Result(found, problems, headers)))
+                return RequestOutcome(LOST, headers, "it reports an error of its own")
+        return RequestOutcome(
+            DONE, headers, _Read(200, headers, ApiResult(found, problems, headers))
+        )
 
     return judge
 
 
-def _refusal(status: int, headers: Mapping[str, str], data: Any) -> Outcome | None:
+def _refusal(status: int, headers: Mapping[str, str], data: Any) -> RequestOutcome | None:
     """What any answer that is no success comes to; None for a success."""
     if status == 408 or status >= 500:
-        return Outcome(LOST, headers, f"it answered {status}")
+        return RequestOutcome(LOST, headers, f"it answered {status}")
     if is_limit(status, headers, error_mapping.said(data)):
-        return Outcome(LIMITED, headers)
+        return RequestOutcome(LIMITED, headers)
     if status in _REDIRECTS or (status >= 300 and isinstance(data, dict)):
-        return Outcome(DONE, headers, _Read(status, headers, data))
+        return RequestOutcome(DONE, headers, _Read(status, headers, data))
     if status >= 300:  # the page of a proxy, say, is no evidence that an issue is gone
-        return Outcome(LOST, headers, f"a {status} that is not GitHub's")
+        return RequestOutcome(LOST, headers, f"a {status} that is not GitHub's")
     return None
 
 

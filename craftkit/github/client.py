@@ -12,11 +12,11 @@ from craftkit.github.address import Project, Server, is_loopback
 from craftkit.github.api_requests import Caller, Etags
 from craftkit.github.gateway import (
     Capabilities,
-    Change,
     GitHubError,
     Gone,
     Invalid,
     Issue,
+    IssueChange,
     IssueGone,
     IssueText,
     NoAnswer,
@@ -24,11 +24,11 @@ from craftkit.github.gateway import (
     Repository,
     Tree,
 )
-from craftkit.github.graphql_queries import Place
-from craftkit.github.pacing import Limits, Pacer
+from craftkit.github.graphql_queries import QueryPlace
+from craftkit.github.pacing import Limits, RateLimiter
 from craftkit.github.repository_api import Access, chunks
 from craftkit.github.tokens import Token
-from craftkit.text import clean
+from craftkit.text import one_line
 
 _CHILD_PAGES = 10  # of a hundred; GitHub allows one parent a hundred sub-issues
 _LINK_ATTEMPTS = 3
@@ -38,8 +38,8 @@ GHOST = "ghost"  # as GitHub shows an account that was deleted
 class Client:
     """Implements the protocol Gateway for one repository.
 
-    `remembered` outlives the process if the caller keeps it: ids, never secrets.  `pacer` holds
-    what else the caller sets or keeps: `limits`, `deadline`, `patience` and `queued`.
+    `remembered` outlives the process if the caller keeps it: ids, never secrets.  `rate_limiter`
+    holds what else the caller sets or keeps: `limits`, `deadline`, `patience` and `queued`.
     """
 
     def __init__(
@@ -57,14 +57,14 @@ class Client:
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.pacer = Pacer(limits, clock, sleep)
+        self.rate_limiter = RateLimiter(limits, clock, sleep)
         if is_loopback(server):
-            self.pacer.gap = 0.0  # nobody else is kept waiting there
+            self.rate_limiter.gap = 0.0  # nobody else is kept waiting there
         self.about = error_mapping.About("/".join(repository), server.host, token.source)
-        self._caller = Caller(server, token, self.about, self.pacer, etags)
+        self._caller = Caller(server, token, self.about, self.rate_limiter, etags)
         self.access = Access(
             self._caller,
-            Place(*repository),
+            QueryPlace(*repository),
             {} if remembered is None else remembered,
             capabilities,
             project,
@@ -79,7 +79,7 @@ class Client:
     @property
     def skew(self) -> float:
         """Seconds by which GitHub's clock is ahead of ours, by its last answer."""
-        return self.pacer.skew()
+        return self.rate_limiter.skew()
 
     @property
     def scopes(self) -> str | None:
@@ -200,11 +200,11 @@ class Client:
                 if isinstance(now, Issue) and now.parent == parent.number:
                     return
                 other = isinstance(now, Issue) and now.parent is not None
-                if other or attempt == _LINK_ATTEMPTS or self.pacer.seconds_left() < attempt:
+                if other or attempt == _LINK_ATTEMPTS or self.rate_limiter.seconds_left() < attempt:
                     raise
-                self.pacer.sleep(attempt / 2)
+                self.rate_limiter.sleep(attempt / 2)
 
-    def apply(self, changes_: Sequence[Change]) -> list[CraftkitError | None]:
+    def apply(self, changes_: Sequence[IssueChange]) -> list[CraftkitError | None]:
         """Make changes, twenty in one request; the error of each, or None.
 
         Raises nothing: what stops a request is the error of each change in it.
@@ -340,7 +340,7 @@ class Client:
             body = {"sub_issue_id": child.id}
             access.send("POST", tail, body, mapping.anything, parent.number)
             return
-        step = graphql_queries.Step(
+        step = graphql_queries.MutationStep(
             "addSubIssue", {"issueId": parent.node_id, "subIssueId": child.node_id}
         )
         result = access.graphql(graphql_queries.mutations([step]), write=True)
@@ -375,4 +375,4 @@ def _reopener(data: Any) -> str | None:
 
 def _login(actor: Any) -> str:
     """A login, cleaned; an account that was deleted has none."""
-    return GHOST if actor is None else clean(mapping.text(actor, "login"), 60)
+    return GHOST if actor is None else one_line(mapping.text(actor, "login"), 60)

@@ -22,7 +22,7 @@ from craftkit.github.gateway import (
     NotFound,
     Repository,
 )
-from craftkit.text import clean
+from craftkit.text import one_line
 
 _WRITERS = ("ADMIN", "MAINTAIN", "WRITE", "TRIAGE")
 
@@ -53,7 +53,7 @@ def diagnose(connect: Callable[[], Client]) -> list[Finding]:
     except GitHubError as error:
         return _barred(client, error)
     about = client.about
-    whom = clean(repository.login, 60) or "an App"
+    whom = one_line(repository.login, 60) or "an App"
     found = [
         Finding("token", True, f"{about.host} accepts the token from {about.source} ({whom})."),
         Finding("access", True, f"{repository.full_name} can be seen."),
@@ -122,7 +122,7 @@ def _permission(client: Client, repository: Repository) -> Finding:
         return Finding(
             "permission",
             False,
-            f"{clean(repository.login, 60)} may only read {repository.full_name}.",
+            f"{one_line(repository.login, 60)} may only read {repository.full_name}.",
             "ask its owner for the role *Triage* or higher",
         )
     try:
@@ -151,7 +151,7 @@ def _by_role(client: Client, repository: Repository) -> Finding:
     token = f"the token from {about.source}"
     sentence = f"Whether {token} may write issues of {name} shows only at a write."
     if repository.permission:
-        who = f"{clean(repository.login, 60)} may write issues of {name}"
+        who = f"{one_line(repository.login, 60)} may write issues of {name}"
         sentence = f"{who} ({repository.permission}); whether {token} may shows only at a write."
     return Finding("permission", None, sentence, "it needs *Issues: read and write*")
 

@@ -24,7 +24,7 @@ from craftkit.github.gateway import (
     UnknownOutcome,
     Unreachable,
 )
-from craftkit.text import clean, redact
+from craftkit.text import one_line, redact
 
 _TOKENS_PAGE = "Settings › Developer settings › Personal access tokens"
 _REFUSED, _SCOPELESS = "GitHub refuses this to the token", " lacks a scope:"
@@ -91,7 +91,7 @@ def said(data: Any) -> str:
 
 
 def quoted(text: str) -> str:
-    return clean(redact(text[:2000]), 160)
+    return one_line(redact(text[:2000]), 160)
 
 
 def from_status(
@@ -331,7 +331,7 @@ def _is_not_understood(problem: Problem) -> bool:
 
 def _names(text: str) -> str:
     """A header's list of permissions or scopes; nothing else gets through."""
-    return clean(text, 120) if re.fullmatch(r"[A-Za-z0-9_:=;, ]{1,400}", text) else ""
+    return one_line(text, 120) if re.fullmatch(r"[A-Za-z0-9_:=;, ]{1,400}", text) else ""
 
 
 def _shares(scopes: str, accepted: str) -> bool:

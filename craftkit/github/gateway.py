@@ -62,7 +62,7 @@ class Gone(NamedTuple):
     why: str  # "deleted", "moved" or "not found"
 
 
-class Change(NamedTuple):
+class IssueChange(NamedTuple):
     """One field of one issue.
 
     `value` is the reason of a close, the name of a label, a title, the text of a comment, the
@@ -142,7 +142,7 @@ class Gateway(Protocol):
     def adopt(self, parent: Issue, child: Issue) -> None:
         """Make an existing issue a sub-issue of `parent`, where the server has those."""
 
-    def apply(self, changes: Sequence[Change]) -> list[CraftkitError | None]:
+    def apply(self, changes: Sequence[IssueChange]) -> list[CraftkitError | None]:
         """Make changes, in one request where the server can; the error of each, or None."""
 
     def set_body(self, issue: Issue, body: str) -> None: ...

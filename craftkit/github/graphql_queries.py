@@ -21,21 +21,21 @@ STEPS_AT_ONCE = 20
 Document = tuple[str, dict[str, Any]]
 
 
-class Place(NamedTuple):
+class QueryPlace(NamedTuple):
     """The repository that a document is about."""
 
     owner: str
     name: str
 
 
-class Shape(NamedTuple):
+class QueryShape(NamedTuple):
     """What an older GitHub Enterprise Server may not know of yet."""
 
     duplicate: bool = True  # stateReason(enableDuplicate:)
     parent: bool = True  # Issue.parent and Issue.subIssues
 
 
-class Step(NamedTuple):
+class MutationStep(NamedTuple):
     """One mutation: its field, its input, and what to select of its payload."""
 
     field: str
@@ -43,7 +43,7 @@ class Step(NamedTuple):
     select: str = "clientMutationId"
 
 
-def preflight(place: Place, capabilities: bool, newest: int) -> Document:
+def preflight(place: QueryPlace, capabilities: bool, newest: int) -> Document:
     """Who we are, what the repository is and, if asked for, what the server can do."""
     issues = "issues(first: $newest, orderBy: {field: CREATED_AT, direction: DESC})"
     pulls = "pullRequests(last: 1)"  # oldest first, if not asked otherwise (assumed)
@@ -64,7 +64,7 @@ _INTROSPECTION = (
 )
 
 
-def trees(place: Place, numbers: Sequence[int], shape: Shape) -> Document:
+def trees(place: QueryPlace, numbers: Sequence[int], shape: QueryShape) -> Document:
     """Parents with their first hundred sub-issues; the alias of the k-th number is `i<k>`."""
     children = (
         " subIssues(first: 100) { totalCount pageInfo { hasNextPage endCursor } "
@@ -73,12 +73,12 @@ def trees(place: Place, numbers: Sequence[int], shape: Shape) -> Document:
     return _numbered(place, numbers, "...IssueFields" + _parent(shape) + children, shape)
 
 
-def issues(place: Place, numbers: Sequence[int], shape: Shape) -> Document:
+def issues(place: QueryPlace, numbers: Sequence[int], shape: QueryShape) -> Document:
     """Single issues; the alias of the k-th number is `i<k>`."""
     return _numbered(place, numbers, "...IssueFields" + _parent(shape), shape)
 
 
-def children(place: Place, number: int, after: str, shape: Shape) -> Document:
+def children(place: QueryPlace, number: int, after: str, shape: QueryShape) -> Document:
     """The next hundred sub-issues of one parent."""
     text = (
         "query Children($owner: String!, $name: String!, $number: Int!, $after: String!) { "
@@ -90,7 +90,7 @@ def children(place: Place, number: int, after: str, shape: Shape) -> Document:
 
 
 def create_issue(
-    repository: str, title: str, body: str, parent: str | None, shape: Shape
+    repository: str, title: str, body: str, parent: str | None, shape: QueryShape
 ) -> Document:
     """Create an issue, below the issue with the node id `parent` unless that is None."""
     text = (
@@ -101,7 +101,7 @@ def create_issue(
     return text, {"input": given if parent is None else {**given, "parentIssueId": parent}}
 
 
-def mutations(steps: Sequence[Step]) -> Document:
+def mutations(steps: Sequence[MutationStep]) -> Document:
     """Several mutations in one request; the alias of the k-th is `c<k>`.
 
     GitHub carries them out in their order, and goes on after one that fails.
@@ -115,12 +115,12 @@ def mutations(steps: Sequence[Step]) -> Document:
     return f"mutation Apply({', '.join(heads)}) {{ {' '.join(fields)} }}", variables
 
 
-def closed(shape: Shape) -> str:
+def closed(shape: QueryShape) -> str:
     """What to select of the payload of a close: the reason that the issue has now."""
     return f"issue {{ state {_reason(shape)} }}"
 
 
-def lookup(place: Place, numbers: Sequence[int], labels: Sequence[str]) -> Document:
+def lookup(place: QueryPlace, numbers: Sequence[int], labels: Sequence[str]) -> Document:
     """Node ids of issues (`i<k>`) and of labels by name (`l<k>`)."""
     heads, inside = "", []
     variables: dict[str, Any] = {"owner": place.owner, "name": place.name}
@@ -150,7 +150,7 @@ def board(project: Project, field: str) -> Document:
     return text, {"login": project.owner, "number": project.number, "field": field}
 
 
-def last_reopening(place: Place, number: int) -> Document:
+def last_reopening(place: QueryPlace, number: int) -> Document:
     text = (
         "query Reopening($owner: String!, $name: String!, $number: Int!) { "
         "repository(owner: $owner, name: $name) { issue(number: $number) { "
@@ -160,7 +160,9 @@ def last_reopening(place: Place, number: int) -> Document:
     return text, {"owner": place.owner, "name": place.name, "number": number}
 
 
-def _numbered(place: Place, numbers: Sequence[int], select: str, shape: Shape) -> Document:
+def _numbered(
+    place: QueryPlace, numbers: Sequence[int], select: str, shape: QueryShape
+) -> Document:
     heads = "".join(f", $n{k}: Int!" for k in range(len(numbers)))
     fields = " ".join(f"i{k}: issue(number: $n{k}) {{ {select} }}" for k in range(len(numbers)))
     text = (
@@ -172,7 +174,7 @@ def _numbered(place: Place, numbers: Sequence[int], select: str, shape: Shape) -
     return text, variables | {f"n{k}": number for k, number in enumerate(numbers)}
 
 
-def _fragment(shape: Shape) -> str:
+def _fragment(shape: QueryShape) -> str:
     return (
         "fragment IssueFields on Issue { number fullDatabaseId id title state "
         f"{_reason(shape)} body "
@@ -181,9 +183,9 @@ def _fragment(shape: Shape) -> str:
     )
 
 
-def _reason(shape: Shape) -> str:
+def _reason(shape: QueryShape) -> str:
     return "stateReason(enableDuplicate: true)" if shape.duplicate else "stateReason"
 
 
-def _parent(shape: Shape) -> str:
+def _parent(shape: QueryShape) -> str:
     return " parent { number repository { nameWithOwner } }" if shape.parent else ""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
 from craftkit.github import error_mapping, graphql_queries, mapping, node_id_cache
-from craftkit.github.api_requests import Result, segment
+from craftkit.github.api_requests import ApiResult, segment
 from craftkit.github.gateway import (
     CHANGES,
     CLOSED,
@@ -19,21 +19,21 @@ from craftkit.github.gateway import (
     DUPLICATE,
     NOT_PLANNED,
     OPEN,
-    Change,
     Forbidden,
     GitHubError,
     Gone,
     Invalid,
     Issue,
+    IssueChange,
     IssueGone,
     NotFound,
     UnknownOutcome,
     Unreachable,
 )
-from craftkit.github.graphql_queries import Step
+from craftkit.github.graphql_queries import MutationStep
 from craftkit.github.node_id_cache import Errors
 from craftkit.github.repository_api import Access, chunks
-from craftkit.text import clean
+from craftkit.text import one_line
 
 _BLOCK = "addBlockedBy"
 _CLOSE_REASONS = (COMPLETED, NOT_PLANNED, DUPLICATE)
@@ -52,14 +52,14 @@ class _Plan(NamedTuple):
     """One change as a mutation; `rests_on` are the remembered keys whose ids it uses."""
 
     k: int
-    step: Step
+    step: MutationStep
     rests_on: tuple[tuple[str, ...], ...]
 
 
-def apply(access: Access, changes: Sequence[Change]) -> list[CraftkitError | None]:
+def apply(access: Access, changes: Sequence[IssueChange]) -> list[CraftkitError | None]:
     """Make changes; the error of each, or None.  Raises nothing of the gateway's."""
     errors: Errors = {}
-    pending: dict[int, Change] = {}
+    pending: dict[int, IssueChange] = {}
     for k, change in enumerate(changes):
         objection = _objection(change)
         if objection:
@@ -78,7 +78,7 @@ def apply(access: Access, changes: Sequence[Change]) -> list[CraftkitError | Non
     return [errors.get(k) for k in range(len(changes))]
 
 
-def _carry_out(access: Access, pending: dict[int, Change], errors: Errors) -> None:
+def _carry_out(access: Access, pending: dict[int, IssueChange], errors: Errors) -> None:
     graphql = access.has_graphql()
     for k, change in pending.items():
         impossible = _impossible(access, change, graphql)
@@ -94,14 +94,14 @@ def _carry_out(access: Access, pending: dict[int, Change], errors: Errors) -> No
             return
 
 
-def _objection(change: Change) -> str:
+def _objection(change: IssueChange) -> str:
     """Why a change is not even well formed; "" where it is."""
     if change.kind not in CHANGES:
-        return f"There is no change named {clean(change.kind, 40)}."
+        return f"There is no change named {one_line(change.kind, 40)}."
     if change.number <= 0:
         return "A change needs the number of an issue."
     if change.kind == "close" and change.value not in _CLOSE_REASONS:
-        return f"An issue cannot be closed as {clean(change.value, 40)}."
+        return f"An issue cannot be closed as {one_line(change.value, 40)}."
     if change.kind == "block" and not change.value.isdecimal():
         return "An issue is blocked by the number of another."
     if change.kind != "reopen" and not change.value.strip():
@@ -109,7 +109,7 @@ def _objection(change: Change) -> str:
     return ""
 
 
-def _impossible(access: Access, change: Change, graphql: bool) -> Impossible | None:
+def _impossible(access: Access, change: IssueChange, graphql: bool) -> Impossible | None:
     """Why this server, or this configuration, cannot do it."""
     if change.kind == "block" and not access.capabilities().dependencies:
         return Impossible(
@@ -134,8 +134,8 @@ def _impossible(access: Access, change: Change, graphql: bool) -> Impossible | N
 
 
 def _round(
-    access: Access, changes: dict[int, Change], errors: Errors, last: bool
-) -> dict[int, Change]:
+    access: Access, changes: dict[int, IssueChange], errors: Errors, last: bool
+) -> dict[int, IssueChange]:
     """Carry changes out; those that rested on a stale id come back, unless this is the `last`."""
     changes = node_id_cache.look_up(access, changes, errors)
     plans, joining, singles = [], [], {}
@@ -206,7 +206,7 @@ def _wave(access: Access, plans: Sequence[_Plan], errors: Errors) -> dict[int, _
     return stale
 
 
-def _error_of(access: Access, result: Result, alias: str) -> GitHubError | None:
+def _error_of(access: Access, result: ApiResult, alias: str) -> GitHubError | None:
     for problem in result.problems:
         if problem.path[:1] == (alias,):
             return access.caller.error(problem, result.headers, write=True)
@@ -225,36 +225,38 @@ def _not_sent() -> Unreachable:
     )
 
 
-def _plan(access: Access, k: int, change: Change) -> _Plan:
+def _plan(access: Access, k: int, change: IssueChange) -> _Plan:
     issue = node_id_cache.node(access, change.number, change.node_id)
     kind, value = change.kind, change.value
     if kind == "close":
         closing = {"issueId": issue, "stateReason": value.upper()}
-        return _Plan(k, Step("closeIssue", closing, graphql_queries.closed(access.shape())), ())
+        return _Plan(
+            k, MutationStep("closeIssue", closing, graphql_queries.closed(access.shape())), ()
+        )
     if kind == "reopen":
-        return _Plan(k, Step("reopenIssue", {"issueId": issue}), ())
+        return _Plan(k, MutationStep("reopenIssue", {"issueId": issue}), ())
     if kind == "title":
-        return _Plan(k, Step("updateIssue", {"id": issue, "title": value}), ())
+        return _Plan(k, MutationStep("updateIssue", {"id": issue, "title": value}), ())
     if kind == "comment":
-        return _Plan(k, Step("addComment", {"subjectId": issue, "body": value}), ())
+        return _Plan(k, MutationStep("addComment", {"subjectId": issue, "body": value}), ())
     if kind == "block":
         blocker = node_id_cache.node(access, int(value), "")
-        return _Plan(k, Step(_BLOCK, {"issueId": issue, "blockingIssueId": blocker}), ())
+        return _Plan(k, MutationStep(_BLOCK, {"issueId": issue, "blockingIssueId": blocker}), ())
     field = "addLabelsToLabelable" if kind == "label" else "removeLabelsFromLabelable"
     key = node_id_cache.label_key(change)
     given = {"labelableId": issue, "labelIds": [access.recall(*key)]}
-    return _Plan(k, Step(field, given), (key,))
+    return _Plan(k, MutationStep(field, given), (key,))
 
 
-def _join(access: Access, k: int, change: Change) -> _Plan:
+def _join(access: Access, k: int, change: IssueChange) -> _Plan:
     """Put the issue on the board; one that is there already stays (assumed of GitHub)."""
     board = node_id_cache.board_key(access)
     issue = node_id_cache.node(access, change.number, change.node_id)
     given = {"projectId": access.recall(*board), "contentId": issue}
-    return _Plan(k, Step("addProjectV2ItemById", given, "item { id }"), (board,))
+    return _Plan(k, MutationStep("addProjectV2ItemById", given, "item { id }"), (board,))
 
 
-def _status(access: Access, k: int, change: Change) -> _Plan:
+def _status(access: Access, k: int, change: IssueChange) -> _Plan:
     keys = (
         node_id_cache.board_key(access),
         node_id_cache.item_key(access, change),
@@ -268,7 +270,7 @@ def _status(access: Access, k: int, change: Change) -> _Plan:
         "fieldId": field,
         "value": {"singleSelectOptionId": option},
     }
-    return _Plan(k, Step("updateProjectV2ItemFieldValue", given), keys)
+    return _Plan(k, MutationStep("updateProjectV2ItemFieldValue", given), keys)
 
 
 def _misjudged(access: Access, plan: _Plan, payload: Any) -> ClosedOtherwise | None:
@@ -291,7 +293,7 @@ def _keep_item(access: Access, plan: _Plan, payload: Any) -> None:
 
 
 def _each_by_rest(
-    access: Access, changes: dict[int, Change], errors: Errors, *, anew: bool = False
+    access: Access, changes: dict[int, IssueChange], errors: Errors, *, anew: bool = False
 ) -> None:
     """One after the other, until one fails in a way that the next would too."""
     for k, change in changes.items():
@@ -311,7 +313,7 @@ def _each_by_rest(
             return
 
 
-def _by_rest(access: Access, change: Change) -> None:
+def _by_rest(access: Access, change: IssueChange) -> None:
     number, value = change.number, change.value
     at = f"issues/{number}"
     if change.kind == "label":
@@ -373,7 +375,7 @@ def _otherwise(access: Access, wanted: str, reason: str | None) -> ClosedOtherwi
     )
 
 
-def _close_anew(access: Access, changes: Sequence[Change], errors: Errors) -> bool:
+def _close_anew(access: Access, changes: Sequence[IssueChange], errors: Errors) -> bool:
     """Re-open what was closed for another reason, and close it again; whether there was any.
 
     GitHub looks at a reason only where the state changes.  Whoever is interrupted between the two
@@ -400,7 +402,7 @@ def _close_anew(access: Access, changes: Sequence[Change], errors: Errors) -> bo
 # Refused, but so already
 
 
-def _forgive(access: Access, changes: Sequence[Change], errors: Errors) -> None:
+def _forgive(access: Access, changes: Sequence[IssueChange], errors: Errors) -> None:
     """Take back the errors of changes that GitHub refuses because nothing would change."""
     doubtful = {
         k: changes[k]
@@ -418,7 +420,7 @@ def _forgive(access: Access, changes: Sequence[Change], errors: Errors) -> None:
         return  # the refusals stand
 
 
-def _is_so(access: Access, change: Change, issue: Issue) -> bool:
+def _is_so(access: Access, change: IssueChange, issue: Issue) -> bool:
     labels = [name.casefold() for name in issue.labels]
     if change.kind == "close":
         return issue.state == CLOSED

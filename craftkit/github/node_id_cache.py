@@ -10,10 +10,10 @@ from collections.abc import Sequence
 
 from craftkit.errors import CraftkitError
 from craftkit.github import error_mapping, graphql_queries, mapping
-from craftkit.github.api_requests import Result
-from craftkit.github.gateway import Change, GitHubError, Invalid
+from craftkit.github.api_requests import ApiResult
+from craftkit.github.gateway import GitHubError, Invalid, IssueChange
 from craftkit.github.repository_api import Access, chunks
-from craftkit.text import clean
+from craftkit.text import one_line
 
 Errors = dict[int, CraftkitError | None]  # by place in the list of changes
 
@@ -23,7 +23,7 @@ def node(access: Access, number: int, given: str) -> str:
     return given or access.nodes.get(number, "")
 
 
-def label_key(change: Change) -> tuple[str, ...]:
+def label_key(change: IssueChange) -> tuple[str, ...]:
     return ("label", change.value.casefold())
 
 
@@ -37,11 +37,13 @@ def option_key(access: Access, value: str) -> tuple[str, ...]:
     return board_key(access, "option", access.status_field.casefold(), value.casefold())
 
 
-def item_key(access: Access, change: Change) -> tuple[str, ...]:
+def item_key(access: Access, change: IssueChange) -> tuple[str, ...]:
     return board_key(access, "item", node(access, change.number, change.node_id))
 
 
-def look_up(access: Access, changes: dict[int, Change], errors: Errors) -> dict[int, Change]:
+def look_up(
+    access: Access, changes: dict[int, IssueChange], errors: Errors
+) -> dict[int, IssueChange]:
     """Find the ids that are not known; the changes that still stand.
 
     At most one request for issues and labels, and one for the board.
@@ -67,7 +69,7 @@ def look_up(access: Access, changes: dict[int, Change], errors: Errors) -> dict[
     return {k: change for k, change in changes.items() if k not in errors}
 
 
-def _unknown_numbers(access: Access, changes: dict[int, Change]) -> list[int]:
+def _unknown_numbers(access: Access, changes: dict[int, IssueChange]) -> list[int]:
     """Issues whose node id is wanted and not known."""
     wanted = [c.number for c in changes.values() if not c.node_id and _wants_node(access, c)]
     if any(c.kind == "block" for c in changes.values()) and access.blocks_by_graphql():
@@ -75,14 +77,14 @@ def _unknown_numbers(access: Access, changes: dict[int, Change]) -> list[int]:
     return [number for number in dict.fromkeys(wanted) if number not in access.nodes]
 
 
-def _wants_node(access: Access, change: Change) -> bool:
+def _wants_node(access: Access, change: IssueChange) -> bool:
     if change.kind == "label":  # may go by number and name
         return bool(access.recall(*label_key(change)))
     return change.kind != "block" or access.blocks_by_graphql()
 
 
 def _keep(
-    access: Access, result: Result, numbers: Sequence[int], labels: Sequence[str]
+    access: Access, result: ApiResult, numbers: Sequence[int], labels: Sequence[str]
 ) -> set[int]:
     """Remember what a look-up found; the numbers that are not there."""
     gone = set()
@@ -104,7 +106,9 @@ def _keep(
     return gone
 
 
-def _look_up_board(access: Access, changes: dict[int, Change], errors: Errors) -> dict[int, Change]:
+def _look_up_board(
+    access: Access, changes: dict[int, IssueChange], errors: Errors
+) -> dict[int, IssueChange]:
     """Find the board where it is not known.  A request of its own: tokens often lack its scope."""
     wanted = {
         k: c
@@ -140,7 +144,7 @@ def find_board(access: Access) -> None:
     field = read(member, board, "field", dict, {})
     options = read(member, field, "options", list, None)
     if options is None:
-        raise _no_board(access, f"has no single-select field {clean(access.status_field, 40)}")
+        raise _no_board(access, f"has no single-select field {one_line(access.status_field, 40)}")
     access.remember(read(text, board, "id"), *board_key(access))
     access.remember(read(text, field, "id"), *board_key(access, "field"))
     for option in options:
@@ -158,6 +162,7 @@ def _no_board(access: Access, why: str) -> Invalid:
 
 def _no_such_status(access: Access, value: str) -> Invalid:
     return Invalid(
-        f"The board's field {clean(access.status_field, 40)} has no option {clean(value, 40)}.",
+        f"The board's field {one_line(access.status_field, 40)} has no option"
+        f" {one_line(value, 40)}.",
         "add this option to the field on the board, or unset `github.project`",
     )

@@ -42,7 +42,7 @@ class Limits(NamedTuple):
     last_write: float = 0.0
 
 
-class Outcome(NamedTuple):
+class RequestOutcome(NamedTuple):
     """How one request ended; `value` is whatever the sender makes of it."""
 
     kind: str  # DONE, LIMITED, LOST or UNSENT
@@ -64,7 +64,7 @@ def says_limit(message: str) -> bool:
     return re.search(_LIMIT_WORDS, message, re.IGNORECASE) is not None
 
 
-def learn(limits: Limits, headers: Mapping[str, str], limited: bool, now: float) -> Limits:
+def update_limits(limits: Limits, headers: Mapping[str, str], limited: bool, now: float) -> Limits:
     """The limits after an answer that came at `now`."""
     wait = _retry_after(headers, now)
     if wait is None:
@@ -96,7 +96,7 @@ def wait_again(kind: str, repeatable: bool, attempt: int) -> float | None:
     return float(BACKOFF * 2 ** (attempt - 1))
 
 
-class Pacer:
+class RateLimiter:
     """Keeps the requests of one process to the limits.
 
     `deadline` is when the network has to be done with: nothing begins and nothing is waited for
@@ -120,7 +120,9 @@ class Pacer:
         self._written = 0
         self._heard: tuple[Mapping[str, str], float] = ({}, 0.0)  # the last answer, and when
 
-    def run(self, send: Callable[[float], Outcome], write: bool, repeatable: bool) -> Outcome:
+    def run(
+        self, send: Callable[[float], RequestOutcome], write: bool, repeatable: bool
+    ) -> RequestOutcome:
         """Send a request, again where it may be; `send` gets the seconds that it may take.
 
         Raises RateLimited, and Unreachable where no time is left to begin.
@@ -149,7 +151,7 @@ class Pacer:
         """Take note of a limit that came inside an answer; the error to report it with."""
         now = self.clock()
         if self.limits.until <= now:  # one answer may say it several times
-            self.limits = learn(self.limits, headers, True, now)
+            self.limits = update_limits(self.limits, headers, True, now)
         return rate_limited(self.limits.until, now)
 
     def skew(self) -> float:
@@ -189,10 +191,10 @@ class Pacer:
     def _too_late(self, wait: float) -> bool:
         return wait + LEAST > self.seconds_left()
 
-    def _note(self, outcome: Outcome) -> None:
+    def _note(self, outcome: RequestOutcome) -> None:
         if outcome.headers:
             self._heard = outcome.headers, self.clock()
-        limits = learn(self.limits, outcome.headers, outcome.kind == LIMITED, self.clock())
+        limits = update_limits(self.limits, outcome.headers, outcome.kind == LIMITED, self.clock())
         # A 502 says nothing of limits, unless it names a time.
         if outcome.kind in (DONE, LIMITED) or limits.until > self.limits.until:
             self.limits = limits

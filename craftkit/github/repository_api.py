@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from craftkit.github import error_mapping, graphql_queries, mapping
 from craftkit.github.address import Project
-from craftkit.github.api_requests import Caller, Result
+from craftkit.github.api_requests import ApiResult, Caller
 from craftkit.github.gateway import (
     Capabilities,
     GitHubError,
@@ -22,7 +22,7 @@ from craftkit.github.gateway import (
     Repository,
     UnknownOutcome,
 )
-from craftkit.github.graphql_queries import Document, Place, Shape
+from craftkit.github.graphql_queries import Document, QueryPlace, QueryShape
 from craftkit.github.mapping import Malformed
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Access:
     def __init__(
         self,
         caller: Caller,
-        place: Place,
+        place: QueryPlace,
         remembered: MutableMapping[str, str],
         capabilities: Capabilities | None,
         project: Project | None,
@@ -179,8 +179,8 @@ class Access:
                 self._sub_issues = self._try("sub_issues")
         return self._sub_issues is not False  # not known before there is an issue
 
-    def shape(self) -> Shape:
-        return Shape(duplicate=self._is_able(_DUPLICATE), parent=self.has_sub_issues())
+    def shape(self) -> QueryShape:
+        return QueryShape(duplicate=self._is_able(_DUPLICATE), parent=self.has_sub_issues())
 
     def creates_below(self) -> bool:
         """Whether one call makes an issue and links it below another."""
@@ -233,7 +233,7 @@ class Access:
 
     # Calls
 
-    def graphql(self, document: Document, write: bool) -> Result:
+    def graphql(self, document: Document, write: bool) -> ApiResult:
         try:
             return self.caller.graphql(document, write)
         except (error_mapping.NoGraphQL, error_mapping.NotUnderstood):
@@ -312,7 +312,7 @@ class Access:
         return found
 
     def by_number(
-        self, result: Result, numbers: Sequence[int], deep: Sequence[str]
+        self, result: ApiResult, numbers: Sequence[int], deep: Sequence[str]
     ) -> dict[int, Any]:
         """The nodes of a document with one alias per number, and Gone for those that are not.
 

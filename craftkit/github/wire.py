@@ -32,7 +32,7 @@ _EXCHANGE_SECONDS = 45.0
 _CHUNK = 1 << 16
 
 
-class Answer(NamedTuple):
+class HttpResponse(NamedTuple):
     status: int
     headers: Mapping[str, str]  # names in lower case
     body: bytes
@@ -49,7 +49,7 @@ class _Abandoned(Exception):
     """Nobody waits for this exchange any more."""
 
 
-class _Gate:
+class _CancelGuard:
     """Knows whether a request can have left, and lets none leave once nobody waits for it."""
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ class Wire:
         self._server = server
         self._token = token
         self._requester: Requester | None = None
-        self._gate = _Gate()
+        self._gate = _CancelGuard()
         self._session: requests.Session | None = None
 
     def exchange(
@@ -102,7 +102,7 @@ class Wire:
         headers: dict[str, str],
         body: dict[str, Any] | None,
         seconds: float,
-    ) -> Answer | Failure:
+    ) -> HttpResponse | Failure:
         """Send one request, once, and wait for its answer for at most `seconds`."""
         if self._requester is None:
             self._requester = _requester(self._server, self._token)
@@ -113,14 +113,14 @@ class Wire:
         )
         return connection.outcome
 
-    def carry(self, request: _Request, seconds: float) -> Answer | Failure:
+    def send_with_timeout(self, request: _Request, seconds: float) -> HttpResponse | Failure:
         """The exchange itself, in a thread that is left behind when it takes too long."""
         if self._session is None:
-            self._gate = _Gate()
+            self._gate = _CancelGuard()
             self._session = _session(self._gate, direct=is_loopback(self._server))
         session, gate = self._session, self._gate
         gate.begin()
-        outcome: list[Answer | Failure] = []
+        outcome: list[HttpResponse | Failure] = []
 
         def work() -> None:
             try:
@@ -161,7 +161,7 @@ class _Connection:
         self._wire = wire
         self._seconds = seconds
         self._request: _Request | None = None
-        self.outcome: Answer | Failure = Failure(False, "nothing was sent")
+        self.outcome: HttpResponse | Failure = Failure(False, "nothing was sent")
 
     def request(
         self,
@@ -175,7 +175,7 @@ class _Connection:
 
     def getresponse(self) -> _Nothing:
         if self._request is not None:
-            self.outcome = self._wire.carry(self._request, self._seconds)
+            self.outcome = self._wire.send_with_timeout(self._request, self._seconds)
         return _Nothing()
 
     def close(self) -> None:
@@ -215,7 +215,7 @@ def _requester(server: Server, token: Token) -> Requester:
     return client.requester
 
 
-def _session(gate: _Gate, direct: bool) -> requests.Session:
+def _session(gate: _CancelGuard, direct: bool) -> requests.Session:
     """A session whose connections report to `gate`; `direct` ones know of no proxy."""
     import requests
     from requests.adapters import HTTPAdapter
@@ -264,8 +264,8 @@ def _keep_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _exchange(
-    session: requests.Session, gate: _Gate, request: _Request, seconds: float
-) -> Answer | Failure:
+    session: requests.Session, gate: _CancelGuard, request: _Request, seconds: float
+) -> HttpResponse | Failure:
     response = session.request(
         request.verb,
         request.url,
@@ -287,7 +287,7 @@ def _exchange(
                 return Failure(True, f"the answer is larger than {LARGEST >> 20} MB")
             if gate.is_shut():
                 raise _Abandoned
-        return Answer(response.status_code, headers, b"".join(chunks))
+        return HttpResponse(response.status_code, headers, b"".join(chunks))
 
 
 def _words(error: BaseException) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
-from craftkit.text import clean
+from craftkit.text import one_line
 
 
 def close_again(context: Context, spec: Spec, task: Task) -> None:
@@ -55,8 +55,10 @@ def concerns_github(
 ) -> bool:
     if not context.config["github.repo"]:
         return False
-    with context.store.guard() as connection:
-        return bool(issues) or not outbox.being_made(connection, spec.id).keys().isdisjoint(touched)
+    with context.store.read() as connection:
+        return bool(issues) or not outbox.pending_creations(connection, spec.id).keys().isdisjoint(
+            touched
+        )
 
 
 def issue_of(context: Context, spec: Spec, task: Task) -> int | None:
@@ -70,7 +72,7 @@ def queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> Non
         return
     now, action = context.now(), data["action"]
     verb = "close" if action == "done" else action
-    issues: dict[str, int | None] = {**outbox.being_made(tx, data["spec"]), **data["issues"]}
+    issues: dict[str, int | None] = {**outbox.pending_creations(tx, data["spec"]), **data["issues"]}
     for task_id in data.get("set_aside", ()):
         if task_id in issues:
             place = (data["spec"], task_id, issues[task_id])
@@ -102,4 +104,4 @@ TITLE_LIMIT = 256  # characters of an issue title
 def title_of(task: Task) -> str:
     """The issue's title: the key leads, so that a list of issues reads like the spec."""
     words = task.title or "(no words)"
-    return clean(f"{task.key} {words}" if task.key else words, TITLE_LIMIT)
+    return one_line(f"{task.key} {words}" if task.key else words, TITLE_LIMIT)

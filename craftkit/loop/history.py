@@ -19,7 +19,7 @@ from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs.taskline import text_digest
 from craftkit.store import journal, outbox
-from craftkit.text import clean, plain, redact
+from craftkit.text import one_line, redact, strip_escapes
 
 KINDS = ("progress", "error", "tip")
 SOURCES = {"github": "from GitHub", "box": "from its box", "spool": "from the spool"}
@@ -42,7 +42,7 @@ def record(
             "The database cannot be written here, and a note needs it.",
             "run it where .craftkit is writable",
         )
-    spec_index.observe(context, spec)
+    spec_index.record_snapshot(context, spec)
     task_id = task.id if task else None
     asked = github_writes.claim(context, spec, task, issue) if issue is not None else {}
     with context.store.write() as tx:
@@ -70,7 +70,7 @@ def _readable(text: str) -> str:
             f"The note has {len(text):,} characters, and {LIMIT:,} are kept at most.",
             "say it in short, and name the file that has the rest",
         )
-    words = redact(plain(text)).strip()
+    words = redact(strip_escapes(text)).strip()
     if not words:
         raise UsageProblem("A note needs words.", 'craftkit knowledge tip "What you learnt"')
     return words
@@ -80,7 +80,7 @@ def _about(context: Context, wanted_spec: str | None, word: str | None) -> tuple
     if word is not None:
         return tasks.find(context, wanted_spec, word)
     spec = spec_index.choose_spec(context, wanted_spec).spec
-    now = tasks.current(context, spec, spec_index.task_views(context, spec))
+    now = tasks.current(context, spec, spec_index.task_statuses(context, spec))
     return spec, now.task if now else None
 
 
@@ -166,7 +166,7 @@ def history(context: Context, spec: str | None, limit: int) -> list[dict[str, An
     if spec:
         where = "where spec_id = :spec"
         values |= {"spec": spec_index.choose_spec(context, spec).spec.id}  # type: ignore[dict-item]
-    with context.store.guard() as connection:
+    with context.store.read() as connection:
         database = Database(connection, execute_plugins=False)
         rows = list(
             database.query(f"select * from history {where} order by seq desc limit :limit", values)  # noqa: S608
@@ -178,7 +178,7 @@ def why(event: dict[str, Any]) -> str:
     """Whence an event comes and its reason, as ` (…)`; nothing where it has neither."""
     data = event["data"]
     reason = data.get("reason") or data.get("why") or ""
-    said = [SOURCES.get(data.get("source"), ""), clean(str(reason))]
+    said = [SOURCES.get(data.get("source"), ""), one_line(str(reason))]
     words = ": ".join(part for part in said if part)
     return f" ({words})" if words else ""
 
@@ -195,8 +195,8 @@ def report(
         spec, task = tasks.find(context, wanted_spec, word)
     else:
         spec, task = spec_index.choose_spec(context, wanted_spec).spec, None
-    spec_index.observe(context, spec)
-    rows = spec_index.task_views(context, spec)
+    spec_index.record_snapshot(context, spec)
+    rows = spec_index.task_statuses(context, spec)
     shown = [row for row in rows if task is None or row.task.id == task.id]
     names = _former_names(spec)
     happened: dict[str, list[sqlite3.Row]] = {row.task.id: [] for row in shown}
@@ -226,7 +226,7 @@ def _former_names(spec: Spec) -> dict[str, str]:
 
 
 def _one(
-    context: Context, spec: Spec, row: task_status.View, events: list[sqlite3.Row]
+    context: Context, spec: Spec, row: task_status.TaskStatus, events: list[sqlite3.Row]
 ) -> dict[str, Any]:
     started = _last(events, "task.started")
     ended = _last(events, ENDS[row.state])

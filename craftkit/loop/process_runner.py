@@ -19,7 +19,7 @@ from craftkit.store import processes
 Save = Callable[[sqlite3.Connection, dict[str, Any]], None]
 
 
-class Step(NamedTuple):
+class ProcessStep(NamedTuple):
     name: str
     do: Callable[[], dict[str, Any]] | None = None
     save: Save | None = None
@@ -33,7 +33,7 @@ class Recovered(NamedTuple):
     waiting: list[sqlite3.Row]  # for a command that asks GitHub
 
 
-Builder = Callable[[Context, int, dict[str, Any]], tuple[Step, ...]]
+Builder = Callable[[Context, int, dict[str, Any]], tuple[ProcessStep, ...]]
 KINDS: dict[str, Builder] = {}
 # Who registers a kind, by the kind or its first word: a recovery may meet a kind that nothing
 # has loaded yet.
@@ -160,13 +160,13 @@ def _run(context: Context, process_id: int) -> dict[str, Any]:
             continue
         if step.online and not may_ask(context):
             with store.write() as tx:
-                processes.finish(tx, process_id, "interrupted", context.now(), WAITS)
+                processes.set_status(tx, process_id, "interrupted", context.now(), WAITS)
             break
         results[step.name] = _run_step(context, process_id, position, step, steps)
     return results
 
 
-def _steps(context: Context, row: sqlite3.Row) -> tuple[Step, ...]:
+def _steps(context: Context, row: sqlite3.Row) -> tuple[ProcessStep, ...]:
     return _builder(row["kind"])(context, row["id"], json.loads(row["input"]))
 
 
@@ -188,7 +188,11 @@ def waits_for_github(context: Context, row: sqlite3.Row) -> bool:
 
 
 def _run_step(
-    context: Context, process_id: int, position: int, step: Step, steps: tuple[Step, ...]
+    context: Context,
+    process_id: int,
+    position: int,
+    step: ProcessStep,
+    steps: tuple[ProcessStep, ...],
 ) -> dict[str, Any]:
     try:
         result = step.do() if step.do else {}
@@ -202,14 +206,14 @@ def _run_step(
         status = "skipped" if result.get("skipped") else "success"
         processes.end_step(tx, process_id, position, status, result, now)
         if position == len(steps):
-            processes.finish(tx, process_id, "completed", now)
+            processes.set_status(tx, process_id, "completed", now)
         else:
             processes.begin_step(tx, process_id, position + 1, steps[position].name, now)
     log.write(context, "info", step.name, "step done", {"process": process_id})
     return result
 
 
-def note_unapplied(context: Context, path: str, error: CraftkitError) -> None:
+def report_unapplied(context: Context, path: str, error: CraftkitError) -> None:
     """Say that a decision is on disk, and that the next command carries it out."""
     context.note(
         "warning",
@@ -220,7 +224,7 @@ def note_unapplied(context: Context, path: str, error: CraftkitError) -> None:
 
 
 def _fail(
-    context: Context, process_id: int, position: int, step: Step, error: BaseException
+    context: Context, process_id: int, position: int, step: ProcessStep, error: BaseException
 ) -> None:
     now = context.now()
     facts = {
@@ -236,7 +240,7 @@ def _fail(
     try:
         with context.store.write() as tx:
             processes.fail_step(tx, process_id, position, facts, now)
-            processes.finish(tx, process_id, status, now, reason)
+            processes.set_status(tx, process_id, status, now, reason)
     except CraftkitError:
         return  # The row still says "running" with a dead owner: the next command takes it up.
     finally:

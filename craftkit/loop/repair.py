@@ -29,14 +29,14 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
     try:
         found = process_runner.recover(context)
         notes += _finished(found)
-        background.mention_dead(context)
+        background.report_dead_writes(context)
         taken = spool_import.take_in_spool(context)
     finally:
         context.repairing = False
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
     if online and not context.offline:
-        return notes + (finish(context) if found.waiting else [])
+        return notes + (resume_waiting(context) if found.waiting else [])
     for row in found.waiting:
         context.note(
             "info",
@@ -47,7 +47,7 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
     return notes
 
 
-def finish(context: Context) -> list[dict[str, str]]:
+def resume_waiting(context: Context) -> list[dict[str, str]]:
     """Finish what was interrupted and has to ask GitHub."""
     rows = [
         r for r in process_runner.unfinished(context) if process_runner.waits_for_github(context, r)
@@ -97,10 +97,10 @@ def ticked_unrecorded(context: Context, spec: Spec) -> list[Task]:
     return [task for task in spec.tasks if task.checked and task.id in known]
 
 
-def settle_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
+def record_ticked_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
     """The local half of the merge: record what the boxes say; at first sight it is the base."""
     first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
-    spec_index.observe(context, spec)
+    spec_index.record_snapshot(context, spec)
     return [] if first_sight else _complete_ticked(context, spec)
 
 
@@ -110,7 +110,7 @@ def _complete_ticked(context: Context, spec: Spec) -> list[dict[str, str]]:
     for task in ticked_unrecorded(context, spec):
         try:
             tasks.complete(context, spec, task, "box")
-        except errors.Overtaken:
+        except errors.ConcurrentUpdate:
             continue  # another session is settling it at this moment
         notes.append({"code": "box_ticked", "message": f"{task.ref} was ticked: recorded done"})
     return notes

@@ -16,7 +16,7 @@ from craftkit.loop import task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context, cached_yaml
 from craftkit.specs import files, parse
-from craftkit.text import word
+from craftkit.text import shell_word
 
 # Why a spec was chosen, where somebody chose it.
 NAMED = "named on the command line"
@@ -75,7 +75,7 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
         context.session.id,
     )
     if saved is None:
-        return _unnamed(context)
+        return _default_spec(context)
     spec = by_id(context, saved["spec_id"])
     if spec is not None and phase_of(context, spec) != "completed":
         return Chosen(spec, "this session is at work on it")
@@ -88,7 +88,7 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
             " this worktree now.",
             "nothing is lost: it is there again when its file is",
         )
-    return _unnamed(context, saved["spec_id"] if gone else "")
+    return _default_spec(context, saved["spec_id"] if gone else "")
 
 
 def _flag(context: Context, spec: Spec) -> str:
@@ -97,7 +97,7 @@ def _flag(context: Context, spec: Spec) -> str:
         same = choose_spec(context, None).spec.path == spec.path
     except CraftkitError:
         same = False
-    return "" if same else f" --spec {word(name_of(spec, load_all(context)))}"
+    return "" if same else f" --spec {shell_word(name_of(spec, load_all(context)))}"
 
 
 def by_id(context: Context, spec_id: str) -> Spec | None:
@@ -115,7 +115,7 @@ def by_id(context: Context, spec_id: str) -> Spec | None:
     return next((s for s in load_all(context) if s.id == spec_id), None)
 
 
-def follow(
+def at_current_path(
     context: Context, spec_id: str, path: str, act: Callable[[str], dict[str, Any]]
 ) -> dict[str, Any]:
     """`act` on the file of a recorded operation, or where its spec was moved to since.
@@ -142,14 +142,14 @@ def _named(context: Context, wanted: str) -> Spec:
     if not inside.startswith("..") and os.path.isfile(os.path.join(context.worktree, inside)):
         return load(context, inside)
     try:
-        return among(context, wanted)
+        return find_listed(context, wanted)
     except UnknownSpec:
         if inside.endswith(".md") and os.path.lexists(os.path.join(context.worktree, inside)):
             return load(context, inside)  # it says why a directory or a FIFO cannot be a spec
         raise
 
 
-def among(context: Context, wanted: str) -> Spec:
+def find_listed(context: Context, wanted: str) -> Spec:
     """The spec of this worktree with that id, issue, name or listed path; no other file."""
     path = wanted.replace(os.sep, "/")
     specs = load_all(context)
@@ -173,14 +173,14 @@ def among(context: Context, wanted: str) -> Spec:
     raise UnknownSpec(f"There is no spec {wanted} in this worktree.", hint)
 
 
-def _unnamed(context: Context, gone: str = "") -> Chosen:
+def _default_spec(context: Context, gone: str = "") -> Chosen:
     specs = load_all(context)
     if gone and not any(_is_on_branch(context, s) for s in specs):
         # To go on with another spec could finish a task that only has the same key.
         raise UnknownSpec(
             f"The spec {gone} that this session is at work on is not in this worktree any more.",
             "bring it back, or go on with another:"
-            f" `craftkit session-resume --spec {word(name_of(specs[0], specs))}`"
+            f" `craftkit session-resume --spec {shell_word(name_of(specs[0], specs))}`"
             if specs
             else 'bring its file back, or begin anew: `craftkit spec new "What to build"`',
         )
@@ -194,7 +194,7 @@ def _unnamed(context: Context, gone: str = "") -> Chosen:
     on_branch = [s for s in unfinished if _is_on_branch(context, s)]
     if len(on_branch) == 1:
         return Chosen(on_branch[0], f"its branch {context.session.branch} is checked out")
-    left = _left_here(context)
+    left = _specs_in_progress_here(context)
     working = [s for s in unfinished if s.id in left]
     if len(working) == 1:
         return Chosen(working[0], "an earlier session in this worktree left a task in progress")
@@ -206,7 +206,7 @@ def _unnamed(context: Context, gone: str = "") -> Chosen:
     state = "unfinished" if unfinished else "finished"
     raise AmbiguousSpec(
         f"{len(many)} specs are {state}, and none is active: {listed}.",
-        f"name one: `--spec {word(names[0])}`",
+        f"name one: `--spec {shell_word(names[0])}`",
     )
 
 
@@ -220,17 +220,17 @@ def _is_on_branch(context: Context, spec: Spec) -> bool:
 
 
 def _is_open(context: Context, spec: Spec) -> bool:
-    return bool(task_status.open_required(task_views(context, spec)))
+    return bool(task_status.open_required(task_statuses(context, spec)))
 
 
-def _left_here(context: Context) -> set[str]:
+def _specs_in_progress_here(context: Context) -> set[str]:
     rows = context.store.rows(
         "select distinct spec_id from claims where worktree = ?", context.worktree
     )
     return {row["spec_id"] for row in rows}
 
 
-def task_views(context: Context, spec: Spec) -> list[task_status.View]:
+def task_statuses(context: Context, spec: Spec) -> list[task_status.TaskStatus]:
     store = context.store
     dropped = store.rows("select task_id from tasks where spec_id = ? and dropped", spec.id)
     claims = store.rows("select task_id, session from claims where spec_id = ?", spec.id)
@@ -239,7 +239,7 @@ def task_views(context: Context, spec: Spec) -> list[task_status.View]:
         spec.id,
     )
     done = store.rows("select task_id from tasks where spec_id = ? and base_done = 1", spec.id)
-    return task_status.views(
+    return task_status.derive_statuses(
         spec,
         finished=[row[0] for row in pending],
         dropped=[row[0] for row in dropped],
@@ -248,7 +248,7 @@ def task_views(context: Context, spec: Spec) -> list[task_status.View]:
     )
 
 
-def observe(context: Context, spec: Spec, *, again: bool = False) -> None:
+def record_snapshot(context: Context, spec: Spec, *, again: bool = False) -> None:
     """Remember what the file says.  New tasks take their box as base; known ones keep theirs.
 
     With `again`, also where the file has not changed since.

@@ -21,7 +21,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple
 
     Raises SpecNeedsAttention, or FileChanged when the file never stays still.
     """
-    told = functools.partial(tell, context)
+    told = functools.partial(report_rescued_save, context)
     for _ in range(TRIES):
         spec = spec_index.load(context, path)
         spec_index.refuse_if_blocked(spec)
@@ -37,7 +37,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple
 
 
 @contextlib.contextmanager
-def one_writer(context: Context, path: str) -> Iterator[None]:
+def edit_lock(context: Context, path: str) -> Iterator[None]:
     """Let one craftkit at a time edit spec files, and tidy up after one that was killed.
 
     No edit rests on it for safety.  But a swap that has to be taken back shows its own text for
@@ -55,20 +55,22 @@ def one_writer(context: Context, path: str) -> Iterator[None]:
     try:
         with contextlib.suppress(OSError):  # some network file systems have no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-        files.sweep(context.worktree, os.path.dirname(path), functools.partial(tell, context))
+        files.sweep(
+            context.worktree, os.path.dirname(path), functools.partial(report_rescued_save, context)
+        )
         yield
     finally:
         os.close(descriptor)
 
 
-def tidy(context: Context, specs: Iterable[Spec]) -> None:
+def remove_stale_temp_files(context: Context, specs: Iterable[Spec]) -> None:
     """Remove what a killed edit left beside these specs."""
     for path in {os.path.dirname(spec.path): spec.path for spec in specs}.values():
-        with one_writer(context, path):
+        with edit_lock(context, path):
             pass
 
 
-def tell(context: Context, rescued: str) -> None:
+def report_rescued_save(context: Context, rescued: str) -> None:
     """Say where a save is that was displaced by a swap and could not be put back."""
     context.note(
         "warning",

@@ -35,7 +35,7 @@ def take_in_spool(context: Context) -> int:
     return taken
 
 
-@transitions.on_what_is_now
+@transitions.retry_on_conflict
 def _take_in(context: Context, intent: dict[str, Any]) -> bool:
     if context.store.value("select 1 from intents where id = ?", intent["id"]):
         return True
@@ -46,7 +46,7 @@ def _take_in(context: Context, intent: dict[str, Any]) -> bool:
     task = next((t for t in spec.tasks if t.id == intent["task_id"]), None) if spec else None
     if spec is None or task is None:
         return False
-    spec_index.observe(context, spec)
+    spec_index.record_snapshot(context, spec)
     import copy
 
     author = copy.copy(context)
@@ -56,7 +56,9 @@ def _take_in(context: Context, intent: dict[str, Any]) -> bool:
             tasks.complete(author, spec, task, "spool", intent["id"])
         else:
             tasks.refuse_foreign_claim(author, spec, task, take_over=False)
-            transitions.decide(author, spec, task, "start", "spool", intent_id=intent["id"])
+            transitions.apply_transition(
+                author, spec, task, "start", "spool", intent_id=intent["id"]
+            )
     except TaskClaimed as error:  # somebody took the task since: the later decision stands
         context.note("warning", error.code, error.message, error.hint)
     except AlreadyRecorded:

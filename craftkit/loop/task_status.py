@@ -7,7 +7,7 @@ from craftkit.errors import AmbiguousTask, UnknownTask
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 
 
-class View(NamedTuple):
+class TaskStatus(NamedTuple):
     """One task with what the database knows of it."""
 
     task: Task
@@ -64,14 +64,14 @@ def _near_hint(spec: Spec, wanted: str) -> str:
     return "`craftkit task list` shows the keys"
 
 
-def views(
+def derive_statuses(
     spec: Spec,
     *,
     finished: Iterable[str] = (),
     dropped: Iterable[str] = (),
     claims: Mapping[str, str] | None = None,
     recorded: Iterable[str] = (),
-) -> list[View]:
+) -> list[TaskStatus]:
     """Every task with its state: box, then drop, then claim or the file's own mark.
 
     `recorded` are the ids of tasks that were done once, whatever their boxes say here.
@@ -104,16 +104,16 @@ def views(
         state = states[task.id]
         reopened = task.id in recorded and state not in (DONE, DROPPED)
         ready = state == TODO and not waits and not reopened
-        result.append(View(task, state, ready, waits, claims.get(task.id), reopened))
+        result.append(TaskStatus(task, state, ready, waits, claims.get(task.id), reopened))
     return result
 
 
-def next_ready(rows: Sequence[View]) -> View | None:
+def next_ready(rows: Sequence[TaskStatus]) -> TaskStatus | None:
     """The first ready task in file order; optional ones are never offered on their own."""
     return next((row for row in rows if row.ready and not row.task.optional), None)
 
 
-def parents_finished_by(rows: Sequence[View], task: Task) -> list[Task]:
+def parents_finished_by(rows: Sequence[TaskStatus], task: Task) -> list[Task]:
     """Numbered parents whose last required part is `task`: they are done with it."""
     by_id = {row.task.id: row for row in rows}
     done = {row.task.id for row in rows if row.state in (DONE, DROPPED)} | {task.id}
@@ -129,11 +129,11 @@ def parents_finished_by(rows: Sequence[View], task: Task) -> list[Task]:
     return result
 
 
-def open_required(rows: Sequence[View]) -> list[View]:
+def open_required(rows: Sequence[TaskStatus]) -> list[TaskStatus]:
     return [r for r in rows if r.state in (TODO, IN_PROGRESS) and not r.task.optional]
 
 
-def progress(rows: Sequence[View]) -> dict[str, int]:
+def progress(rows: Sequence[TaskStatus]) -> dict[str, int]:
     """Dropped tasks count neither way."""
     return {
         "done": sum(1 for r in rows if r.state == DONE),

@@ -24,7 +24,7 @@ from craftkit.store import journal
 from craftkit.text import typed
 
 
-def task_json(spec: Spec, row: task_status.View) -> dict[str, Any]:
+def task_json(spec: Spec, row: task_status.TaskStatus) -> dict[str, Any]:
     task = row.task
     return {
         "key": task.ref,
@@ -46,7 +46,9 @@ def task_json(spec: Spec, row: task_status.View) -> dict[str, Any]:
     }
 
 
-def current(context: Context, spec: Spec, rows: list[task_status.View]) -> task_status.View | None:
+def current(
+    context: Context, spec: Spec, rows: list[task_status.TaskStatus]
+) -> task_status.TaskStatus | None:
     """The task that this session has in progress, else the only one this worktree has."""
     claims = context.store.rows(
         "select task_id, session from claims where spec_id = ? and worktree = ?"
@@ -79,9 +81,9 @@ def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[S
                 raise
             raise UnknownTask(
                 error.message,
-                f"it is in {elsewhere[0].path}: add `--spec {text.word(elsewhere[0].id)}`",
+                f"it is in {elsewhere[0].path}: add `--spec {text.shell_word(elsewhere[0].id)}`",
             ) from error
-    row = current(context, spec, spec_index.task_views(context, spec))
+    row = current(context, spec, spec_index.task_statuses(context, spec))
     if row is None:
         raise NoTaskInProgress(
             f"No task of {spec.path} is in progress here.",
@@ -110,20 +112,20 @@ def _only_spec_with(context: Context, word: str) -> Spec:
     listed = ", ".join(s.path for s in found[:5])
     raise AmbiguousTask(
         f"{word} is a task of {len(found)} specs: {listed}.",
-        f"add `--spec {text.word(found[0].id)}`",
+        f"add `--spec {text.shell_word(found[0].id)}`",
     )
 
 
-@transitions.on_what_is_now
+@transitions.retry_on_conflict
 def start(
     context: Context, wanted_spec: str | None, word: str, *, take_over: bool, switch: bool
-) -> transitions.Outcome:
+) -> transitions.TaskOutcome:
     """Put a task in progress for this session.  Raises TaskClaimed, AnotherTaskInProgress…"""
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
-    spec_index.observe(context, spec)
-    seen = transitions.how_many(context, spec, task)
-    rows = spec_index.task_views(context, spec)
+    spec_index.record_snapshot(context, spec)
+    seen = transitions.decision_version(context, spec, task)
+    rows = spec_index.task_statuses(context, spec)
     row = next(r for r in rows if r.task.id == task.id)
     if row.state == DONE:
         raise UsageProblem(
@@ -164,7 +166,9 @@ def start(
     if row.waits_for:
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
     aside = [t.id for t in others]
-    return transitions.decide(context, spec, task, "start", "command", seen=seen, set_aside=aside)
+    return transitions.apply_transition(
+        context, spec, task, "start", "command", seen=seen, set_aside=aside
+    )
 
 
 def _held_by_another(context: Context, spec: Spec, task: Task) -> str | None:
@@ -207,23 +211,23 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
         )
 
 
-@transitions.on_what_is_now
-def finish(context: Context, wanted_spec: str | None, word: str | None) -> transitions.Outcome:
+@transitions.retry_on_conflict
+def done(context: Context, wanted_spec: str | None, word: str | None) -> transitions.TaskOutcome:
     """Complete a task.  Once this returns, the task ends done whatever happens."""
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
-    spec_index.observe(context, spec)
+    spec_index.record_snapshot(context, spec)
     return complete(context, spec, task, "command")
 
 
 def complete(
     context: Context, spec: Spec, task: Task, source: str, intent_id: str | None = None
-) -> transitions.Outcome:
+) -> transitions.TaskOutcome:
     """The one path of every completion: from a command, a box ticked by hand, or the spool.
 
     Raises Overtaken where another session decided on the task meanwhile: read it again.
     """
-    seen = transitions.how_many(context, spec, task)
+    seen = transitions.decision_version(context, spec, task)
     base = context.store.value(
         "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
@@ -235,22 +239,22 @@ def complete(
             github_writes.close_again(context, spec, task)
             transitions.send(context)
         return transitions.outcome(context, spec, task, changed=False, applied=True)
-    rows = spec_index.task_views(context, spec)
+    rows = spec_index.task_statuses(context, spec)
     also = [t.id for t in task_status.parents_finished_by(rows, task)]
     held = _held_by_another(context, spec, task)
     more = {"also": also, "held_by": held}
-    return transitions.decide(
+    return transitions.apply_transition(
         context, spec, task, "done", source, intent_id=intent_id, seen=seen, **more
     )
 
 
-@transitions.on_what_is_now
-def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.Outcome:
+@transitions.retry_on_conflict
+def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.TaskOutcome:
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
-    spec_index.observe(context, spec)
-    seen = transitions.how_many(context, spec, task)
-    row = next(r for r in spec_index.task_views(context, spec) if r.task.id == task.id)
+    spec_index.record_snapshot(context, spec)
+    seen = transitions.decision_version(context, spec, task)
+    row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
     base = context.store.value(
         "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
@@ -259,16 +263,20 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     if row.state not in (DONE, DROPPED) and not base and not linked:
         return transitions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
-    return transitions.decide(context, spec, task, "reopen", "command", seen=seen, held_by=held)
+    return transitions.apply_transition(
+        context, spec, task, "reopen", "command", seen=seen, held_by=held
+    )
 
 
-@transitions.on_what_is_now
-def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> transitions.Outcome:
+@transitions.retry_on_conflict
+def drop(
+    context: Context, wanted_spec: str | None, word: str, reason: str
+) -> transitions.TaskOutcome:
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
-    spec_index.observe(context, spec)
-    seen = transitions.how_many(context, spec, task)
-    row = next(r for r in spec_index.task_views(context, spec) if r.task.id == task.id)
+    spec_index.record_snapshot(context, spec)
+    seen = transitions.decision_version(context, spec, task)
+    row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
     if row.state == DONE:
         raise UsageProblem(
             f"{task.ref} is done, so it cannot be dropped.",
@@ -277,7 +285,7 @@ def drop(context: Context, wanted_spec: str | None, word: str, reason: str) -> t
     if row.state == DROPPED:
         return transitions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
-    return transitions.decide(
+    return transitions.apply_transition(
         context, spec, task, "drop", "command", seen=seen, reason=reason, held_by=held
     )
 
@@ -288,7 +296,7 @@ def add(
     title: str,
     group: str | None,
     depends_on: list[str],
-) -> tuple[Spec, task_status.View]:
+) -> tuple[Spec, task_status.TaskStatus]:
     """Append a task line in the file's own style; return the task as it now reads."""
     spec = spec_index.choose_spec(context, wanted_spec).spec
     key = ""
@@ -308,7 +316,7 @@ def add(
         )
         return text
 
-    with spec_writer.one_writer(context, spec.path):
+    with spec_writer.edit_lock(context, spec.path):
         before, _ = spec_writer.rewrite(context, spec.path, change)
         spec = spec_index.load(context, spec.path)
     old = {t.id for t in before.tasks}
@@ -316,14 +324,14 @@ def add(
     if not added:
         raise FileChanged(f"The new line of {spec.path} is gone again.", "see who edits the file")
     task = added[-1]
-    rows = task_status.views(spec)
+    rows = task_status.derive_statuses(spec)
     try:
-        spec_index.observe(context, spec)
+        spec_index.record_snapshot(context, spec)
         with context.store.write() as tx:
             journal.record(
                 tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
             )
-        rows = spec_index.task_views(context, spec)
+        rows = spec_index.task_statuses(context, spec)
     except DatabaseUnwritable as error:
         # The line is in the file, which owns it: were this an error, it would be added twice.
         context.note("warning", error.code, error.message, error.hint)

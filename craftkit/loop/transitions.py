@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from craftkit.errors import AlreadyRecorded, CraftkitError, DatabaseUnwritable, Overtaken
+from craftkit.errors import AlreadyRecorded, ConcurrentUpdate, CraftkitError, DatabaseUnwritable
 from craftkit.loop import (
     github_writes,
     process_runner,
@@ -23,7 +23,7 @@ from craftkit.store import journal, spool
 TRIES = 20  # a task on which others decide faster than this is not ours to decide on
 
 
-class Outcome(NamedTuple):
+class TaskOutcome(NamedTuple):
     """What a task command did: the spec as it is now, the task, and what comes next."""
 
     spec: Spec
@@ -31,15 +31,15 @@ class Outcome(NamedTuple):
     changed: bool
     applied: bool
     delivered: bool
-    next: task_status.View | None
-    rows: list[task_status.View]
+    next: task_status.TaskStatus | None
+    rows: list[task_status.TaskStatus]
 
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def on_what_is_now(use_case: Callable[P, R]) -> Callable[P, R]:
+def retry_on_conflict(use_case: Callable[P, R]) -> Callable[P, R]:
     """Look again and decide anew where another session was faster."""
 
     @functools.wraps(use_case)
@@ -47,7 +47,7 @@ def on_what_is_now(use_case: Callable[P, R]) -> Callable[P, R]:
         for _ in range(TRIES):
             try:
                 return use_case(*args, **named)
-            except Overtaken:
+            except ConcurrentUpdate:
                 continue
         return use_case(*args, **named)
 
@@ -60,12 +60,12 @@ def _count(connection: sqlite3.Connection, spec_id: str, task_id: str) -> int:
     return int(connection.execute(sql, (spec_id, task_id)).fetchone()[0])
 
 
-def how_many(context: Context, spec: Spec, task: Task) -> int:
-    with context.store.guard() as connection:
+def decision_version(context: Context, spec: Spec, task: Task) -> int:
+    with context.store.read() as connection:
         return _count(connection, spec.id, task.id)
 
 
-def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
+def decision_versions(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
     """By spec and task a number that every decision raises, also one that changes nothing here."""
     rows = connection.execute(
         "select spec_id, task_id, count(*) from (select spec_id, task_id from intents"
@@ -75,7 +75,7 @@ def counts(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
     return {(str(spec), str(task)): int(number) for spec, task, number in rows}
 
 
-def decide(
+def apply_transition(
     context: Context,
     spec: Spec,
     task: Task,
@@ -85,7 +85,7 @@ def decide(
     intent_id: str | None = None,
     seen: int | None = None,
     **extra: Any,
-) -> Outcome:
+) -> TaskOutcome:
     """Record a decision in one transaction, then carry it out as a resumable process.
 
     `seen` is how many decisions on the task the caller knew of.  Raises Overtaken where there are
@@ -122,7 +122,7 @@ def decide(
 
     def record(tx: sqlite3.Connection, number: int) -> None:
         if seen is not None and _count(tx, spec.id, task.id) != seen:
-            raise Overtaken(f"Another session has just decided on {task.ref}.", "look again")
+            raise ConcurrentUpdate(f"Another session has just decided on {task.ref}.", "look again")
         _record(context, tx, number, data, task)
 
     process_id = process_runner.start(context, f"task {kind}", data, record)
@@ -131,22 +131,24 @@ def decide(
         process_runner.run(context, process_id)
     except CraftkitError as error:
         applied = False
-        process_runner.note_unapplied(context, spec.path, error)
+        process_runner.report_unapplied(context, spec.path, error)
     if applied:
         spec = spec_index.load(context, spec.path)
         with contextlib.suppress(DatabaseUnwritable):  # it is done; the next command observes
-            spec_index.observe(context, spec)
+            spec_index.record_snapshot(context, spec)
     return outcome(context, spec, task, changed=True, applied=applied)
 
 
-def outcome(context: Context, spec: Spec, task: Task, *, changed: bool, applied: bool) -> Outcome:
-    rows = spec_index.task_views(context, spec)
+def outcome(
+    context: Context, spec: Spec, task: Task, *, changed: bool, applied: bool
+) -> TaskOutcome:
+    rows = spec_index.task_statuses(context, spec)
     queued = context.store.value(
         "select count(*) from outbox where spec_id = ? and task_id = ? and state <> 'delivered'",
         spec.id,
         task.id,
     )
-    return Outcome(spec, task, changed, applied, not queued, task_status.next_ready(rows), rows)
+    return TaskOutcome(spec, task, changed, applied, not queued, task_status.next_ready(rows), rows)
 
 
 def _intent(
@@ -240,20 +242,20 @@ def _release(tx: sqlite3.Connection, spec_id: str, task_id: str) -> None:
 
 def _build(
     context: Context, process_id: int, data: dict[str, Any]
-) -> tuple[process_runner.Step, ...]:
+) -> tuple[process_runner.ProcessStep, ...]:
     names = {"done": "tick_box", "start": "mark_box", "reopen": "untick_box"}
     action = data["action"]
-    steps = [process_runner.Step("settle", save=lambda tx, _: _settle(context, tx, data))]
+    steps = [process_runner.ProcessStep("settle", save=lambda tx, _: _settle(context, tx, data))]
     if action in names:
-        tick = process_runner.Step(
+        tick = process_runner.ProcessStep(
             names[action],
-            do=lambda: spec_index.follow(
+            do=lambda: spec_index.at_current_path(
                 context, data["spec"], data["path"], lambda path: _edit(context, data, path)
             ),
         )
         steps.insert(0, tick)
     if data.get("sends"):
-        steps.append(process_runner.Step(SENDS[action], do=lambda: send(context)))
+        steps.append(process_runner.ProcessStep(SENDS[action], do=lambda: send(context)))
     return tuple(steps)
 
 
@@ -268,7 +270,7 @@ def send(context: Context) -> dict[str, Any]:
     from craftkit.sync import connection
 
     sent = connection.send(context)
-    connection.say(context, sent)
+    connection.report_pending(context, sent)
     return sent.as_dict()
 
 
@@ -295,7 +297,7 @@ def _change(action: str, spec: Spec, task: Task) -> str:
 def _edit(context: Context, data: dict[str, Any], path: str) -> dict[str, Any]:
     """Flip the boxes.  Repeatable: what is flipped already is left alone."""
     changed, missing = 0, []
-    with spec_writer.one_writer(context, path):
+    with spec_writer.edit_lock(context, path):
         for task_id in data["tasks"]:
 
             def change(spec: Spec, task_id: str = task_id) -> str:

@@ -8,13 +8,13 @@ from craftkit.loop import sessions, spec_index, task_status, tasks
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
-from craftkit.text import clean, count, tame, typed, word
+from craftkit.text import count, for_model, one_line, shell_word, typed
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
-DOUBTS = "doubts "  # begins the name under which those of a spec are remembered
+CONFLICTS = "doubts "  # begins the name under which those of a spec are remembered
 
 
-class Standing(NamedTuple):
+class WorkStatus(NamedTuple):
     """Where the work stands; `data()` is the JSON that other tools rely on."""
 
     spec: Spec | None
@@ -26,7 +26,7 @@ class Standing(NamedTuple):
     next_command: str
     remaining: int
     repaired: list[dict[str, str]]
-    attention: list[dict[str, str]]
+    conflicts: list[dict[str, str]]
     others: list[dict[str, Any]]  # the active specs, where none could be chosen
     elsewhere: list[dict[str, str]]  # tasks of other specs that are in progress here
     outbox: dict[str, int]
@@ -51,7 +51,7 @@ class Standing(NamedTuple):
             "next_action": self.next_action,
             "next_command": self.next_command,
             "repaired": self.repaired,
-            "attention": self.attention,
+            "attention": self.conflicts,
             "remaining": self.remaining,
             "outbox": self.outbox,
             "specs": self.others,
@@ -65,15 +65,15 @@ def tokens(text: str) -> int:
     return -(-ascii_count // 4) + -(-3 * (len(text) - ascii_count) // 2)
 
 
-def standing(
+def describe(
     context: Context,
     chosen: spec_index.Chosen,
     repaired: list[dict[str, str]] | None = None,
-    doubts: list[dict[str, str]] | None = None,
-) -> Standing:
-    """Where the work on a spec stands; `doubts` are what a merge with GitHub left to a person."""
+    conflicts: list[dict[str, str]] | None = None,
+) -> WorkStatus:
+    """Where the work on a spec stands; `conflicts` is what a merge left to a person."""
     spec = chosen.spec
-    rows = spec_index.task_views(context, spec)
+    rows = spec_index.task_statuses(context, spec)
     now = tasks.current(context, spec, rows)
     following = task_status.next_ready(rows)
     left = task_status.open_required(rows)
@@ -86,7 +86,7 @@ def standing(
         action, command = "none", f"craftkit task list{context.flag}"
     else:
         action, command = "none", _after_last_task(phase, spec)
-    return Standing(
+    return WorkStatus(
         spec=spec,
         phase=phase,
         why=chosen.why,
@@ -96,14 +96,14 @@ def standing(
         next_command=command,
         remaining=len(left),
         repaired=repaired or [],
-        attention=_without_twice(
-            known_doubts(context, spec) if doubts is None else doubts,
-            attention(context, spec, rows),
+        conflicts=_without_twice(
+            known_conflicts(context, spec) if conflicts is None else conflicts,
+            local_conflicts(context, spec, rows),
         ),
         others=[],
         elsewhere=_elsewhere(context, spec),
         outbox=outbox.counts(context.store),
-        next_title=clean(following.task.title, 80) if following else "",
+        next_title=one_line(following.task.title, 80) if following else "",
     )
 
 
@@ -123,11 +123,11 @@ def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
     ]
 
 
-def known_doubts(context: Context, spec: Spec) -> list[dict[str, str]]:
+def known_conflicts(context: Context, spec: Spec) -> list[dict[str, str]]:
     """What the last comparison with GitHub left to a person, save what was decided on since."""
     repo = str(context.config["github.repo"]).lower()
     row = context.store.row(
-        "select value, at from remembered where place = ? and name = ?", repo, DOUBTS + spec.id
+        "select value, at from remembered where place = ? and name = ?", repo, CONFLICTS + spec.id
     )
     if row is None:
         return []
@@ -143,11 +143,11 @@ def known_doubts(context: Context, spec: Spec) -> list[dict[str, str]]:
 
 
 def _without_twice(
-    doubts: list[dict[str, str]], local: list[dict[str, str]]
+    conflicts: list[dict[str, str]], local: list[dict[str, str]]
 ) -> list[dict[str, str]]:
     """What the merge says of a task says more than what the file says of it."""
-    told = {note["task"] for note in doubts if note["task"]}
-    return doubts + [note for note in local if note.get("task", "") not in told]
+    told = {note["task"] for note in conflicts if note["task"]}
+    return conflicts + [note for note in local if note.get("task", "") not in told]
 
 
 def _after_last_task(phase: str, spec: Spec) -> str:
@@ -157,17 +157,19 @@ def _after_last_task(phase: str, spec: Spec) -> str:
         "implementation": "review",
         "review": "completed",
     }
-    return f"craftkit spec phase {edges[phase]} --spec {word(spec.id)}" if phase in edges else ""
+    return (
+        f"craftkit spec phase {edges[phase]} --spec {shell_word(spec.id)}" if phase in edges else ""
+    )
 
 
-def _current_json(context: Context, spec: Spec, row: task_status.View) -> dict[str, Any]:
+def _current_json(context: Context, spec: Spec, row: task_status.TaskStatus) -> dict[str, Any]:
     claim = context.store.row(
         "select * from claims where spec_id = ? and task_id = ?", spec.id, row.task.id
     )
     return {
         "key": row.task.ref,
         "number": row.task.place,
-        "title": clean(row.task.title, 120),
+        "title": one_line(row.task.title, 120),
         "issue": row.task.issue,
         "since": claim["started_at"] if claim else None,
         "session": claim["session"] if claim else None,
@@ -176,7 +178,9 @@ def _current_json(context: Context, spec: Spec, row: task_status.View) -> dict[s
     }
 
 
-def attention(context: Context, spec: Spec, rows: list[task_status.View]) -> list[dict[str, str]]:
+def local_conflicts(
+    context: Context, spec: Spec, rows: list[task_status.TaskStatus]
+) -> list[dict[str, str]]:
     """Differences that only a person settles, each with its commands."""
     found = []
     for row in rows:
@@ -200,13 +204,13 @@ def attention(context: Context, spec: Spec, rows: list[task_status.View]) -> lis
     return found
 
 
-def without_spec(
+def describe_without_spec(
     context: Context, error: CraftkitError, repaired: list[dict[str, str]]
-) -> Standing:
+) -> WorkStatus:
     others: list[dict[str, Any]] = []
     specs = spec_index.load_all(context)
     for spec in specs:
-        rows = spec_index.task_views(context, spec)
+        rows = spec_index.task_statuses(context, spec)
         phase = spec_index.phase_of(context, spec)
         if phase != "completed" and task_status.open_required(rows):
             others.append(
@@ -219,10 +223,10 @@ def without_spec(
         "total": sum(o["progress"]["total"] for o in others),
     }
     if others:
-        command = f"craftkit session-resume --spec {word(others[0]['id'])}"
+        command = f"craftkit session-resume --spec {shell_word(others[0]['id'])}"
     else:
         command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
-    return Standing(
+    return WorkStatus(
         spec=None,
         phase="",
         why=error.message,
@@ -232,7 +236,7 @@ def without_spec(
         next_command=command,
         remaining=left,
         repaired=repaired,
-        attention=[],
+        conflicts=[],
         others=others,
         elsewhere=[],
         outbox=outbox.counts(context.store),
@@ -240,7 +244,7 @@ def without_spec(
     )
 
 
-def brief(stand: Standing, limit: int, now: str = "") -> str:
+def brief(stand: WorkStatus, limit: int, now: str = "") -> str:
     """The resume brief within `limit` tokens; totals and the next command always stay."""
     must, may = _brief_lines(stand)
     lines = list(must)
@@ -253,46 +257,50 @@ def brief(stand: Standing, limit: int, now: str = "") -> str:
     return text
 
 
-def _brief_lines(stand: Standing) -> tuple[list[str], list[str]]:
+def _brief_line(other: dict[str, Any]) -> str:
+    progress = other["progress"]
+    return (
+        f"- {for_model(other['id'], 60)}: {progress['done']}/{progress['total']}, {other['phase']}"
+    )
+
+
+def _brief_lines(stand: WorkStatus) -> tuple[list[str], list[str]]:
     done, total = stand.progress["done"], stand.progress["total"]
     if stand.spec is None:
-        must = [f"craftkit: {tame(stand.why, 200)}", f"{done}/{total} tasks done in all."]
+        must = [f"craftkit: {for_model(stand.why, 200)}", f"{done}/{total} tasks done in all."]
         must.append(f"Next: `{stand.next_command}`")
-        may = [
-            f"- {tame(o['id'], 60)}: {o['progress']['done']}/{o['progress']['total']}, {o['phase']}"
-            for o in stand.others
-        ]
+        may = [_brief_line(other) for other in stand.others]
         return must, may
     issue = f", issue #{stand.spec.issue}" if stand.spec.issue else ""
     must = [
-        f"Spec {tame(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
+        f"Spec {for_model(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
         f" {stand.remaining} to go."
     ]
     now = stand.current
     if now:
         since = f" since {now['since'][:16]}Z" if now["since"] else ""
-        must.append(f"In progress: {now['key']} {tame(now['title'], 80)}{since}.")
+        must.append(f"In progress: {now['key']} {for_model(now['title'], 80)}{since}.")
     if stand.next_command:
-        title = f" ({tame(stand.next_title)})" if stand.next_action == "start" else ""
+        title = f" ({for_model(stand.next_title)})" if stand.next_action == "start" else ""
         verb = "When it is finished" if now else "Next"
         must.append(f"{verb}: `{stand.next_command}`{title}")
     for held in stand.elsewhere[:2]:
         must.append(
-            f"Also in progress: {tame(held['task'], 40)} of {tame(held['spec'], 60)}:"
-            f" `craftkit session-resume --spec {word(held['spec'])}`"
+            f"Also in progress: {for_model(held['task'], 40)} of {for_model(held['spec'], 60)}:"
+            f" `craftkit session-resume --spec {shell_word(held['spec'])}`"
         )
     may = ["After each task: `craftkit task done KEY`; it prints the next one."]
-    may += [f"Repaired: {clean(r['message'], 120)}." for r in stand.repaired[:5]]
+    may += [f"Repaired: {one_line(r['message'], 120)}." for r in stand.repaired[:5]]
     if len(stand.repaired) > 5:
         may.append(f"… and {count(len(stand.repaired) - 5, 'more repair')}: `craftkit history`")
     may += [
-        f"Attention: {tame(a['message'], 120)}: {clean(a['hint'], 120)}"
-        for a in stand.attention[:4]
+        f"Attention: {for_model(a['message'], 120)}: {one_line(a['hint'], 120)}"
+        for a in stand.conflicts[:4]
     ]
-    if len(stand.attention) > 4:
-        may.append(f"… and {len(stand.attention) - 4} more to settle: `craftkit status`")
+    if len(stand.conflicts) > 4:
+        may.append(f"… and {len(stand.conflicts) - 4} more to settle: `craftkit status`")
     if stand.outbox.get("queued"):
         may.append(f"{count(stand.outbox['queued'], 'GitHub write')} in the outbox.")
-    why = "" if stand.why == spec_index.NAMED else f"Chosen because {tame(stand.why, 120)}. "
+    why = "" if stand.why == spec_index.NAMED else f"Chosen because {for_model(stand.why, 120)}. "
     may.append(f"{why}All tasks: `craftkit task list`")
     return must, may

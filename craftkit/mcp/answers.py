@@ -16,20 +16,20 @@ from craftkit.commands import spec as specs_
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.loop import repair, spec_index, task_status, tasks, transitions, work_status
 from craftkit.mcp.shapes import (
-    Issue,
+    IssueShape,
     Next,
     Object,
-    Outcome,
-    Report,
+    OutcomeShape,
+    ReportShape,
     Resumed,
     Status,
-    Task,
     TaskList,
+    TaskShape,
 )
 from craftkit.model import DONE, DROPPED, Spec
 from craftkit.runtime.context import Context
 from craftkit.sync import planner, reconcile_report
-from craftkit.text import clean
+from craftkit.text import one_line
 
 MOST_TASKS = 200  # of one answer; then those that are settled are left out
 MOST_NOTES = 10
@@ -53,7 +53,7 @@ def task_list(context: Context, spec: str) -> TaskList:
     if len(shown) > MOST_TASKS:
         shown = [row for row in rows if row.state not in (DONE, DROPPED)][:MOST_TASKS]
     return {
-        "spec": clean(found.id, LINE),
+        "spec": one_line(found.id, LINE),
         "progress": dict(task_status.progress(rows)),
         "tasks": [dict(_task(row)) for row in shown],
         "left_out": len(rows) - len(shown),
@@ -65,7 +65,7 @@ def task_next(context: Context, spec: str) -> Next:
     repair.repair(context)
     found, rows = _tasks(context, spec)
     return {
-        "spec": clean(found.id, LINE),
+        "spec": one_line(found.id, LINE),
         "next": _maybe(task_status.next_ready(rows)),
         "current": _maybe(tasks.current(context, found, rows)),
         "progress": dict(task_status.progress(rows)),
@@ -74,21 +74,21 @@ def task_next(context: Context, spec: str) -> Next:
     }
 
 
-def task_start(context: Context, key: str, spec: str) -> Outcome:
+def task_start(context: Context, key: str, spec: str) -> OutcomeShape:
     repair.repair(context)
     wanted = named(context, spec)
     done = tasks.start(context, wanted, key[:WORD], take_over=False, switch=False)
     return _outcome(context, done)
 
 
-def task_done(context: Context, key: str, spec: str) -> Outcome:
+def task_done(context: Context, key: str, spec: str) -> OutcomeShape:
     repair.repair(context)
-    return _outcome(context, tasks.finish(context, named(context, spec), key[:WORD]))
+    return _outcome(context, tasks.done(context, named(context, spec), key[:WORD]))
 
 
-def task_drop(context: Context, key: str, reason: str, spec: str) -> Outcome:
+def task_drop(context: Context, key: str, reason: str, spec: str) -> OutcomeShape:
     repair.repair(context)
-    why = clean(reason, LINE)
+    why = one_line(reason, LINE)
     return _outcome(context, tasks.drop(context, named(context, spec), key[:WORD], why))
 
 
@@ -96,17 +96,17 @@ def session_resume(context: Context, spec: str) -> Resumed:
     stand = session.resume(context, named(context, spec))
     return {
         "brief": work_status.brief(stand, work_status.BRIEF_TOKENS),
-        "spec": clean(stand.spec.id, LINE) if stand.spec else "",
+        "spec": one_line(stand.spec.id, LINE) if stand.spec else "",
         "progress": dict(stand.progress),
-        "next_command": clean(stand.next_command, LINE),
+        "next_command": one_line(stand.next_command, LINE),
         "notes": notes(context),
     }
 
 
-def reconcile(context: Context, spec: str, *, change: bool) -> Report:
+def reconcile(context: Context, spec: str, *, change: bool) -> ReportShape:
     wanted = named(context, spec)
     policy = planner.Policy()
-    found = commands_reconcile.command(
+    found = commands_reconcile.reconcile(
         context, wanted, False, policy, change=change, max_writes=None
     )
     data = reconcile_report.as_dict(found)
@@ -120,8 +120,8 @@ def reconcile(context: Context, spec: str, *, change: bool) -> Report:
     }
 
 
-def issue(context: Context, number: int) -> Issue:
-    return cast(Issue, texts.show(context, number))
+def issue(context: Context, number: int) -> IssueShape:
+    return cast(IssueShape, texts.show(context, number))
 
 
 # Resources and the prompt
@@ -135,8 +135,8 @@ def state(context: Context) -> dict[str, Any]:
 
 def spec(context: Context, wanted: str) -> dict[str, Any]:
     """What `craftkit spec show` and `task list` know of one spec."""
-    found = spec_index.among(context, wanted[:WORD])
-    rows = spec_index.task_views(context, found)
+    found = spec_index.find_listed(context, wanted[:WORD])
+    rows = spec_index.task_statuses(context, found)
     listed = [tasks.task_json(found, row) for row in rows]
     data: dict[str, Any] = tidy({**specs_.summary(context, found), "tasks": listed})
     return data
@@ -156,21 +156,23 @@ def named(context: Context, wanted: str) -> str | None:
     """
     if not wanted.strip():
         return None
-    return os.path.join(context.worktree, spec_index.among(context, wanted.strip()[:WORD]).path)
+    return os.path.join(
+        context.worktree, spec_index.find_listed(context, wanted.strip()[:WORD]).path
+    )
 
 
 def notes(context: Context) -> list[str]:
     """The remarks of a call, each with its hint."""
     said = [f"{n.message} hint: {n.hint}" if n.hint else n.message for n in context.diagnostics]
-    return [clean(line, LINE) for line in dict.fromkeys(said)][:MOST_NOTES]
+    return [one_line(line, LINE) for line in dict.fromkeys(said)][:MOST_NOTES]
 
 
 def tidy(value: Any) -> Any:
     """JSON-like data with every string as one harmless line."""
     if isinstance(value, str):
-        return clean(value, LINE)
+        return one_line(value, LINE)
     if isinstance(value, dict):
-        return {clean(str(key), LINE): tidy(item) for key, item in value.items()}
+        return {one_line(str(key), LINE): tidy(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [tidy(item) for item in value]
     return value
@@ -179,24 +181,24 @@ def tidy(value: Any) -> Any:
 def _standing(context: Context, spec: str, repaired: list[dict[str, str]]) -> dict[str, Any]:
     try:
         chosen = spec_index.choose_spec(context, named(context, spec))
-        spec_index.observe(context, chosen.spec)
-        return work_status.standing(context, chosen, repaired).data()
+        spec_index.record_snapshot(context, chosen.spec)
+        return work_status.describe(context, chosen, repaired).data()
     except (AmbiguousSpec, UnknownSpec) as error:
         if spec:
             raise
-        return work_status.without_spec(context, error, repaired).data()
+        return work_status.describe_without_spec(context, error, repaired).data()
 
 
-def _tasks(context: Context, spec: str) -> tuple[Spec, list[task_status.View]]:
+def _tasks(context: Context, spec: str) -> tuple[Spec, list[task_status.TaskStatus]]:
     found = spec_index.choose_spec(context, named(context, spec)).spec
-    spec_index.observe(context, found)
-    return found, spec_index.task_views(context, found)
+    spec_index.record_snapshot(context, found)
+    return found, spec_index.task_statuses(context, found)
 
 
-def _task(row: task_status.View) -> Task:
+def _task(row: task_status.TaskStatus) -> TaskShape:
     return {
         "key": row.task.ref,
-        "title": clean(row.task.title, WORD),
+        "title": one_line(row.task.title, WORD),
         "state": row.state,
         "issue": row.task.issue,
         "ready": row.ready,
@@ -204,13 +206,13 @@ def _task(row: task_status.View) -> Task:
     }
 
 
-def _maybe(row: task_status.View | None) -> Object | None:
+def _maybe(row: task_status.TaskStatus | None) -> Object | None:
     return dict(_task(row)) if row is not None else None
 
 
-def _outcome(context: Context, done: transitions.Outcome) -> Outcome:
+def _outcome(context: Context, done: transitions.TaskOutcome) -> OutcomeShape:
     return {
-        "spec": clean(done.spec.id, LINE),
+        "spec": one_line(done.spec.id, LINE),
         "task": _maybe(next((r for r in done.rows if r.task.id == done.task.id), None)),
         "changed": done.changed,
         "applied": done.applied,

@@ -16,7 +16,7 @@ from craftkit.errors import CraftkitError
 from craftkit.runtime import log
 from craftkit.runtime.config import STATE_DIR
 from craftkit.runtime.context import Context, here, open_context
-from craftkit.text import clean
+from craftkit.text import one_line
 
 T = TypeVar("T")
 
@@ -92,5 +92,5 @@ class Calls:
 
 def sentence(error: CraftkitError) -> str:
     """An error as a client reads it."""
-    hint = f"\nhint: {clean(error.hint, 300)}" if error.hint else ""
-    return clean(error.message, 400) + hint
+    hint = f"\nhint: {one_line(error.hint, 300)}" if error.hint else ""
+    return one_line(error.message, 400) + hint

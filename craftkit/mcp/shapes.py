@@ -1,8 +1,8 @@
 """The forms of the answers.
 
 The output schemas are made of them, and every session of a client pays for those: what has an
-inner form of its own is a plain object there, and is a `Task` or has the members that `--json` of
-the command has.
+inner form of its own is a plain object there, and is a `TaskShape` or has the members that
+`--json` of the command has.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing_extensions import TypedDict  # comes with the SDK; pydantic wants it
 Object = dict[str, Any]
 
 
-class Task(TypedDict):
+class TaskShape(TypedDict):
     key: str
     title: str
     state: str
@@ -61,7 +61,7 @@ class Next(TypedDict):
     notes: list[str]
 
 
-class Outcome(TypedDict):
+class OutcomeShape(TypedDict):
     spec: str
     task: Object | None
     changed: bool
@@ -72,14 +72,14 @@ class Outcome(TypedDict):
     notes: list[str]
 
 
-class Report(TypedDict):
+class ReportShape(TypedDict):
     in_step: bool
     specs: list[Object]
     drift: Object
     notes: list[str]
 
 
-class Issue(TypedDict):
+class IssueShape(TypedDict):
     untrusted: bool
     source: str
     number: int

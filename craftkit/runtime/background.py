@@ -17,11 +17,11 @@ DEAD = "outbox_dead"
 COMMAND = ("outbox", "send", "--json")
 
 
-def deliver(context: Context) -> bool:
+def deliver_in_background(context: Context) -> bool:
     """Send what waits in a detached process; whether there was anything to send."""
     if context.offline or not has_unsent(context):
         return False
-    start(context.worktree, COMMAND)
+    start_detached(context.worktree, COMMAND)
     return True
 
 
@@ -30,7 +30,7 @@ def has_unsent(context: Context) -> bool:
     return bool(context.config["github.repo"] and outbox.counts(context.store)["queued"])
 
 
-def mention_dead(context: Context) -> None:
+def report_dead_writes(context: Context) -> None:
     """Say, once in a command, that GitHub writes were given up."""
     dead = outbox.counts(context.store)["dead"]
     if dead and all(note.code != DEAD for note in context.diagnostics):
@@ -42,7 +42,7 @@ def mention_dead(context: Context) -> None:
         )
 
 
-def start(worktree: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
+def start_detached(worktree: str, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
     """`craftkit WORDS` as a process that outlives this one, its terminal and its pipes."""
     import subprocess
 

@@ -74,7 +74,7 @@ class Store(NamedTuple):
             raise translate(error, self.path) from error
 
     @contextmanager
-    def guard(self) -> Iterator[sqlite3.Connection]:
+    def read(self) -> Iterator[sqlite3.Connection]:
         """The connection, for readers of their own; what sqlite3 raises is translated."""
         try:
             yield self.connection

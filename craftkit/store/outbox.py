@@ -32,7 +32,7 @@ class Row(NamedTuple):
     updated_at: str
 
 
-class Known(NamedTuple):
+class LinkedIssue(NamedTuple):
     """An issue that is ours."""
 
     number: int
@@ -115,7 +115,7 @@ def pending(store: Store, spec_id: str) -> dict[str, str]:
     return {task: words[action] for task, action in rows}
 
 
-def being_made(tx: sqlite3.Connection, spec_id: str) -> dict[str, None]:
+def pending_creations(tx: sqlite3.Connection, spec_id: str) -> dict[str, None]:
     """The tasks whose creation waits: their issue has no number yet."""
     rows = tx.execute(
         "select task_id from outbox where spec_id = ? and action = 'create'"
@@ -125,7 +125,7 @@ def being_made(tx: sqlite3.Connection, spec_id: str) -> dict[str, None]:
     return {str(row[0]): None for row in rows}
 
 
-def remember_issue(tx: sqlite3.Connection, repo: str, known: Known) -> None:
+def remember_issue(tx: sqlite3.Connection, repo: str, known: LinkedIssue) -> None:
     tx.execute(
         "insert into issues (repo, number, spec_id, task_id, part, id, node_id, title)"
         " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (repo, number) do update set"
@@ -135,7 +135,7 @@ def remember_issue(tx: sqlite3.Connection, repo: str, known: Known) -> None:
     )
 
 
-def issues_of(store: Store, repo: str, spec_id: str) -> list[Known]:
+def issues_of(store: Store, repo: str, spec_id: str) -> list[LinkedIssue]:
     """The parents and sub-issues of a spec, by number."""
     rows = store.rows(
         "select number, spec_id, task_id, part, id, node_id, title from issues"
@@ -143,7 +143,7 @@ def issues_of(store: Store, repo: str, spec_id: str) -> list[Known]:
         repo,
         spec_id,
     )
-    return [Known(*row) for row in rows]
+    return [LinkedIssue(*row) for row in rows]
 
 
 def forget_issues(tx: sqlite3.Connection, spec_id: str, numbers: Iterable[int] | None) -> None:
@@ -155,7 +155,7 @@ def forget_issues(tx: sqlite3.Connection, spec_id: str, numbers: Iterable[int] |
     tx.executemany(sql, [(spec_id, number) for number in numbers])
 
 
-class Remembered(MutableMapping[str, str]):
+class KeyValueCache(MutableMapping[str, str]):
     """A mapping of text in the database: what was learnt of one server or repository."""
 
     def __init__(self, store: Store, place: str, now: str) -> None:

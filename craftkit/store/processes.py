@@ -66,7 +66,7 @@ def fail_step(
     )
 
 
-def finish(
+def set_status(
     tx: sqlite3.Connection, process_id: int, status: str, now: str, reason: str | None = None
 ) -> None:
     tx.execute(

@@ -20,13 +20,13 @@ from craftkit.sync import (
     links,
     planner,
 )
-from craftkit.sync.context import Bench
+from craftkit.sync.context import SyncContext
 from craftkit.sync.reconcile_report import SpecReport
-from craftkit.text import clean
+from craftkit.text import one_line
 
 
 def apply_plan(
-    context: Context, bench: Bench, report: SpecReport, counted: Mapping[tuple[str, str], int]
+    context: Context, sync: SyncContext, report: SpecReport, counted: Mapping[tuple[str, str], int]
 ) -> SpecReport:
     """Carry out what one plan says; GitHub's part goes through the outbox.
 
@@ -38,8 +38,8 @@ def apply_plan(
     by_id = {task.id: task for task in spec.tasks}
 
     def is_as_counted(task_id: str) -> bool:
-        with context.store.guard() as db:
-            now = transitions.counts(db)
+        with context.store.read() as db:
+            now = transitions.decision_versions(db)
         return now.get((spec.id, task_id)) == counted.get((spec.id, task_id))
 
     agreed: list[tuple[int, str, str]] = []
@@ -49,17 +49,19 @@ def apply_plan(
         if action.kind in (planner.AGREE_DONE, planner.AGREE_OPEN):
             agreed.append((int(action.kind == planner.AGREE_DONE), spec.id, action.task))
         elif action.kind in LOCAL and task is not None:
-            known = transitions.how_many(context, spec, task)
+            known = transitions.decision_version(context, spec, task)
             if is_as_counted(task.id):
-                with contextlib.suppress(errors.Overtaken):
+                with contextlib.suppress(errors.ConcurrentUpdate):
                     kind, why = LOCAL[action.kind], action.why
-                    transitions.decide(context, spec, task, kind, "github", seen=known, reason=why)
+                    transitions.apply_transition(
+                        context, spec, task, kind, "github", seen=known, reason=why
+                    )
         elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
             _queue(context, spec, action, task)
     undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
     if agreed or undropped:  # before links are written: they give a line without a key its name
         with context.store.write() as tx:
-            now = transitions.counts(tx)
+            now = transitions.decision_versions(tx)
             agreed = [a for a in agreed if now.get(a[1:]) == counted.get(a[1:])]
             tx.executemany(
                 "update tasks set agreed = ?1, base_done = ?1 where spec_id = ?2 and task_id = ?3",
@@ -69,12 +71,12 @@ def apply_plan(
                 "update tasks set dropped = 0 where spec_id = ? and task_id = ?", undropped
             )
     _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
-    _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], bench)
+    _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], sync)
     if any(a.kind == planner.CREATE for a in plan.actions):
         # Above this number a lost creation is looked for: an old one would make that a long search.
-        box = outbox.Remembered(context.store, bench.settings.repo, context.now())
-        box["highest"] = str(bench.gateway.repository().highest)
-        plan = _create(context, bench, spec, plan)
+        box = outbox.KeyValueCache(context.store, sync.settings.repo, context.now())
+        box["highest"] = str(sync.gateway.repository().highest)
+        plan = _create(context, sync, spec, plan)
     return report._replace(plan=plan, applied=True)
 
 
@@ -127,23 +129,25 @@ def _links(context: Context, spec: Spec, found: Sequence[planner.Action]) -> Non
     numbers = {a.task: a.issue for a in found if a.issue is not None}
     if not numbers:
         return
-    with spec_writer.one_writer(context, spec.path):
+    with spec_writer.edit_lock(context, spec.path):
         spec_writer.rewrite(context, spec.path, lambda now: edit.link_all(now, numbers))
     links.known_by_issue(context, spec.id, numbers)
 
 
-def _adopt(context: Context, spec: Spec, found: Sequence[planner.Action], bench: Bench) -> None:
+def _adopt(
+    context: Context, spec: Spec, found: Sequence[planner.Action], sync: SyncContext
+) -> None:
     """Append a task line for each sub-issue without one; its title becomes the line's words."""
     numbers = [a.issue for a in found if a.issue is not None]
     if not numbers:
         return
-    issues = bench.gateway.issues(numbers)
+    issues = sync.gateway.issues(numbers)
     other: dict[int, bool] = {}
     for number in numbers:
         issue = issues.get(number)
         if not isinstance(issue, gh.Issue):
             continue
-        title = clean(issue.title, github_writes.TITLE_LIMIT)
+        title = one_line(issue.title, github_writes.TITLE_LIMIT)
 
         def change(now: Spec, title: str = title, number: int = number) -> str:
             if any(t.issue == number for t in now.tasks):
@@ -151,7 +155,7 @@ def _adopt(context: Context, spec: Spec, found: Sequence[planner.Action], bench:
             text, other[number] = _with_line(context, now, title, number)
             return text
 
-        with spec_writer.one_writer(context, spec.path):
+        with spec_writer.edit_lock(context, spec.path):
             spec_writer.rewrite(context, spec.path, change)
         if other.get(number):
             context.note(
@@ -182,17 +186,19 @@ def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[s
     return edit.link(more, added, number), ours
 
 
-def _create(context: Context, bench: Bench, spec: Spec, plan: planner.Plan) -> planner.Plan:
+def _create(
+    context: Context, sync: SyncContext, spec: Spec, plan: planner.MergePlan
+) -> planner.MergePlan:
     """Queue the issues of task lines without one; the plan, as far as that could be done."""
     try:
-        discovery.find_again(context, bench, spec)
+        discovery.rediscover_issues(context, sync, spec)
         _queue_missing(context, spec)
     except (UsageProblem, SpecNeedsAttention) as error:  # of this spec alone: others go on
         kept = tuple(a for a in plan.actions if a.kind != planner.CREATE)
         fix = (error.hint,) if error.hint else ()
         words = error.message.rstrip(".")
-        doubt = planner.Attention("not_linkable", "", "", None, words, fix)
-        return plan._replace(actions=kept, attention=(*plan.attention, doubt))
+        conflict = planner.Conflict("not_linkable", "", "", None, words, fix)
+        return plan._replace(actions=kept, conflicts=(*plan.conflicts, conflict))
     return plan
 
 
@@ -200,6 +206,6 @@ def _queue_missing(context: Context, spec: Spec) -> None:
     """Queue the issues of task lines without one.  Raises UsageProblem."""
     repo = connection.settings(context).repo
     known = outbox.issues_of(context.store, repo, spec.id)
-    making = link_plan.plan(spec, known, context)
+    making = link_plan.plan_links(spec, known, context)
     with context.store.write() as tx:
         links.record(context, spec, making)(tx, 0)

@@ -17,14 +17,14 @@ from craftkit.runtime import background
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.sync import outbox_sender
-from craftkit.sync.context import GRACE, Bench, Settings
+from craftkit.sync.context import GRACE, Settings, SyncContext
 
 BUSY = "busy"
 BOARD = "board_status"
 SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
 
 
-class Sent(NamedTuple):
+class DeliveryStatus(NamedTuple):
     """What one delivery did, and what waits still."""
 
     queued: int
@@ -64,11 +64,11 @@ def _grace(context: Context) -> float:
         ) from error
 
 
-def bench(
+def open_session(
     context: Context,
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
-) -> Bench:
+) -> SyncContext:
     """What a drain works with.  Raises NoToken, BadConfig and what the client raises.
 
     Once a command could not reach GitHub, it does not try again.
@@ -83,7 +83,7 @@ def bench(
         raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
     remark = functools.partial(note_board, context)
-    return Bench(context.store, gateway, settings(context), context.clock, progress, remark)
+    return SyncContext(context.store, gateway, settings(context), context.clock, progress, remark)
 
 
 def note_board(context: Context, error: CraftkitError) -> None:
@@ -100,17 +100,17 @@ def note_board(context: Context, error: CraftkitError) -> None:
 
 
 @contextlib.contextmanager
-def asking(
+def github_session(
     context: Context,
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Bench]:
-    """A bench whose limits are remembered also when GitHub refuses."""
-    ready = bench(context, seconds, progress)
+) -> Iterator[SyncContext]:
+    """A sync whose limits are remembered also when GitHub refuses."""
+    sync = open_session(context, seconds, progress)
     try:
-        yield ready
+        yield sync
     finally:
-        keep(context, ready.gateway)
+        save_rate_limits(context, sync.gateway)
 
 
 def send(
@@ -118,18 +118,18 @@ def send(
     seconds: float = SECONDS,
     max_writes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Sent:
+) -> DeliveryStatus:
     """Deliver what waits; where that cannot be done now, it stays queued and nothing is lost."""
     store = context.store
     before = outbox.counts(store)
     if not before["queued"] or context.offline or not is_configured(context):
         return _sent(before)
-    with only_sender(context) as free:
+    with send_lock(context) as free:
         if not free:
             return _sent(before)._replace(why="another craftkit is sending now", code=BUSY)
         try:
-            with asking(context, seconds, progress) as ready:
-                done = outbox_sender.drain(ready, max_writes)
+            with github_session(context, seconds, progress) as sync:
+                done = outbox_sender.drain(sync, max_writes)
         except CraftkitError as error:
             context.gave_up = error
             return stopped(outbox.counts(store), error)
@@ -145,22 +145,22 @@ def send(
     return sent._replace(delivered=done.delivered)
 
 
-def waiting(context: Context) -> Sent:
+def pending_status(context: Context) -> DeliveryStatus:
     """What waits in the outbox."""
     return _sent(outbox.counts(context.store))
 
 
-def _sent(counts: dict[str, int]) -> Sent:
-    return Sent(counts["queued"], counts["dead"])
+def _sent(counts: dict[str, int]) -> DeliveryStatus:
+    return DeliveryStatus(counts["queued"], counts["dead"])
 
 
-def stopped(counts: dict[str, int], error: CraftkitError) -> Sent:
+def stopped(counts: dict[str, int], error: CraftkitError) -> DeliveryStatus:
     """What waits, and the error that keeps it waiting."""
     return _sent(counts)._replace(why=error.message, hint=error.hint, code=error.code)
 
 
 @contextlib.contextmanager
-def only_sender(context: Context) -> Iterator[bool]:
+def send_lock(context: Context) -> Iterator[bool]:
     """False while another process sends: two senders could overtake each other."""
     try:
         import fcntl
@@ -195,7 +195,7 @@ def connect(context: Context, seconds: float) -> Any:
     from craftkit.github.client import Client  # loads PyGithub: only where there is a token
     from craftkit.github.gateway import Capabilities
 
-    box = outbox.Remembered(
+    box = outbox.KeyValueCache(
         context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
     )
     known = box.get("capabilities")
@@ -209,36 +209,36 @@ def connect(context: Context, seconds: float) -> Any:
         project=project,
         clock=context.clock,
     )
-    client.pacer.deadline = context.clock() + seconds
-    client.pacer.queued = outbox.counts(context.store)["queued"]
+    client.rate_limiter.deadline = context.clock() + seconds
+    client.rate_limiter.queued = outbox.counts(context.store)["queued"]
     return client
 
 
-def keep(context: Context, client: Any) -> None:
+def save_rate_limits(context: Context, client: Any) -> None:
     """Remember what the server can do, and until when it wants to be left alone.
 
     A success ends a row of limits, so that is remembered too; but a limit that another command
     has met meanwhile holds.
     """
     place = f"{client.access.caller.server.api_url} {context.config['github.repo']}".lower()
-    box = outbox.Remembered(context.store, place, context.now())
+    box = outbox.KeyValueCache(context.store, place, context.now())
     known = client.known_capabilities
     text = json.dumps(known) if known is not None else None
     if text is None:
         box.pop("capabilities", None)
     elif box.get("capabilities") != text:
         box["capabilities"] = text
-    old, new = Limits(*json.loads(box.get("limits", "[]"))), client.pacer.limits
+    old, new = Limits(*json.loads(box.get("limits", "[]"))), client.rate_limiter.limits
     holds = old.until > new.until and 0 < old.until - context.clock() <= LONGEST_WAIT
     if not holds and old[:2] != new[:2]:  # a write of its own is nothing to write down
         box["limits"] = json.dumps(new)
 
 
-def say(context: Context, sent: Sent) -> None:
+def report_pending(context: Context, sent: DeliveryStatus) -> None:
     """Tell what waits, and why, and what was given up."""
     if sent.queued and all(note.code != "queued" for note in context.diagnostics):
         why = f": {sent.why.rstrip('.')}." if sent.why else "."
         plural = "write waits" if sent.queued == 1 else "writes wait"
         hint = sent.hint or "`craftkit reconcile` sends what is queued"
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
-    background.mention_dead(context)
+    background.report_dead_writes(context)

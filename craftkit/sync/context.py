@@ -23,7 +23,7 @@ class Settings(NamedTuple):
     grace: float = GRACE
 
 
-class Bench(NamedTuple):
+class SyncContext(NamedTuple):
     """What a drain works with."""
 
     store: Store

@@ -16,15 +16,15 @@ from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.sync import issue_creation, markers, planner, unlinking
-from craftkit.sync.context import Bench
+from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import name_parts
-from craftkit.text import clean
+from craftkit.text import one_line
 
 PAGE = 100  # issues in one answer
 SEARCHED = 1000  # of the newest issues
 
 
-def remember(
+def remember_issue(
     tx: sqlite3.Connection,
     repo: str,
     spec: Spec,
@@ -36,14 +36,14 @@ def remember(
     titles = {t.id: title_of(t) for t in spec.tasks}
     title = titles.get(task_id, issue.title) if task_id else issue.title
     facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
-    outbox.remember_issue(tx, repo, outbox.Known(*facts))
+    outbox.remember_issue(tx, repo, outbox.LinkedIssue(*facts))
 
 
-def remember_all(
+def remember_issues(
     tx: sqlite3.Connection,
     repo: str,
     spec: Spec,
-    known: Sequence[outbox.Known],
+    known: Sequence[outbox.LinkedIssue],
     parents: Sequence[gh.Issue],
     found: Mapping[str, gh.Issue],
 ) -> None:
@@ -51,41 +51,41 @@ def remember_all(
     parts: dict[int, str | None] = {k.number: k.part for k in known if k.task_id is None}
     names = name_parts(spec, {**dict.fromkeys(p.number for p in parents), **parts}, found)
     for parent in parents:
-        remember(tx, repo, spec, None, parent, names[parent.number])
+        remember_issue(tx, repo, spec, None, parent, names[parent.number])
     for task_id, issue in found.items():
-        remember(tx, repo, spec, task_id, issue, names.get(issue.parent or 0, ""))
+        remember_issue(tx, repo, spec, task_id, issue, names.get(issue.parent or 0, ""))
 
 
-def find_again(
-    context: Context, bench: Bench, spec: Spec, seen: gh.Repository | None = None
+def rediscover_issues(
+    context: Context, sync: SyncContext, spec: Spec, seen: gh.Repository | None = None
 ) -> None:
     """Remember the issues that were made for a spec of which nothing here knows.
 
     The database was lost before the links were written, or another clone has linked the spec.
     """
-    repo = bench.settings.repo
+    repo = sync.settings.repo
     known = outbox.issues_of(context.store, repo, spec.id)
     parents = {k.number for k in known if k.task_id is None} | {spec.issue} - {None}
     if parents:
-        _find_below(context, bench, spec, known, [n for n in parents if n is not None])
+        _find_below(context, sync, spec, known, [n for n in parents if n is not None])
     queued = any(r.spec_id == spec.id for r in outbox.waiting(context.store))
     if known or queued or parents or any(t.issue for t in spec.tasks):
         return
     if seen is not None and _is_new_to(seen, spec, _born(context, spec)):
         return
-    high = issue_creation.highest(bench)
-    found = bench.gateway.find_above(max(0, high - SEARCHED)) if high else []
+    high = issue_creation.highest(sync)
+    found = sync.gateway.find_above(max(0, high - SEARCHED)) if high else []
     marked = [(markers.find(i.body), i) for i in found if i.trusted]
     ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
     _refuse_namesake(spec, [(str(task_id), issue) for task_id, issue in ours])
-    may_be = _believed(context, spec)
+    may_be = _marker_filter(context, spec)
     by_task: dict[str, gh.Issue] = {}
     for task_id, issue in ours:
         if task_id is not None and may_be(task_id, issue):
             by_task.setdefault(task_id, issue)  # the lowest number of a task stays
     with context.store.write() as tx:
         above = [issue for task_id, issue in ours if task_id is None]
-        remember_all(tx, repo, spec, (), above, by_task)
+        remember_issues(tx, repo, spec, (), above, by_task)
 
 
 def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None:
@@ -96,7 +96,7 @@ def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None
         task_id, issue = found[0]
         raise SpecNeedsAttention(
             f"There are issues of another spec with the id {spec.id}:"
-            f" #{issue.number} is “{clean(issue.title, 60)}”, not “{titles[task_id]}”.",
+            f" #{issue.number} is “{one_line(issue.title, 60)}”, not “{titles[task_id]}”.",
             f"give {spec.path} another `id:`, or write (#{issue.number}) in the line if it is that",
             spec.path,
         )
@@ -104,9 +104,9 @@ def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None
 
 def _find_below(
     context: Context,
-    bench: Bench,
+    sync: SyncContext,
     spec: Spec,
-    known: Sequence[outbox.Known],
+    known: Sequence[outbox.LinkedIssue],
     parents: Sequence[int],
 ) -> None:
     """Remember the sub-issues of lines that name none: this file may be older than its links."""
@@ -115,8 +115,8 @@ def _find_below(
     if not bare:
         return
     taken = {t.issue for t in spec.tasks}
-    may_be = _believed(context, spec)
-    for tree in bench.gateway.trees(parents).values():
+    may_be = _marker_filter(context, spec)
+    for tree in sync.gateway.trees(parents).values():
         children = sorted(tree.children) if isinstance(tree, gh.Tree) else []
         with context.store.write() as tx:
             for issue in children:  # the lowest number of a task stays
@@ -124,11 +124,11 @@ def _find_below(
                 if marker is None or marker.spec != spec.id or marker.task not in bare:
                     continue
                 if issue.number not in taken and may_be(marker.task, issue):
-                    remember(tx, bench.settings.repo, spec, marker.task, issue)
+                    remember_issue(tx, sync.settings.repo, spec, marker.task, issue)
                     bare.discard(marker.task)
 
 
-def _believed(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bool]:
+def _marker_filter(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bool]:
     """Whether an issue's marker is enough to be the issue of a task."""
     titles = {t.id: title_of(t) for t in spec.tasks}
     not_any_more = unlinking.unlinked(context, spec.id)

@@ -15,49 +15,49 @@ from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import outbox
 from craftkit.sync import markers
-from craftkit.sync.context import Bench
+from craftkit.sync.context import SyncContext
 from craftkit.sync.retry_policy import TRIES, Stop, Verdict, put_back, write_down
 
 LATE = 3600.0  # seconds after which a lost creation is not looked for any more
 
 
-def create(bench: Bench, row: outbox.Row) -> str:
+def create(sync: SyncContext, row: outbox.Row) -> str:
     """Make one issue, or find the one that a lost request made; the state of the row now."""
-    known = outbox.issues_of(bench.store, bench.settings.repo, row.spec_id)
+    known = outbox.issues_of(sync.store, sync.settings.repo, row.spec_id)
     mine = next((k for k in known if _is_of(k, row)), None)
     if mine is not None:  # another process made it, or found it, after this was queued
-        return _note(bench, row, mine.number)
+        return _note(sync, row, mine.number)
     parent = _parent(known, row)
     if parent is None and row.task_id is not None:
         return row.state  # its parent is still to be made
     try:
-        made = _find_lost(bench, row, parent) if row.state in ("sent", "unknown") else None
+        made = _find_lost(sync, row, parent) if row.state in ("sent", "unknown") else None
         if made is None:
-            high = highest(bench)
-            made = _create(bench, row, parent, high)
-            if parent is None and (first := _first_of(bench, row, made, high)) is not None:
-                return _yield_to(bench, row, made, first, high)
+            high = highest(sync)
+            made = _create(sync, row, parent, high)
+            if parent is None and (first := _first_of(sync, row, made, high)) is not None:
+                return _yield_to(sync, row, made, first, high)
     except gh.UnknownOutcome as error:
-        return _lost(bench, row, error)
+        return _lost(sync, row, error)
     except CraftkitError as error:
-        put_back(bench, [row], error)
+        put_back(sync, [row], error)
         if isinstance(error, gh.Invalid | gh.IssueGone):
             return "dead"
         raise Stop(error) from error
-    return _made(bench, row, made)
+    return _made(sync, row, made)
 
 
-def _is_of(known: outbox.Known, row: outbox.Row) -> bool:
+def _is_of(known: outbox.LinkedIssue, row: outbox.Row) -> bool:
     part = row.payload.get("part", "")
     return known.task_id == row.task_id and (row.task_id is not None or known.part == part)
 
 
-def _parent(known: Sequence[outbox.Known], row: outbox.Row) -> outbox.Known | None:
+def _parent(known: Sequence[outbox.LinkedIssue], row: outbox.Row) -> outbox.LinkedIssue | None:
     part = row.payload.get("part", "")
     return next((k for k in known if k.task_id is None and k.part == part), None)
 
 
-def _as_issue(known: outbox.Known) -> gh.Issue:
+def _as_issue(known: outbox.LinkedIssue) -> gh.Issue:
     return gh.Issue(
         known.number,
         known.id,
@@ -74,7 +74,7 @@ def _as_issue(known: outbox.Known) -> gh.Issue:
     )
 
 
-def _first_of(bench: Bench, row: outbox.Row, made: gh.Issue, high: int) -> gh.Issue | None:
+def _first_of(sync: SyncContext, row: outbox.Row, made: gh.Issue, high: int) -> gh.Issue | None:
     """The parent that another clone made for the same spec a moment before ours.
 
     Where ours has the next number, there is none: it costs a request only where it may matter.
@@ -83,7 +83,7 @@ def _first_of(bench: Bench, row: outbox.Row, made: gh.Issue, high: int) -> gh.Is
         return None
     wanted, title = markers.Marker(row.spec_id, None), row.payload["title"]
     try:
-        above = bench.gateway.find_above(high)
+        above = sync.gateway.find_above(high)
     except CraftkitError:  # ours is there: that must not be forgotten
         return None
     return next(
@@ -100,48 +100,54 @@ def _first_of(bench: Bench, row: outbox.Row, made: gh.Issue, high: int) -> gh.Is
     )
 
 
-def _yield_to(bench: Bench, row: outbox.Row, made: gh.Issue, first: gh.Issue, high: int) -> str:
+def _yield_to(
+    sync: SyncContext, row: outbox.Row, made: gh.Issue, first: gh.Issue, high: int
+) -> str:
     """Take the other parent, and give its maker time for the sub-issues before looking for them."""
     known = _known(row, first)
-    later = bench.clock() + bench.settings.grace
-    with bench.store.write() as tx:
-        outbox.remember_issue(tx, bench.settings.repo, known)
-        _settle(tx, bench, row, first.number)
-        outbox.queue(tx, bench.now(), row.spec_id, None, made.number, "duplicate")
+    later = sync.clock() + sync.settings.grace
+    with sync.store.write() as tx:
+        outbox.remember_issue(tx, sync.settings.repo, known)
+        _mark_delivered(tx, sync, row, first.number)
+        outbox.queue(tx, sync.now(), row.spec_id, None, made.number, "duplicate")
         children = tx.execute(
             "select id from outbox where spec_id = ? and action = 'create' and state = 'queued'"
             " and task_id is not null",
             (row.spec_id,),
         ).fetchall()
         ids = [child[0] for child in children]
-        outbox.mark(tx, ids, "unknown", bench.now(), not_before=later, high_water=high)
+        outbox.mark(tx, ids, "unknown", sync.now(), not_before=later, high_water=high)
     return "unknown"  # of its sub-issues
 
 
-def _create(bench: Bench, row: outbox.Row, parent: outbox.Known | None, high: int) -> gh.Issue:
-    with bench.store.write() as tx:
-        outbox.mark(tx, [row.id], "sent", bench.now(), high_water=high)
+def _create(
+    sync: SyncContext, row: outbox.Row, parent: outbox.LinkedIssue | None, high: int
+) -> gh.Issue:
+    with sync.store.write() as tx:
+        outbox.mark(tx, [row.id], "sent", sync.now(), high_water=high)
     title, body = row.payload["title"], row.payload["body"]
     if parent is None:
-        return bench.gateway.create_parent(title, body, row.payload.get("labels", []))
-    return bench.gateway.create_child(_as_issue(parent), title, body)
+        return sync.gateway.create_parent(title, body, row.payload.get("labels", []))
+    return sync.gateway.create_child(_as_issue(parent), title, body)
 
 
-def highest(bench: Bench) -> int:
+def highest(sync: SyncContext) -> int:
     """The highest issue number known to be in use; asked of GitHub once per repository."""
-    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
+    box = outbox.KeyValueCache(sync.store, sync.settings.repo, sync.now())
     known = box.get("highest")
     if known is None:
-        known = box["highest"] = str(bench.gateway.repository().highest)
+        known = box["highest"] = str(sync.gateway.repository().highest)
     return int(known)
 
 
-def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh.Issue | None:
+def _find_lost(
+    sync: SyncContext, row: outbox.Row, parent: outbox.LinkedIssue | None
+) -> gh.Issue | None:
     """The issue that a creation without an answer made, by its marker; linked to its parent."""
     wanted, high = markers.Marker(row.spec_id, row.task_id), row.high_water or 0
     inside: list[gh.Issue] = []
     if parent is not None:
-        tree = bench.gateway.trees([parent.number]).get(parent.number)
+        tree = sync.gateway.trees([parent.number]).get(parent.number)
         if isinstance(tree, gh.Tree):
             inside = [
                 i for i in tree.children if i.number > high and markers.find(i.body) == wanted
@@ -149,89 +155,89 @@ def _find_lost(bench: Bench, row: outbox.Row, parent: outbox.Known | None) -> gh
     known = {i.number for i in inside}
     outside = [
         i
-        for i in bench.gateway.find_above(high)
+        for i in sync.gateway.find_above(high)
         if i.trusted and i.number not in known and markers.find(i.body) == wanted
     ]
     # Also where one is below the parent (another clone made it): the merge has to see both.
     if parent is not None:
         for issue in outside:
             if issue.parent is None or (not inside and issue is outside[0]):
-                bench.gateway.adopt(_as_issue(parent), issue)
+                sync.gateway.adopt(_as_issue(parent), issue)
     return min(inside or outside, default=None)
 
 
-def close_late_parents(bench: Bench) -> int:
+def close_late_parents(sync: SyncContext) -> int:
     """Queue the closing of parents that a lost creation made after all; how many.
 
     A late sub-issue shows in its parent's list, a late parent nowhere: it is looked for as long as
     there is reason to.
     """
-    doubtful = bench.store.rows(
+    doubtful = sync.store.rows(
         "select id, spec_id, issue, high_water, payload, updated_at from outbox"
         " where action = 'create' and task_id is null and state = 'delivered' and attempts > 0"
         " and issue is not null"
     )
     found = 0
     for row in doubtful:
-        ours = {
-            k.number for k in outbox.issues_of(bench.store, bench.settings.repo, row["spec_id"])
-        }
+        ours = {k.number for k in outbox.issues_of(sync.store, sync.settings.repo, row["spec_id"])}
         twins = [
             issue.number
-            for issue in bench.gateway.find_above(row["high_water"] or 0)
+            for issue in sync.gateway.find_above(row["high_water"] or 0)
             if issue.trusted
             and issue.number not in ours
             and issue.state == gh.OPEN
             and markers.find(issue.body) == markers.Marker(row["spec_id"], None)
             and issue.title == json.loads(row["payload"])["title"]
         ]
-        with bench.store.write() as tx:
+        with sync.store.write() as tx:
             for number in twins:
-                outbox.queue(tx, bench.now(), row["spec_id"], None, number, "duplicate")
-            if twins or bench.clock() - epoch_seconds(row["updated_at"]) > LATE:
+                outbox.queue(tx, sync.now(), row["spec_id"], None, number, "duplicate")
+            if twins or sync.clock() - epoch_seconds(row["updated_at"]) > LATE:
                 tx.execute("update outbox set attempts = 0 where id = ?", (row["id"],))
         found += len(twins)
     return found
 
 
-def _lost(bench: Bench, row: outbox.Row, error: CraftkitError) -> str:
+def _lost(sync: SyncContext, row: outbox.Row, error: CraftkitError) -> str:
     state = "dead" if row.attempts + 1 >= TRIES else "unknown"
-    verdict = Verdict(state, True, bench.clock() + bench.settings.grace)
-    with bench.store.write() as tx:
-        write_down(tx, bench, row, error, verdict)
+    verdict = Verdict(state, True, sync.clock() + sync.settings.grace)
+    with sync.store.write() as tx:
+        write_down(tx, sync, row, error, verdict)
     return state
 
 
-def _made(bench: Bench, row: outbox.Row, made: gh.Issue) -> str:
+def _made(sync: SyncContext, row: outbox.Row, made: gh.Issue) -> str:
     """Number, base and `delivered` in one commit."""
     known = _known(row, made)
-    with bench.store.write() as tx:
-        outbox.remember_issue(tx, bench.settings.repo, known)
-        _settle(tx, bench, row, made.number)
+    with sync.store.write() as tx:
+        outbox.remember_issue(tx, sync.settings.repo, known)
+        _mark_delivered(tx, sync, row, made.number)
         if row.task_id is not None:
             tx.execute(
                 "update tasks set issue = coalesce(issue, ?), agreed = ?"
                 " where spec_id = ? and task_id = ?",
                 (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
             )
-    box = outbox.Remembered(bench.store, bench.settings.repo, bench.now())
+    box = outbox.KeyValueCache(sync.store, sync.settings.repo, sync.now())
     if made.number > int(box.get("highest", "0")):
         box["highest"] = str(made.number)
     return "delivered"
 
 
-def _known(row: outbox.Row, issue: gh.Issue) -> outbox.Known:
+def _known(row: outbox.Row, issue: gh.Issue) -> outbox.LinkedIssue:
     part, title = row.payload.get("part", ""), row.payload["title"]
     facts = (row.spec_id, row.task_id, part, issue.id, issue.node_id, title)
-    return outbox.Known(issue.number, *facts)
+    return outbox.LinkedIssue(issue.number, *facts)
 
 
-def _note(bench: Bench, row: outbox.Row, number: int) -> str:
-    with bench.store.write() as tx:
-        _settle(tx, bench, row, number)
+def _note(sync: SyncContext, row: outbox.Row, number: int) -> str:
+    with sync.store.write() as tx:
+        _mark_delivered(tx, sync, row, number)
     return "delivered"
 
 
-def _settle(tx: sqlite3.Connection, bench: Bench, row: outbox.Row, number: int) -> None:
-    outbox.mark(tx, [row.id], "delivered", bench.now())
+def _mark_delivered(
+    tx: sqlite3.Connection, sync: SyncContext, row: outbox.Row, number: int
+) -> None:
+    outbox.mark(tx, [row.id], "delivered", sync.now())
     tx.execute("update outbox set issue = ? where id = ?", (number, row.id))

@@ -15,7 +15,7 @@ from craftkit.runtime.context import Context
 from craftkit.specs.checks import off_cycles
 from craftkit.store import outbox
 from craftkit.sync import markers
-from craftkit.text import clean, count
+from craftkit.text import count, one_line
 
 PER_PARENT = 100  # GitHub's limit of sub-issues, closed ones included
 
@@ -27,7 +27,7 @@ class Part(NamedTuple):
     tasks: tuple[Task, ...]
 
 
-class ToMake(NamedTuple):
+class LinkPlan(NamedTuple):
     """What linking would send."""
 
     parents: tuple[dict[str, Any], ...]  # payloads of the parents to make
@@ -36,7 +36,7 @@ class ToMake(NamedTuple):
     blocks: tuple[tuple[str, str], ...]  # (task, the task that it waits for)
 
 
-def plan(spec: Spec, known: Sequence[outbox.Known], context: Context) -> ToMake:
+def plan_links(spec: Spec, known: Sequence[outbox.LinkedIssue], context: Context) -> LinkPlan:
     """What is to be made.  Raises UsageProblem where GitHub's limits forbid it."""
     dropped = spec_index.dropped(context, spec)
     tasks = [t for t in spec.tasks if t.id not in dropped or t.issue is not None]
@@ -44,13 +44,13 @@ def plan(spec: Spec, known: Sequence[outbox.Known], context: Context) -> ToMake:
     fresh = [t for t in tasks if t.issue is None and t.id not in linked]
     parts = split(spec, tasks)
     _refuse_crowds(spec, parts, fresh)
-    parents, homes = _find_homes(spec, parts, fresh, known)
+    parents, homes = _assign_parents(spec, parts, fresh, known)
     numbers = {k.number for k in known}
     adopted = tuple(t for t in tasks if t.issue is not None and t.issue not in numbers)
     keys = {t.key: t.id for t in tasks if t.key is not None}
     new = {t.id for t in fresh}
     waits = [(t.id, keys[k]) for t in tasks for k in t.depends_on if k in keys]
-    return ToMake(
+    return LinkPlan(
         tuple(_parent(context, spec, part) for part in parents),
         tuple((task, _child(context, spec, task, homes[task.id])) for task in fresh),
         adopted,
@@ -76,7 +76,7 @@ def _refuse_crowds(spec: Spec, parts: Sequence[Part], fresh: Sequence[Task]) -> 
         if many and not part.name:
             many = len(part.tasks)
         if many > PER_PARENT:
-            where = f"under “{clean(part.name, 60)}”" if part.name else "without a heading"
+            where = f"under “{one_line(part.name, 60)}”" if part.name else "without a heading"
             raise UsageProblem(
                 f"{spec.path} has {many} tasks {where}, and GitHub takes"
                 f" {PER_PARENT} sub-issues below one parent.",
@@ -85,8 +85,8 @@ def _refuse_crowds(spec: Spec, parts: Sequence[Part], fresh: Sequence[Task]) -> 
             )
 
 
-def _find_homes(
-    spec: Spec, parts: Sequence[Part], fresh: Sequence[Task], known: Sequence[outbox.Known]
+def _assign_parents(
+    spec: Spec, parts: Sequence[Part], fresh: Sequence[Task], known: Sequence[outbox.LinkedIssue]
 ) -> tuple[list[Part], dict[str, str]]:
     """The parents to make, and for each new task the name of the part whose parent it gets.
 
@@ -153,7 +153,7 @@ def _parent(context: Context, spec: Spec, part: Part) -> dict[str, Any]:
     ]
     label = context.config["github.phase_label"] + spec_index.phase_of(context, spec)
     return {
-        "title": clean(name, github_writes.TITLE_LIMIT),
+        "title": one_line(name, github_writes.TITLE_LIMIT),
         "body": "\n".join(lines),
         "labels": [label],
         "part": part.name,

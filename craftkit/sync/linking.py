@@ -21,9 +21,9 @@ from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.sync import connection, discovery, links, markers, ownership, planner
-from craftkit.sync.context import Bench
-from craftkit.sync.link_plan import ToMake, plan
-from craftkit.text import clean, count
+from craftkit.sync.context import SyncContext
+from craftkit.sync.link_plan import LinkPlan, plan_links
+from craftkit.text import count, one_line
 
 SECONDS = 3600.0  # linking a long spec takes a second for each task
 
@@ -33,9 +33,9 @@ def _look(context: Context, spec: Spec, dry: bool) -> gh.Repository | None:
     try:
         if context.offline:
             raise gh.Unreachable("`--offline` was given")
-        with connection.asking(context, SECONDS) as bench:
-            repository = preflight(context, bench)
-            discovery.find_again(context, bench, spec, repository)
+        with connection.github_session(context, SECONDS) as sync:
+            repository = preflight(context, sync)
+            discovery.rediscover_issues(context, sync, spec, repository)
             return repository
     except gh.GitHubError as error:
         if dry:
@@ -51,9 +51,9 @@ def _look(context: Context, spec: Spec, dry: bool) -> gh.Repository | None:
         raise
 
 
-def preflight(context: Context, bench: Bench) -> gh.Repository:
+def preflight(context: Context, sync: SyncContext) -> gh.Repository:
     """Look before the first write.  Raises where this repository should not be written to."""
-    seen: gh.Repository = bench.gateway.repository(discovery.PAGE)
+    seen: gh.Repository = sync.gateway.repository(discovery.PAGE)
     name = str(context.config["github.repo"])
     if seen.archived:
         raise SpecNeedsAttention(
@@ -69,16 +69,16 @@ def preflight(context: Context, bench: Bench) -> gh.Repository:
             f"{name} is not the repository of the git remote ({'/'.join(named)}).",
             "correct github.repo in .craftkit/config.yaml, or the remote",
         )
-    box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+    box = outbox.KeyValueCache(context.store, sync.settings.repo, context.now())
     box["highest"] = str(seen.highest)
     return seen
 
 
-class Prospect(NamedTuple):
+class LinkProposal(NamedTuple):
     """What `spec link` is about to do, for a person to agree to."""
 
     spec: Spec
-    making: ToMake
+    making: LinkPlan
     repository: gh.Repository | None  # None where it was not asked
     waiting: int = 0  # issues that an earlier linking has queued
 
@@ -86,7 +86,7 @@ class Prospect(NamedTuple):
         return not (self.making.parents or self.making.children or self.making.adopted)
 
 
-def prospect(context: Context, wanted_spec: str | None, *, dry: bool = False) -> Prospect:
+def propose(context: Context, wanted_spec: str | None, *, dry: bool = False) -> LinkProposal:
     """Read the spec and the repository; sends nothing.  Raises UsageProblem, NoToken …
 
     Where it is only to be shown, it is shown also without an answer from GitHub.
@@ -103,23 +103,23 @@ def prospect(context: Context, wanted_spec: str | None, *, dry: bool = False) ->
             "Linking looks at the repository before anything is sent, and `--offline` forbids it.",
             "`craftkit spec link --dry-run --offline` shows what would be sent",
         )
-    spec_index.observe(context, spec)
+    spec_index.record_snapshot(context, spec)
     repository = _look(context, spec, dry)
     repo = connection.settings(context).repo
-    making = plan(spec, outbox.issues_of(context.store, repo, spec.id), context)
-    with context.store.guard() as db:
+    making = plan_links(spec, outbox.issues_of(context.store, repo, spec.id), context)
+    with context.store.read() as db:
         making = links.still_to_make(db, repo, spec, making)
-    return Prospect(spec, making, repository, being_made(context, spec))
+    return LinkProposal(spec, making, repository, waiting_creations(context, spec))
 
 
-def being_made(context: Context, spec: Spec) -> int:
+def waiting_creations(context: Context, spec: Spec) -> int:
     """How many issues of tasks are queued."""
-    with context.store.guard() as db:
-        return len(outbox.being_made(db, spec.id))
+    with context.store.read() as db:
+        return len(outbox.pending_creations(db, spec.id))
 
 
 def link(
-    context: Context, found: Prospect, progress: Callable[[int, int], None] | None = None
+    context: Context, found: LinkProposal, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:
     """Make the issues as a recorded process; what could not be sent stays queued."""
     spec, making = found.spec, found.making
@@ -138,19 +138,19 @@ def link(
 
 def _build(
     context: Context, process_id: int, data: dict[str, Any]
-) -> tuple[process_runner.Step, ...]:
+) -> tuple[process_runner.ProcessStep, ...]:
     def write(path: str) -> dict[str, Any]:
         return {"written": links.write_links(context, data["spec"], path)}
 
     def follow() -> dict[str, Any]:
-        return spec_index.follow(context, data["spec"], data["path"], write)
+        return spec_index.at_current_path(context, data["spec"], data["path"], write)
 
     return (
-        process_runner.Step("adopt_links", do=lambda: _adopt(context, data), online=True),
-        process_runner.Step("make_issues", do=lambda: _make(context), online=True),
-        process_runner.Step("write_links", do=follow),
-        process_runner.Step("block", do=lambda: _block(context, data), online=True),
-        process_runner.Step("verify", do=lambda: _verify(context, data), online=True),
+        process_runner.ProcessStep("adopt_links", do=lambda: _adopt(context, data), online=True),
+        process_runner.ProcessStep("make_issues", do=lambda: _make(context), online=True),
+        process_runner.ProcessStep("write_links", do=follow),
+        process_runner.ProcessStep("block", do=lambda: _block(context, data), online=True),
+        process_runner.ProcessStep("verify", do=lambda: _verify(context, data), online=True),
     )
 
 
@@ -159,7 +159,7 @@ process_runner.KINDS["spec link"] = _build
 
 def _make(context: Context) -> dict[str, Any]:
     sent = connection.send(context, SECONDS, progress=context.progress)
-    connection.say(context, sent)
+    connection.report_pending(context, sent)
     return sent.as_dict()
 
 
@@ -177,8 +177,8 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     wanted = [n for n in named.values() if n is not None]
     if not wanted:
         return {"skipped": True}
-    with connection.asking(context, SECONDS) as bench:
-        seen = bench.gateway.issues(wanted)
+    with connection.github_session(context, SECONDS) as sync:
+        seen = sync.gateway.issues(wanted)
     found = [(task_id, seen.get(n)) for task_id, n in named.items() if n is not None]
     issues = [
         (task_id, issue)
@@ -192,7 +192,7 @@ def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
                     "delete from issues where repo = ? and spec_id = ? and task_id = ?",
                     (repo, spec.id, task_id),
                 )
-            discovery.remember(tx, repo, spec, task_id, issue)
+            discovery.remember_issue(tx, repo, spec, task_id, issue)
     return {"adopted": len(issues)}
 
 
@@ -202,14 +202,14 @@ def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issu
     Where the spec was linked in another repository, its numbers mean nothing here.
     """
     marker = markers.find(issue.body) if issue.trusted else None
-    with context.store.guard() as db:
+    with context.store.read() as db:
         moved = spec.id in ownership.linked_elsewhere(db, connection.settings(context).repo)
     titles = [t for task in spec.tasks if task.id == task_id for t in (task.title, title_of(task))]
     if marker is None and (not moved or ownership.is_ours(issue, spec.id, titles, ())):
         return True
     if marker is not None and marker.spec == spec.id:
         return True
-    whose = f"of the spec {clean(marker.spec, 60)}" if marker else "of something else"
+    whose = f"of the spec {one_line(marker.spec, 60)}" if marker else "of something else"
     context.note(
         "warning",
         "not_its_issue",
@@ -223,8 +223,8 @@ def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     """Queue the dependencies as "blocked by", where the server has them."""
     if not data["blocks"]:
         return {"skipped": True}
-    with connection.asking(context, SECONDS) as bench:
-        if not bench.gateway.capabilities().dependencies:
+    with connection.github_session(context, SECONDS) as sync:
+        if not sync.gateway.capabilities().dependencies:
             return {"skipped": True, "why": "this server has no issue dependencies"}
     now, pairs = context.now(), _pairs(context, data)
     # By task, not by issue: where one could not be made yet, this waits for it.
@@ -278,22 +278,22 @@ def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
     return {"verified": True, "drift": report.drift()}
 
 
-def question(context: Context, found: Prospect) -> str:
+def question(context: Context, found: LinkProposal) -> str:
     """What a person agrees to: where, how many, and as whom."""
     making, repository = found.making, found.repository
     where = repository.full_name if repository else str(context.config["github.repo"])
-    who = f" as {clean(repository.login, 60)}" if repository and repository.login else ""
+    who = f" as {one_line(repository.login, 60)}" if repository and repository.login else ""
     kind = "private" if repository and repository.private else "public"
     total = count(len(making.parents) + len(making.children), "issue")
     kept = f" {len(making.adopted)} existing links stay." if making.adopted else ""
     parents = count(len(making.parents), "parent")
     return (
-        f"{total} will be made in the {kind} repository {clean(where, 140)}{who}:"
+        f"{total} will be made in the {kind} repository {one_line(where, 140)}{who}:"
         f" {parents} and {count(len(making.children), 'Sub Issue')}.{kept}"
     )
 
 
-def preview(found: Prospect) -> list[str]:
+def preview(found: LinkProposal) -> list[str]:
     """What would be sent, request by request."""
     making = found.making
     lines = []
@@ -310,7 +310,7 @@ def preview(found: Prospect) -> list[str]:
     return lines or ["nothing: every task has its issue"]
 
 
-def as_dict(found: Prospect) -> dict[str, Any]:
+def as_dict(found: LinkProposal) -> dict[str, Any]:
     making = found.making
     return {
         "spec": found.spec.id,
@@ -326,14 +326,14 @@ def linked(context: Context, spec: Spec) -> dict[str, Any]:
     """How a spec is linked now."""
     now = spec_index.by_id(context, spec.id) or spec
     known = outbox.issues_of(context.store, connection.settings(context).repo, spec.id)
-    waiting = connection.waiting(context)
+    waiting = connection.pending_status(context)
     parents = [k.number for k in known if k.task_id is None]
     return {
         "spec": now.id,
         "parents": parents,
         "urls": [_page_of(context, number) for number in parents],
         "tasks": [{"key": t.ref, "title": t.title, "issue": t.issue} for t in now.tasks],
-        "attention": work_status.known_doubts(context, now),
+        "attention": work_status.known_conflicts(context, now),
         "delivered": not (waiting.queued or waiting.dead),
         "queued": waiting.queued,
         "dead": waiting.dead,

@@ -12,11 +12,11 @@ from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.store import journal, outbox
 from craftkit.sync import connection
-from craftkit.sync.link_plan import ToMake
+from craftkit.sync.link_plan import LinkPlan
 
 
 def record(
-    context: Context, spec: Spec, making: ToMake
+    context: Context, spec: Spec, making: LinkPlan
 ) -> Callable[[sqlite3.Connection, int], None]:
     """The transaction after which the linking cannot be lost."""
     repo = connection.settings(context).repo
@@ -49,7 +49,7 @@ def record(
     return save
 
 
-def still_to_make(db: sqlite3.Connection, repo: str, spec: Spec, making: ToMake) -> ToMake:
+def still_to_make(db: sqlite3.Connection, repo: str, spec: Spec, making: LinkPlan) -> LinkPlan:
     """Leave out what is there by now, and what waits in the outbox."""
     waiting = db.execute(
         "select task_id, payload from outbox where spec_id = ? and action = 'create'"
@@ -80,10 +80,10 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
         spec_index.refuse_another(spec, spec_id)
         return edit.link_all(spec, numbers, parents[0] if parents else None)
 
-    with spec_writer.one_writer(context, path):
+    with spec_writer.edit_lock(context, path):
         before, _ = spec_writer.rewrite(context, path, change)
     known_by_issue(context, spec_id, numbers)
-    spec_index.observe(context, spec_index.load(context, path), again=True)
+    spec_index.record_snapshot(context, spec_index.load(context, path), again=True)
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
 
 

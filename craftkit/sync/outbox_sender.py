@@ -13,7 +13,7 @@ from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import outbox
 from craftkit.sync import ownership
-from craftkit.sync.context import Bench, Settings
+from craftkit.sync.context import Settings, SyncContext
 from craftkit.sync.issue_creation import create
 from craftkit.sync.retry_policy import HOPELESS, Stop, put_back
 
@@ -31,20 +31,20 @@ class Drained(NamedTuple):
     away: CraftkitError | None = None  # why a spec's writes wait, where those of others were sent
 
 
-def drain(bench: Bench, max_writes: int | None = None) -> Drained:
+def drain(sync: SyncContext, max_writes: int | None = None) -> Drained:
     """Send everything that may be sent now.  Never raises for what GitHub answers."""
-    rows = _sendable(outbox.waiting(bench.store), bench.clock(), bench.settings.grace)[:max_writes]
-    rows = _skip_overtaken(bench, rows)
+    rows = _sendable(outbox.waiting(sync.store), sync.clock(), sync.settings.grace)[:max_writes]
+    rows = _skip_overtaken(sync, rows)
     delivered, outdone = 0, frozenset[Place]()
     try:
-        rows, away = _here(bench, rows)
-        late = _outdone(bench, rows)
+        rows, away = _here(sync, rows)
+        late = _outdone(sync, rows)
         outdone = frozenset((row.spec_id, row.task_id) for row in late)
-        rows = _ours(bench, [row for row in rows if row not in late])
-        for count in _deliver(bench, rows):
+        rows = _ours(sync, [row for row in rows if row not in late])
+        for count in _deliver(sync, rows):
             delivered += count
-            if bench.progress is not None:
-                bench.progress(delivered, len(rows))
+            if sync.progress is not None:
+                sync.progress(delivered, len(rows))
     except Stop as stop:
         return Drained(delivered, stop.error, outdone)
     except CraftkitError as error:
@@ -52,14 +52,14 @@ def drain(bench: Bench, max_writes: int | None = None) -> Drained:
     return Drained(delivered, None, outdone, away)
 
 
-def _deliver(bench: Bench, rows: Sequence[outbox.Row]) -> Iterator[int]:
+def _deliver(sync: SyncContext, rows: Sequence[outbox.Row]) -> Iterator[int]:
     """Make the issues, then change issues; yields how many rows each request delivered."""
     held: set[Place] = set()  # a row of these failed: what follows it waits
     unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
     for row in rows:
         if row.action != "create":
             continue
-        state = row.state if row.spec_id in unmade else create(bench, row)
+        state = row.state if row.spec_id in unmade else create(sync, row)
         if state != "delivered":
             held.add((row.spec_id, row.task_id))
         if state not in ("delivered", "dead"):
@@ -70,49 +70,51 @@ def _deliver(bench: Bench, rows: Sequence[outbox.Row]) -> Iterator[int]:
         place = (row.spec_id, row.task_id)
         if row.action == "create" or place in held:
             continue
-        alone = row.action == "comment" or _takes_back(batch, row, bench.settings)
-        if alone or _size([*batch, row], bench) > BATCH:
-            yield _send(bench, batch, held)
+        alone = row.action == "comment" or _takes_back(batch, row, sync.settings)
+        if alone or _size([*batch, row], sync) > BATCH:
+            yield _send(sync, batch, held)
             batch = []
         if row.action != "comment":
             batch.append(row)
         elif place not in held:
-            yield int(_comment(bench, row))
-    yield _send(bench, batch, held)
+            yield int(_comment(sync, row))
+    yield _send(sync, batch, held)
 
 
 def _here(
-    bench: Bench, rows: Sequence[outbox.Row]
+    sync: SyncContext, rows: Sequence[outbox.Row]
 ) -> tuple[list[outbox.Row], CraftkitError | None]:
     """Leave out what is meant for another repository than the configured one; and what to say."""
-    repo = bench.settings.repo
-    with bench.store.guard() as connection:
+    repo = sync.settings.repo
+    with sync.store.read() as connection:
         elsewhere = ownership.linked_elsewhere(connection, repo)
     away = next((row.spec_id for row in rows if row.spec_id in elsewhere), None)
     error = ownership.refusal(away, elsewhere[away], repo) if away is not None else None
     return [row for row in rows if row.spec_id not in elsewhere], error
 
 
-def _ours(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     """Give up what would change an issue that only a file names, and that is somebody else's."""
     doubtful = [row for row in rows if row.issue is not None and "claimed" in row.payload]
     if not doubtful:
         return list(rows)
-    seen = bench.gateway.issues(sorted({row.issue for row in doubtful if row.issue is not None}))
+    seen = sync.gateway.issues(sorted({row.issue for row in doubtful if row.issue is not None}))
     foreign = set()
     for row in doubtful:
         issue, claim = seen.get(row.issue or 0), row.payload["claimed"]
         if not isinstance(issue, gh.Issue):
             continue  # what is gone is refused by itself
-        with bench.store.write() as tx:
+        with sync.store.write() as tx:
             if ownership.is_ours(issue, row.spec_id, claim["titles"], {claim["parent"]} - {None}):
                 # With our title: one that a person gave it is not to be changed.
                 facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, claim["titles"][-1])
-                outbox.remember_issue(tx, bench.settings.repo, outbox.Known(issue.number, *facts))
+                outbox.remember_issue(
+                    tx, sync.settings.repo, outbox.LinkedIssue(issue.number, *facts)
+                )
             else:
                 foreign.add(row.id)
                 why = f"#{row.issue} is not the issue of this task: it has another title"
-                outbox.mark(tx, [row.id], "dead", bench.now(), error=why)
+                outbox.mark(tx, [row.id], "dead", sync.now(), error=why)
     return [row for row in rows if row.id not in foreign]
 
 
@@ -148,7 +150,7 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
 STATES = ("close", "drop", "reopen")  # each leaves the same, whatever was there before
 
 
-def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+def _skip_overtaken(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     """Leave out, and settle, what a later row of the same task takes back."""
     last = {(r.spec_id, r.task_id): r.id for r in rows if r.action in STATES}
     aside = {(r.spec_id, r.task_id): r.id for r in rows if r.payload.get("aside")}
@@ -161,12 +163,12 @@ def _skip_overtaken(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row
 
     overtaken = [row.id for row in rows if is_overtaken(row)]
     if overtaken:
-        with bench.store.write() as tx:
-            outbox.mark(tx, overtaken, "delivered", bench.now())
+        with sync.store.write() as tx:
+            outbox.mark(tx, overtaken, "delivered", sync.now())
     return [row for row in rows if not is_overtaken(row)]
 
 
-def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+def _outdone(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     """Rows that waited while the issue was closed by somebody who decided later; not sent.
 
     Only what would take a completion back has to ask: `done` outranks what came in between.
@@ -176,19 +178,19 @@ def _outdone(bench: Bench, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
         for row in rows
         if row.action in ("reopen", "drop")
         and row.issue is not None
-        and bench.clock() - epoch_seconds(row.created_at) > PROMPT
+        and sync.clock() - epoch_seconds(row.created_at) > PROMPT
     }
-    seen = bench.gateway.issues(list(old)) if old else {}
+    seen = sync.gateway.issues(list(old)) if old else {}
     found = []
     for number, row in old.items():
         issue = seen.get(number)
         if isinstance(issue, gh.Issue) and issue.state == gh.CLOSED:
-            closed = epoch_seconds(issue.closed_at) - bench.gateway.skew if issue.closed_at else 0.0
+            closed = epoch_seconds(issue.closed_at) - sync.gateway.skew if issue.closed_at else 0.0
             found += [row] if closed > epoch_seconds(row.created_at) else []
     if found:
         why = "the issue was closed after this was decided"
-        with bench.store.write() as tx:
-            outbox.mark(tx, [row.id for row in found], "delivered", bench.now(), error=why)
+        with sync.store.write() as tx:
+            outbox.mark(tx, [row.id for row in found], "delivered", sync.now(), error=why)
     return found
 
 
@@ -197,24 +199,26 @@ def _takes_back(batch: Sequence[outbox.Row], row: outbox.Row, settings: Settings
 
     A label whose id is not known yet goes by a request of its own, after the batch.
     """
-    gone = {c.value for c in changes(row, settings, 0, "") if c.kind == "unlabel"}
+    gone = {c.value for c in changes_of(row, settings, 0, "") if c.kind == "unlabel"}
     return any(
         change.kind == "label" and change.value in gone
         for other in batch
         if (other.spec_id, other.task_id) == (row.spec_id, row.task_id)
-        for change in changes(other, settings, 0, "")
+        for change in changes_of(other, settings, 0, "")
     )
 
 
-def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> list[gh.Change]:
+def changes_of(
+    row: outbox.Row, settings: Settings, number: int, node_id: str
+) -> list[gh.IssueChange]:
     """The changes of an existing issue that one row stands for."""
 
-    def change(kind: str, value: str = "") -> gh.Change:
-        return gh.Change(number, node_id, kind, value)
+    def change(kind: str, value: str = "") -> gh.IssueChange:
+        return gh.IssueChange(number, node_id, kind, value)
 
     label, payload = settings.in_progress_label, row.payload
     status = {"start": "In Progress", "close": "Done", "reopen": "Todo"}.get(row.action)
-    found: list[gh.Change] = []
+    found: list[gh.IssueChange] = []
     if row.action == "start" and payload.get("aside"):  # another was begun in its place
         found, status = [change("unlabel", label)], "Todo"
     elif row.action == "start":
@@ -244,18 +248,18 @@ def changes(row: outbox.Row, settings: Settings, number: int, node_id: str) -> l
     return found
 
 
-def _size(rows: Sequence[outbox.Row], bench: Bench) -> int:
-    return sum(len(changes(row, bench.settings, 0, "")) for row in rows)
+def _size(rows: Sequence[outbox.Row], sync: SyncContext) -> int:
+    return sum(len(changes_of(row, sync.settings, 0, "")) for row in rows)
 
 
-def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[Place]) -> int:
+def _send(sync: SyncContext, rows: Sequence[outbox.Row], held: set[Place]) -> int:
     """One request for a batch of idempotent rows; how many were delivered."""
     known = {
         (k.spec_id, k.task_id): k
         for spec in {row.spec_id for row in rows}
-        for k in outbox.issues_of(bench.store, bench.settings.repo, spec)
+        for k in outbox.issues_of(sync.store, sync.settings.repo, spec)
     }
-    ready: list[tuple[outbox.Row, int, list[gh.Change]]] = []
+    ready: list[tuple[outbox.Row, int, list[gh.IssueChange]]] = []
     for row in rows:
         place = known.get((row.spec_id, row.task_id))
         number = row.issue or (place.number if place else None)
@@ -267,22 +271,22 @@ def _send(bench: Bench, rows: Sequence[outbox.Row], held: set[Place]) -> int:
         if other is not None:
             row = row._replace(payload={"by": other.number})
         node_id = place.node_id if place and place.number == number else ""
-        ready.append((row, number, changes(row, bench.settings, number, node_id)))
+        ready.append((row, number, changes_of(row, sync.settings, number, node_id)))
     if not ready:
         return 0
-    with bench.store.write() as tx:
-        outbox.mark(tx, [row.id for row, _, _ in ready], "sent", bench.now())
+    with sync.store.write() as tx:
+        outbox.mark(tx, [row.id for row, _, _ in ready], "sent", sync.now())
     try:
-        results = bench.gateway.apply([c for _, _, parts in ready for c in parts])
+        results = sync.gateway.apply([c for _, _, parts in ready for c in parts])
     except CraftkitError as error:
-        put_back(bench, [row for row, _, _ in ready], error)
+        put_back(sync, [row for row, _, _ in ready], error)
         raise Stop(error) from error
-    return _settle(bench, ready, results, held)
+    return _record_results(sync, ready, results, held)
 
 
-def _settle(
-    bench: Bench,
-    ready: Sequence[tuple[outbox.Row, int, list[gh.Change]]],
+def _record_results(
+    sync: SyncContext,
+    ready: Sequence[tuple[outbox.Row, int, list[gh.IssueChange]]],
     results: Sequence[CraftkitError | None],
     held: set[Place],
 ) -> int:
@@ -292,19 +296,19 @@ def _settle(
         at += len(parts)
         # A board only shows what the issue says: what cannot be written there holds nothing up.
         errors = [e for c, e in failed if c.kind != "status"]
-        if failed and not errors and bench.remark is not None:
-            bench.remark(failed[0][1])
+        if failed and not errors and sync.remark is not None:
+            sync.remark(failed[0][1])
         if row.action == "drop" and all(isinstance(error, gh.IssueGone) for error in errors):
             errors = []  # nothing is left to close
         if (row.spec_id, row.task_id) in held or errors:
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")
-            put_back(bench, [row], error)
+            put_back(sync, [row], error)
             if errors and not isinstance(error, HOPELESS):
                 stop = error  # the next request would fare no better, and somebody has to be told
             continue
-        with bench.store.write() as tx:
-            outbox.mark(tx, [row.id], "delivered", bench.now())
+        with sync.store.write() as tx:
+            outbox.mark(tx, [row.id], "delivered", sync.now())
             agreed = {"close": 1, "reopen": 0}.get(row.action)
             if agreed is not None and row.task_id is not None:
                 tx.execute(
@@ -314,7 +318,7 @@ def _settle(
             if row.action == "retitle":
                 tx.execute(
                     "update issues set title = ? where repo = ? and number = ?",
-                    (row.payload["title"], bench.settings.repo, row.issue),
+                    (row.payload["title"], sync.settings.repo, row.issue),
                 )
         delivered += 1
     if stop is not None:
@@ -322,23 +326,23 @@ def _settle(
     return delivered
 
 
-def _comment(bench: Bench, row: outbox.Row) -> bool:
+def _comment(sync: SyncContext, row: outbox.Row) -> bool:
     """Say something once at most: a lost comment is better than the same one twice."""
-    known = outbox.issues_of(bench.store, bench.settings.repo, row.spec_id)
+    known = outbox.issues_of(sync.store, sync.settings.repo, row.spec_id)
     number = row.issue or next((k.number for k in known if k.task_id == row.task_id), None)
     if number is None:
         return False  # its issue is still to be made
     if row.state == "queued":
-        with bench.store.write() as tx:
-            outbox.mark(tx, [row.id], "sent", bench.now())
+        with sync.store.write() as tx:
+            outbox.mark(tx, [row.id], "sent", sync.now())
         try:
-            change = gh.Change(number, "", "comment", row.payload["text"])
-            error = bench.gateway.apply([change])[0]
+            change = gh.IssueChange(number, "", "comment", row.payload["text"])
+            error = sync.gateway.apply([change])[0]
         except CraftkitError as raised:
             error = raised
         if isinstance(error, gh.RateLimited | gh.Unreachable | gh.BadCredentials | gh.NoToken):
-            put_back(bench, [row], error)
+            put_back(sync, [row], error)
             raise Stop(error)
-    with bench.store.write() as tx:
-        outbox.mark(tx, [row.id], "delivered", bench.now())
+    with sync.store.write() as tx:
+        outbox.mark(tx, [row.id], "delivered", sync.now())
     return True

@@ -28,7 +28,7 @@ RETRY = "craftkit reconcile --create"
 LINK_COMMAND = "craftkit spec link"
 WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
 
-LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in doubt: stop and ask
+LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in conflict: stop and ask
 
 
 class Base(NamedTuple):
@@ -44,7 +44,7 @@ class Base(NamedTuple):
 NEVER = Base(None)  # of a task that nothing is remembered of
 
 
-class Line(NamedTuple):
+class SpecTask(NamedTuple):
     """What the spec file says of a task."""
 
     id: str
@@ -54,7 +54,7 @@ class Line(NamedTuple):
     issue: int | None
 
 
-class Seen(NamedTuple):
+class RemoteIssue(NamedTuple):
     """What GitHub says of an issue."""
 
     number: int
@@ -66,14 +66,16 @@ class Seen(NamedTuple):
     duplicate: bool = False  # closed as duplicate
 
 
-class View(NamedTuple):
+class SpecSnapshot(NamedTuple):
     """One spec with everything that is known of it."""
 
-    lines: Sequence[Line] | None  # None: the file is not in this worktree
+    lines: Sequence[SpecTask] | None  # None: the file is not in this worktree
     base: Mapping[str, Base]
-    issues: Mapping[int, Seen]
+    issues: Mapping[int, RemoteIssue]
     gone: Mapping[int, str]  # number -> why ("deleted", "moved", "not found")
-    intents: Mapping[str, str]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
+    undelivered: Mapping[
+        str, str
+    ]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
     complete: bool  # the listing had all its pages
     blocked: str = ""  # why nothing at all may be done with this spec
     linked: bool = True  # the spec has a parent issue: only then can a task lack its own
@@ -86,7 +88,7 @@ class View(NamedTuple):
 class Policy(NamedTuple):
     create: bool = False  # make issues for task lines without one
     adopt: bool = False  # append task lines for sub-issues without one
-    yes: bool = False  # go on where much would be unticked or is in doubt
+    yes: bool = False  # go on where much would be unticked or is in conflict
 
 
 class Action(NamedTuple):
@@ -97,7 +99,7 @@ class Action(NamedTuple):
     why: str  # the evidence, for people
 
 
-class Attention(NamedTuple):
+class Conflict(NamedTuple):
     """A difference that is not settled here; `commands` are the two that settle it."""
 
     code: str
@@ -108,129 +110,136 @@ class Attention(NamedTuple):
     commands: tuple[str, ...]
 
 
-class Plan(NamedTuple):
+class MergePlan(NamedTuple):
     actions: tuple[Action, ...] = ()
-    attention: tuple[Attention, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     missing: tuple[str, ...] = ()  # refs of task lines without an issue
     orphans: tuple[int, ...] = ()  # sub-issues that no line stands for
     stopped: str = ""  # why nothing at all is done with this spec
     overridable: bool = False  # `Policy.yes` goes on all the same
 
 
-def plan(view: View, policy: Policy = Policy()) -> Plan:  # noqa: B008 - an immutable default
-    """What to do with one spec.  A spec that is not in view, or in a bad state, is left alone."""
-    if view.lines is None:
-        return Plan()
-    if view.blocked:
-        return Plan(stopped=view.blocked)
-    if not view.lines and any(base.issue for base in view.base.values()):
-        return Plan(stopped="the file has no task any more, but had some")
+def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan:  # noqa: B008 - immutable
+    """What to do with one spec; one that is not in this worktree, or is broken, is left alone."""
+    if snapshot.lines is None:
+        return MergePlan()
+    if snapshot.blocked:
+        return MergePlan(stopped=snapshot.blocked)
+    if not snapshot.lines and any(base.issue for base in snapshot.base.values()):
+        return MergePlan(stopped="the file has no task any more, but had some")
     actions: list[Action] = []
-    attention: list[Attention] = []
+    conflicts: list[Conflict] = []
     missing: list[str] = []
-    marks = _marks(view)
+    index = _index_markers(snapshot)
     links = {
         line.id: number
-        for line in view.lines
-        if (number := _issue_of(view, marks, line)) is not None
+        for line in snapshot.lines
+        if (number := _issue_of(snapshot, index, line)) is not None
     }
-    doubles = _doubles(view, marks, links)
-    spare = _spare(marks, {*links.values(), *doubles})
+    duplicates = _duplicates(snapshot, index, links)
+    unclaimed = _unclaimed(index, {*links.values(), *duplicates})
     shared = {number for number, lines in Counter(links.values()).items() if lines > 1}
-    for line in view.lines:
+    for line in snapshot.lines:
         number = links.get(line.id)
         if number is None:
-            _settle_unlinked(view, marks, line, policy, actions, attention, missing)
+            _settle_unlinked(snapshot, index, line, policy, actions, conflicts, missing)
             continue
         if number in shared:
             words = f"#{number} is linked from more than one task line"
             fix = ("remove every link to it but one",)
-            attention.append(Attention("duplicate_link", line.id, line.ref, number, words, fix))
+            conflicts.append(Conflict("duplicate_link", line.id, line.ref, number, words, fix))
             continue
-        if line.issue is None and number in view.issues:
+        if line.issue is None and number in snapshot.issues:
             why = f"#{number} is the issue of this task"
             actions.append(Action(LINK, line.id, line.ref, number, why))
-        doubt, goes_on = None, True
-        if spare or number in doubles:
-            doubt, goes_on = _doubt_of_link(view, marks, line, number, spare, number in doubles)
-        if number in view.foreign:
-            doubt, goes_on = doubt or _foreign(line, number), False
-        if doubt is not None:
-            attention.append(doubt)
+        conflict, goes_on = None, True
+        if unclaimed or number in duplicates:
+            conflict, goes_on = _link_conflict(
+                snapshot, index, line, number, unclaimed, number in duplicates
+            )
+        if number in snapshot.foreign:
+            conflict, goes_on = conflict or _foreign(line, number), False
+        if conflict is not None:
+            conflicts.append(conflict)
         if goes_on:
-            _settle_task(view, marks, line, number, actions, attention)
-    if missing and policy.create and not view.complete:
+            _settle_task(snapshot, index, line, number, actions, conflicts)
+    if missing and policy.create and not snapshot.complete:
         words, fix = "GitHub's list of sub-issues was not complete, so none was made", (RETRY,)
-        if not view.lists:  # asking again would bring the same
+        if not snapshot.lists:  # asking again would bring the same
             words, fix = "this server lists no sub-issues, so none was made", (LINK_COMMAND,)
-        attention.append(Attention("list_incomplete", "", "", None, words, fix))
-    actions += doubles.values()
-    orphans = _orphans(view, set(links.values()), actions, attention, policy)
-    result = Plan(tuple(actions), tuple(attention), tuple(missing), tuple(orphans))
-    return result if policy.yes else _guard(result, len(view.lines))
+        conflicts.append(Conflict("list_incomplete", "", "", None, words, fix))
+    actions += duplicates.values()
+    orphans = _orphans(snapshot, set(links.values()), actions, conflicts, policy)
+    result = MergePlan(tuple(actions), tuple(conflicts), tuple(missing), tuple(orphans))
+    return result if policy.yes else _guard(result, len(snapshot.lines))
 
 
 def _settle_unlinked(
-    view: View,
-    marks: Marks,
-    line: Line,
+    snapshot: SpecSnapshot,
+    index: MarkerIndex,
+    line: SpecTask,
     policy: Policy,
     actions: list[Action],
-    attention: list[Attention],
+    conflicts: list[Conflict],
     missing: list[str],
 ) -> None:
     """A line of which nothing names the issue."""
-    if view.base.get(line.id, NEVER).dropped:
+    if snapshot.base.get(line.id, NEVER).dropped:
         return  # given up before it had an issue
-    if not view.linked:
+    if not snapshot.linked:
         return  # a first link shows and asks before it makes anything
-    if line.id in view.making:
+    if line.id in snapshot.making:
         return
-    others = [seen.number for seen in marks.free(line) if _is_of_another(line, seen)]
+    others = [seen.number for seen in index.free(line) if _is_of_another(line, seen)]
     if others:
         # Not its title: what GitHub says is not repeated to an agent.
         words = f"the closed #{others[0]}, which has another title, carries the key {line.ref}"
         fix = ("give the line another key", f"write (#{others[0]}) in it if it is the same task")
-        attention.append(Attention("key_reused", line.id, line.ref, others[0], words, fix))
+        conflicts.append(Conflict("key_reused", line.id, line.ref, others[0], words, fix))
         return
     missing.append(line.ref)
-    if policy.create and view.complete:
+    if policy.create and snapshot.complete:
         actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
 
 
-def _doubt_of_link(
-    view: View, marks: Marks, line: Line, number: int, spare: Spare, yields: bool
-) -> tuple[Attention | None, bool]:
+def _link_conflict(
+    snapshot: SpecSnapshot,
+    index: MarkerIndex,
+    line: SpecTask,
+    number: int,
+    unclaimed: Unclaimed,
+    is_duplicate: bool,
+) -> tuple[Conflict | None, bool]:
     """What is doubtful about a line's issue, and whether the task can be settled all the same."""
-    own = view.issues.get(number)
-    if own is not None and yields:
-        return _duplicate(marks, line, own), False
-    other = _elsewhere(view, marks, line, number, spare)
+    own = snapshot.issues.get(number)
+    if own is not None and is_duplicate:
+        return _duplicate(index, line, own), False
+    other = _elsewhere(snapshot, index, line, number, unclaimed)
     if other is None:
         return None, True
-    mine = marks.has(line, own)
+    mine = index.has(line, own)
     words = f"{line.ref} is linked to #{number}, but #{other} carries its marker"
     if mine:
         words = f"#{number} and #{other} carry the marker of {line.ref}, with two titles"
     fix = (_rewrite(number, other), f"close #{other} on GitHub")
     # Where the link is a slip, nothing may be done to somebody else's issue for it.
-    goes_on = mine or line.id in view.intents
-    return Attention("marker_elsewhere", line.id, line.ref, number, words, fix), goes_on
+    goes_on = mine or line.id in snapshot.undelivered
+    return Conflict("marker_elsewhere", line.id, line.ref, number, words, fix), goes_on
 
 
 def _settle_task(
-    view: View,
-    marks: Marks,
-    line: Line,
+    snapshot: SpecSnapshot,
+    index: MarkerIndex,
+    line: SpecTask,
     number: int,
     actions: list[Action],
-    attention: list[Attention],
+    conflicts: list[Conflict],
 ) -> None:
     """Put the verdict on one linked task where it belongs."""
-    base = view.base.get(line.id, NEVER)
-    seen = view.issues.get(number)
+    base = snapshot.base.get(line.id, NEVER)
+    seen = snapshot.issues.get(number)
     if seen is None:
-        why = view.gone.get(number)
+        why = snapshot.gone.get(number)
         if why is not None and not base.dropped:  # what was given up needs no issue
             commands = (
                 f"craftkit task drop {typed(line.ref)}",
@@ -238,20 +247,20 @@ def _settle_task(
             )
             whose = "" if line.ref == f"#{number}" else f" of {line.ref}"
             words = f"#{number}{whose} is not on GitHub ({why})"
-            attention.append(Attention("issue_gone", line.id, line.ref, number, words, commands))
+            conflicts.append(Conflict("issue_gone", line.id, line.ref, number, words, commands))
         return  # neither seen nor known to be gone: no evidence
-    intent = view.intents.get(line.id)
-    verdict = decide(base, line.checked, seen, intent)
+    intent = snapshot.undelivered.get(line.id)
+    verdict = merge_task(base, line.checked, seen, intent)
     kept = None
-    if not marks.is_alone(seen) and marks.has(line, seen):
-        kept = _kept(marks, seen)
-    left = kept is not None and kept < number and not view.issues[kept].closed
+    if not index.is_alone(seen) and index.has(line, seen):
+        kept = _kept(index, seen)
+    left = kept is not None and kept < number and not snapshot.issues[kept].closed
     if seen.duplicate:
-        left = kept is not None and (verdict == NOT_PLANNED or not view.issues[kept].closed)
+        left = kept is not None and (verdict == NOT_PLANNED or not snapshot.issues[kept].closed)
     if left and seen.closed:
-        attention.append(_duplicate(marks, line, seen))
+        conflicts.append(_duplicate(index, line, seen))
     elif verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
-        attention.append(_doubt(verdict, line, number))
+        conflicts.append(_conflict(verdict, line, number))
     elif verdict:
         evidence = _evidence(base, line.checked, seen, intent)
         actions += [Action(kind, line.id, line.ref, number, evidence) for kind in verdict]
@@ -260,20 +269,20 @@ def _settle_task(
         actions.append(Action(RETITLE, line.id, line.ref, number, why))
 
 
-def _foreign(line: Line, number: int) -> Attention:
+def _foreign(line: SpecTask, number: int) -> Conflict:
     words = f"the line of {line.ref} names #{number}, which is the issue of something else"
     fix = (f"correct (#{number}) in its line", "craftkit spec link")
-    return Attention("not_its_issue", line.id, line.ref, number, words, fix)
+    return Conflict("not_its_issue", line.id, line.ref, number, words, fix)
 
 
-def _duplicate(marks: Marks, line: Line, seen: Seen) -> Attention:
+def _duplicate(index: MarkerIndex, line: SpecTask, seen: RemoteIssue) -> Conflict:
     """The line names an issue that gives way to another one of its task."""
-    kept = _kept(marks, seen)
+    kept = _kept(index, seen)
     words = f"#{seen.number} of {line.ref} is a duplicate of #{kept}"
     fix: tuple[str, ...] = (_rewrite(seen.number, kept),)
     if seen.completed:
         fix = (f"close #{kept} on GitHub", *fix)
-    return Attention("linked_to_duplicate", line.id, line.ref, seen.number, words, fix)
+    return Conflict("linked_to_duplicate", line.id, line.ref, seen.number, words, fix)
 
 
 def _rewrite(old: int, new: int | None) -> str:
@@ -285,8 +294,8 @@ NOT_PLANNED, BOX_OPEN_AGAIN = ("?not_planned",), ("?box_open_again",)
 DONE_ELSEWHERE = ("?done_elsewhere",)
 
 
-def decide(base: Base, box: bool, seen: Seen, intent: str | None) -> tuple[str, ...]:
-    """The table of the merge: kinds of actions for one linked task, or a verdict of doubt."""
+def merge_task(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> tuple[str, ...]:
+    """The table of the merge: what follows for one linked task, or what is left to a person."""
     if intent is not None:
         return _explicit(intent, box, seen)
     if not seen.closed:
@@ -302,7 +311,7 @@ def decide(base: Base, box: bool, seen: Seen, intent: str | None) -> tuple[str, 
     return NOT_PLANNED
 
 
-def _explicit(intent: str, box: bool, seen: Seen) -> tuple[str, ...]:
+def _explicit(intent: str, box: bool, seen: RemoteIssue) -> tuple[str, ...]:
     """A command that GitHub has not got yet outranks everything else."""
     if intent == "done":
         kinds = [] if box else [TICK]
@@ -323,7 +332,7 @@ def _while_open(base: Base, box: bool) -> tuple[str, ...]:
     return () if base.agreed is False else (AGREE_OPEN,)
 
 
-def _evidence(base: Base, box: bool, seen: Seen, intent: str | None) -> str:
+def _evidence(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> str:
     words = {None: "never agreed", True: "done", False: "open"}
     state = "open"
     if seen.closed:
@@ -333,48 +342,50 @@ def _evidence(base: Base, box: bool, seen: Seen, intent: str | None) -> str:
     return f"base {words[base.agreed]}, box {box_words}, #{seen.number} {state}{said}"
 
 
-def _doubt(verdict: tuple[str, ...], line: Line, number: int) -> Attention:
+def _conflict(verdict: tuple[str, ...], line: SpecTask, number: int) -> Conflict:
     ref = line.ref
     if verdict == NOT_PLANNED:
         words = f"#{number} of {ref} was closed as not planned, but its box is open"
         commands = (f"craftkit task drop {typed(ref)}", f"craftkit task reopen {typed(ref)}")
-        return Attention("closed_as_not_planned", line.id, ref, number, words, commands)
+        return Conflict("closed_as_not_planned", line.id, ref, number, words, commands)
     state = "is closed" if verdict == BOX_OPEN_AGAIN else "was not closed"
     words = f"{ref} was done and #{number} {state}, but its box is open here"
     commands = (f"craftkit task done {typed(ref)}", f"craftkit task reopen {typed(ref)}")
-    return Attention("box_open_again", line.id, ref, number, words, commands)
+    return Conflict("box_open_again", line.id, ref, number, words, commands)
 
 
-class Marks(NamedTuple):
+class MarkerIndex(NamedTuple):
     """Which sub-issues carry the marker of which task."""
 
-    of: Mapping[str, Sequence[Seen]]  # task id -> issues by number, without what was unlinked
+    of: Mapping[
+        str, Sequence[RemoteIssue]
+    ]  # task id -> issues by number, without what was unlinked
     named: frozenset[int | None]  # issues that task lines name
     alive: frozenset[str]  # ids of the task lines
 
-    def free(self, line: Line) -> list[Seen]:
+    def free(self, line: SpecTask) -> list[RemoteIssue]:
         """The issues with a line's marker that no line names."""
         return [seen for seen in self.of.get(line.id, ()) if seen.number not in self.named]
 
-    def has(self, line: Line, seen: Seen | None) -> bool:
+    def has(self, line: SpecTask, seen: RemoteIssue | None) -> bool:
         """Whether an issue carries a line's marker; one without a key had another id once."""
         if seen is None or seen.marker is None:
             return False
         return seen.marker == line.id or seen.marker not in self.alive
 
-    def is_alone(self, seen: Seen) -> bool:
+    def is_alone(self, seen: RemoteIssue) -> bool:
         """Whether nothing else carries an issue's marker, as nearly always."""
         return self.of.get(seen.marker or "") == [seen]
 
 
-def _marks(view: View) -> Marks:
-    named = frozenset(line.issue for line in view.lines or ())
-    found: dict[str, list[Seen]] = {}
-    for number, seen in sorted(view.issues.items()):
-        known = number in named or number not in view.unlinked
+def _index_markers(snapshot: SpecSnapshot) -> MarkerIndex:
+    named = frozenset(line.issue for line in snapshot.lines or ())
+    found: dict[str, list[RemoteIssue]] = {}
+    for number, seen in sorted(snapshot.issues.items()):
+        known = number in named or number not in snapshot.unlinked
         if seen.marker is not None and seen.child and known:
             found.setdefault(seen.marker, []).append(seen)
-    return Marks(found, named, frozenset(line.id for line in view.lines or ()))
+    return MarkerIndex(found, named, frozenset(line.id for line in snapshot.lines or ()))
 
 
 def is_reused(task_id: str, title: str, closed: bool, found: str) -> bool:
@@ -385,90 +396,99 @@ def is_reused(task_id: str, title: str, closed: bool, found: str) -> bool:
     return closed and found != title and not task_id.startswith("~")
 
 
-def _is_of_another(line: Line, seen: Seen) -> bool:
+def _is_of_another(line: SpecTask, seen: RemoteIssue) -> bool:
     return is_reused(line.id, line.title, seen.closed, seen.title)
 
 
-def _issue_of(view: View, marks: Marks, line: Line) -> int | None:
+def _issue_of(snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask) -> int | None:
     """What the line names, else what the base names, else the issue with the marker."""
     if line.issue is not None:
         return line.issue
-    number = view.base.get(line.id, NEVER).issue
+    number = snapshot.base.get(line.id, NEVER).issue
     if number is not None:
-        own = view.issues.get(number)
-        if own is None or own.completed or not marks.has(line, own) or line.id in view.intents:
+        own = snapshot.issues.get(number)
+        if (
+            own is None
+            or own.completed
+            or not index.has(line, own)
+            or line.id in snapshot.undelivered
+        ):
             return number
-        kept = _kept(marks, own)
-        return number if kept is None or kept in marks.named else kept
-    mine = [seen for seen in marks.free(line) if not _is_of_another(line, seen)]
+        kept = _kept(index, own)
+        return number if kept is None or kept in index.named else kept
+    mine = [seen for seen in index.free(line) if not _is_of_another(line, seen)]
     left = [seen for seen in mine if not seen.duplicate]
     return next((seen.number for seen in left or mine), None)
 
 
-def _same(marks: Marks, own: Seen) -> list[Seen]:
+def _same(index: MarkerIndex, own: RemoteIssue) -> list[RemoteIssue]:
     """All issues of one task, by number: those with the marker and the title of `own`.
 
     A key that was used again has issues with one marker and different titles.
     """
-    others = (seen for seen in marks.of.get(own.marker or "", ()) if seen.title == own.title)
-    return sorted({own, *(seen for seen in others if seen.number not in marks.named)})
+    others = (seen for seen in index.of.get(own.marker or "", ()) if seen.title == own.title)
+    return sorted({own, *(seen for seen in others if seen.number not in index.named)})
 
 
-def _kept(marks: Marks, own: Seen) -> int | None:
+def _kept(index: MarkerIndex, own: RemoteIssue) -> int | None:
     """Which issue of a task stays: the lowest that was not closed as a duplicate.
 
     It is so whichever a file names: each clone closes only what is higher than another one, so
     that no two of them close each other's.
     """
-    group = _same(marks, own)
+    group = _same(index, own)
     if all(seen.duplicate for seen in group):  # the one that stayed has got another title
-        group = list(marks.of.get(own.marker or "", ()))
+        group = list(index.of.get(own.marker or "", ()))
     return next((seen.number for seen in group if not seen.duplicate), None)
 
 
-def _doubles(view: View, marks: Marks, links: Mapping[str, int]) -> dict[int, Action]:
+def _duplicates(
+    snapshot: SpecSnapshot, index: MarkerIndex, links: Mapping[str, int]
+) -> dict[int, Action]:
     """The open issues that give way to a lower one of the same task."""
     found: dict[int, Action] = {}
     lines = Counter(links.values())
-    for line in view.lines or ():
-        own = view.issues.get(links.get(line.id, 0))
-        if own is None or marks.is_alone(own) or not marks.has(line, own):
+    for line in snapshot.lines or ():
+        own = snapshot.issues.get(links.get(line.id, 0))
+        if own is None or index.is_alone(own) or not index.has(line, own):
             continue
         if lines[own.number] > 1:
             continue
-        kept = _kept(marks, own)
-        for seen in _same(marks, own):
+        kept = _kept(index, own)
+        for seen in _same(index, own):
             if kept is None or seen.number <= kept or seen.closed:
                 continue
-            if lines[seen.number] and (seen != own or line.id in view.intents):
+            if lines[seen.number] and (seen != own or line.id in snapshot.undelivered):
                 continue  # another line's, or the one that a command was given for
             why = f"#{seen.number} carries the marker of {line.ref} as #{kept} does"
             found[seen.number] = Action(CLOSE_DUPLICATE, line.id, line.ref, seen.number, why)
     return found
 
 
-Spare = Mapping[str, Sequence[Seen]]  # marker -> open issues with it that are no line's
+Unclaimed = Mapping[str, Sequence[RemoteIssue]]  # marker -> open issues with it that are no line's
 
 
-def _spare(marks: Marks, taken: Collection[int]) -> Spare:
+def _unclaimed(index: MarkerIndex, taken: Collection[int]) -> Unclaimed:
     """Which open issues carry a marker, and are not `taken` by a line."""
-    found: dict[str, list[Seen]] = {}
-    for marker, issues in marks.of.items():
+    found: dict[str, list[RemoteIssue]] = {}
+    for marker, issues in index.of.items():
         for seen in issues:
             if not seen.closed and seen.number not in taken:
                 found.setdefault(marker, []).append(seen)
     return found
 
 
-def _elsewhere(view: View, marks: Marks, line: Line, number: int, spare: Spare) -> int | None:
+def _elsewhere(
+    snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask, number: int, unclaimed: Unclaimed
+) -> int | None:
     """An open issue with a line's marker that is no line's, where the line names another."""
-    own = view.issues.get(number)
-    mine = own if marks.has(line, own) else None
-    others = spare.get((mine.marker if mine is not None else line.id) or "", ())
+    own = snapshot.issues.get(number)
+    mine = own if index.has(line, own) else None
+    others = unclaimed.get((mine.marker if mine is not None else line.id) or "", ())
     if not others:
         return None
-    if own is None and not (number in view.gone and view.base.get(line.id, NEVER).dropped):
-        return None  # no evidence, or an attention of its own
+    if own is None and not (number in snapshot.gone and snapshot.base.get(line.id, NEVER).dropped):
+        return None  # no evidence, or a conflict of its own
     if mine is None:
         return others[0].number
     if mine.closed:
@@ -477,30 +497,30 @@ def _elsewhere(view: View, marks: Marks, line: Line, number: int, spare: Spare) 
 
 
 def _orphans(
-    view: View,
+    snapshot: SpecSnapshot,
     linked: set[int],
     actions: list[Action],
-    attention: list[Attention],
+    conflicts: list[Conflict],
     policy: Policy,
 ) -> list[int]:
     """Sub-issues without a line: somebody else's, or what is left of a removed line."""
-    known = linked | {a.issue for a in actions if a.kind == CLOSE_DUPLICATE} | view.unlinked
-    loose = sorted(s for n, s in view.issues.items() if n not in known and s.child)
+    known = linked | {a.issue for a in actions if a.kind == CLOSE_DUPLICATE} | snapshot.unlinked
+    loose = sorted(s for n, s in snapshot.issues.items() if n not in known and s.child)
     if not loose:
         return []
     found: list[int] = []
-    ours = {base.issue: task for task, base in view.base.items() if base.issue}
-    alive = {line.id for line in view.lines or ()}
+    ours = {base.issue: task for task, base in snapshot.base.items() if base.issue}
+    alive = {line.id for line in snapshot.lines or ()}
     for seen in loose:
         if seen.number in ours or seen.marker is not None:
-            if not seen.closed and seen.marker not in alive and view.complete:
+            if not seen.closed and seen.marker not in alive and snapshot.complete:
                 words = f"#{seen.number} is open, but its task line is gone"
                 commands = (
                     "bring the line back",
                     f"close #{seen.number} on GitHub",
                 )
-                attention.append(
-                    Attention("line_removed", "", f"#{seen.number}", seen.number, words, commands)
+                conflicts.append(
+                    Conflict("line_removed", "", f"#{seen.number}", seen.number, words, commands)
                 )
             continue
         found.append(seen.number)
@@ -510,12 +530,12 @@ def _orphans(
     return found
 
 
-def _guard(result: Plan, total: int) -> Plan:
-    doubtful = sum(1 for a in result.actions if a.kind == UNTICK) + len(result.attention)
+def _guard(result: MergePlan, total: int) -> MergePlan:
+    doubtful = sum(1 for a in result.actions if a.kind == UNTICK) + len(result.conflicts)
     if doubtful > LIMIT_COUNT and doubtful > LIMIT_SHARE * total:
         return result._replace(
             actions=(),
-            stopped=f"{doubtful} of {total} tasks would be unticked or are in doubt",
+            stopped=f"{doubtful} of {total} tasks would be unticked or are in conflict",
             overridable=True,
         )
     return result

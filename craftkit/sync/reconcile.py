@@ -22,9 +22,9 @@ from craftkit.sync import (
     planner,
     snapshot,
 )
-from craftkit.sync.context import Bench
-from craftkit.sync.reconcile_report import Report, SpecReport, doubts
-from craftkit.text import clean
+from craftkit.sync.context import SyncContext
+from craftkit.sync.reconcile_report import ReconcileReport, SpecReport, conflict_notes
+from craftkit.text import one_line
 
 
 def run(
@@ -35,36 +35,36 @@ def run(
     change: bool = True,
     max_writes: int | None = None,
     seconds: float = connection.SECONDS,
-) -> Report:
+) -> ReconcileReport:
     """Compare specs with GitHub; with `change`, settle what can be settled."""
     try:
-        with connection.asking(context, seconds) as bench:
-            before = bench.gateway.requests
+        with connection.github_session(context, seconds) as sync:
+            before = sync.gateway.requests
             # Also what is delivered in a moment: a list may show how it was before.
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
-            with context.store.guard() as db:
-                counted = transitions.counts(db)
-            sent = _drain(context, bench, max_writes, decided) if change else 0
-            with context.store.guard() as db:
-                away = ownership.linked_elsewhere(db, bench.settings.repo)
+            with context.store.read() as db:
+                counted = transitions.decision_versions(db)
+            sent = _drain(context, sync, max_writes, decided) if change else 0
+            with context.store.read() as db:
+                away = ownership.linked_elsewhere(db, sync.settings.repo)
             here = [spec for spec in specs if spec.id not in away]
             reports = [
                 SpecReport(
                     spec,
-                    _confirmed(bench, planner.plan(view, policy)),
+                    _confirmed(sync, planner.plan_merge(view, policy)),
                     False,
                     linked=view.linked,
                 )
-                for spec, view in snapshot.snapshots(context, bench, here, decided, learn=change)
+                for spec, view in snapshot.snapshots(context, sync, here, decided, learn=change)
             ]
             reports += [
-                _linked_elsewhere(spec, away[spec.id], bench) for spec in specs if spec.id in away
+                _linked_elsewhere(spec, away[spec.id], sync) for spec in specs if spec.id in away
             ]
             if change:
-                issue_creation.close_late_parents(bench)
-                reports = [apply.apply_plan(context, bench, r, counted) for r in reports]
+                issue_creation.close_late_parents(sync)
+                reports = [apply.apply_plan(context, sync, r, counted) for r in reports]
                 left = None if max_writes is None else max_writes - sent
-                sent += _drain(context, bench, left, decided)
+                sent += _drain(context, sync, left, decided)
                 unsent = {(row.spec_id, row.task_id) for row in outbox.waiting(context.store)}
                 reports = [
                     report._replace(unsent=frozenset(t for s, t in unsent if s == report.spec.id))
@@ -72,43 +72,45 @@ def run(
                 ]
                 for report in reports:
                     _note_edits(context, report)
-                _task_lists(context, bench, specs)
-                _remember_time(context, bench)
-            _remember_doubts(context, bench, reports)
-            waits = connection.waiting(context)
+                _task_lists(context, sync, specs)
+                _remember_time(context, sync)
+            _remember_conflicts(context, sync, reports)
+            waits = connection.pending_status(context)
             if change:
-                connection.say(context, waits)
-            asked = bench.gateway.requests - before
-            return Report(tuple(reports), waits, asked, delivered=sent)
+                connection.report_pending(context, waits)
+            asked = sync.gateway.requests - before
+            return ReconcileReport(tuple(reports), waits, asked, delivered=sent)
     except CraftkitError as error:
-        return Report((), connection.stopped(outbox.counts(context.store), error), 0, error)
+        return ReconcileReport(
+            (), connection.stopped(outbox.counts(context.store), error), 0, error
+        )
 
 
-def _linked_elsewhere(spec: Spec, other: str, bench: Bench) -> SpecReport:
-    error = ownership.refusal(spec.id, other, bench.settings.repo)
-    return SpecReport(spec, planner.Plan(stopped=error.message), False, linked=True)
+def _linked_elsewhere(spec: Spec, other: str, sync: SyncContext) -> SpecReport:
+    error = ownership.refusal(spec.id, other, sync.settings.repo)
+    return SpecReport(spec, planner.MergePlan(stopped=error.message), False, linked=True)
 
 
-def _task_lists(context: Context, bench: Bench, specs: Sequence[Spec]) -> None:
+def _task_lists(context: Context, sync: SyncContext, specs: Sequence[Spec]) -> None:
     """Where the server has no sub-issues, the parent's body lists the spec's issues."""
-    if bench.gateway.capabilities().sub_issues:
+    if sync.gateway.capabilities().sub_issues:
         return
     for spec in specs:
-        known = outbox.issues_of(context.store, bench.settings.repo, spec.id)
+        known = outbox.issues_of(context.store, sync.settings.repo, spec.id)
         parent = next((k.number for k in known if k.task_id is None), None)
-        issue = bench.gateway.issues([parent]).get(parent) if parent is not None else None
+        issue = sync.gateway.issues([parent]).get(parent) if parent is not None else None
         if not isinstance(issue, gh.Issue):
             continue
         now = spec_index.load(context, spec.path)
         tasks_ = [(task.issue, task.checked) for task in now.tasks if task.issue is not None]
         body = markers.with_list(issue.body, tasks_)
         if body != issue.body:
-            bench.gateway.set_body(issue, body)
+            sync.gateway.set_body(issue, body)
 
 
 def _drain(
     context: Context,
-    bench: Bench,
+    sync: SyncContext,
     max_writes: int | None,
     decided: dict[str, dict[str, str]],
 ) -> int:
@@ -116,10 +118,10 @@ def _drain(
 
     What somebody has decided otherwise since is taken out of `decided`.
     """
-    with connection.only_sender(context) as free:
+    with connection.send_lock(context) as free:
         if not free:
             return 0
-        done = outbox_sender.drain(bench, max_writes)
+        done = outbox_sender.drain(sync, max_writes)
     if done.stopped is not None:
         raise done.stopped
     for spec_id, task_id in done.outdone:
@@ -127,7 +129,7 @@ def _drain(
     return done.delivered
 
 
-def _confirmed(bench: Bench, plan: planner.Plan) -> planner.Plan:
+def _confirmed(sync: SyncContext, plan: planner.MergePlan) -> planner.MergePlan:
     """A plan that unticks only what somebody has re-opened.
 
     Lists lag behind: an issue that was closed a moment ago may still be open in one.
@@ -135,15 +137,15 @@ def _confirmed(bench: Bench, plan: planner.Plan) -> planner.Plan:
     numbers = [a.issue for a in plan.actions if a.kind == planner.UNTICK and a.issue is not None]
     if not numbers:
         return plan
-    now = bench.gateway.issues(numbers)
+    now = sync.gateway.issues(numbers)
     by: dict[int, str] = {}
     for number in numbers:
         issue = now.get(number)
-        who = bench.gateway.reopened_by(number)
+        who = sync.gateway.reopened_by(number)
         if isinstance(issue, gh.Issue) and issue.state == gh.OPEN and who is not None:
             by[number] = who
     actions = [
-        a._replace(why=f"{a.why}, re-opened by {clean(by[a.issue], 40)}")
+        a._replace(why=f"{a.why}, re-opened by {one_line(by[a.issue], 40)}")
         if a.kind == planner.UNTICK and a.issue in by
         else a
         for a in plan.actions
@@ -160,21 +162,25 @@ def _note_edits(context: Context, report: SpecReport) -> None:
     if planner.CREATE in kinds or links.lacks_parent(context, report.spec):
         links.write_links(context, report.spec.id, report.spec.path)
     if kinds & (planner.WRITES_SPEC | {planner.CREATE}):
-        spec_index.observe(context, spec_index.load(context, report.spec.path), again=True)
+        spec_index.record_snapshot(context, spec_index.load(context, report.spec.path), again=True)
 
 
-def _remember_time(context: Context, bench: Bench) -> None:
-    outbox.Remembered(context.store, bench.settings.repo, context.now())["synced"] = context.now()
+def _remember_time(context: Context, sync: SyncContext) -> None:
+    outbox.KeyValueCache(context.store, sync.settings.repo, context.now())["synced"] = context.now()
 
 
-def _remember_doubts(context: Context, bench: Bench, reports: Sequence[SpecReport]) -> None:
+def _remember_conflicts(context: Context, sync: SyncContext, reports: Sequence[SpecReport]) -> None:
     """What a person has to settle, so that `status` can say it without asking GitHub."""
     if not context.store.durable:
         return
-    box = outbox.Remembered(context.store, bench.settings.repo, context.now())
+    box = outbox.KeyValueCache(context.store, sync.settings.repo, context.now())
     for report in reports:
-        name = work_status.DOUBTS + report.spec.id
-        text = json.dumps(doubts(report)) if report.plan.attention or report.plan.stopped else ""
+        name = work_status.CONFLICTS + report.spec.id
+        text = (
+            json.dumps(conflict_notes(report))
+            if report.plan.conflicts or report.plan.stopped
+            else ""
+        )
         if text:
             box[name] = text  # also where it is the same: it holds from now on
         else:
@@ -186,4 +192,4 @@ def synced_at(context: Context) -> str | None:
     if not context.config["github.repo"]:
         return None
     repo = connection.settings(context).repo
-    return outbox.Remembered(context.store, repo, context.now()).get("synced")
+    return outbox.KeyValueCache(context.store, repo, context.now()).get("synced")

@@ -8,22 +8,22 @@ from typing import Any, NamedTuple
 from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
 from craftkit.model import Spec
 from craftkit.sync import connection, planner
-from craftkit.text import word
+from craftkit.text import shell_word
 
 
 class SpecReport(NamedTuple):
     """One spec: what was found, and whether it was carried out."""
 
     spec: Spec
-    plan: planner.Plan
+    plan: planner.MergePlan
     applied: bool
     unsent: frozenset[str | None] = frozenset()  # ids of tasks of which GitHub has not heard yet
     linked: bool = True  # the spec has a parent issue
 
 
-class Report(NamedTuple):
+class ReconcileReport(NamedTuple):
     specs: tuple[SpecReport, ...]
-    sent: connection.Sent
+    sent: connection.DeliveryStatus
     requests: int
     failed: CraftkitError | None = None  # why GitHub could not be asked
     delivered: int = 0  # writes that waited before, or came of this
@@ -37,15 +37,15 @@ class Report(NamedTuple):
             for action in plan.actions:
                 if action.kind in KIND_OF:
                     found[KIND_OF[action.kind]] += 1
-            missing, orphans = left(report, report.applied)
+            missing, orphans = unmatched(report, report.applied)
             found["missing"] += len(missing)
             found["orphan"] += len(orphans)
-            found["attention"] += len(plan.attention) + bool(plan.stopped)
+            found["attention"] += len(plan.conflicts) + bool(plan.stopped)
         found["queued"], found["dead"] = self.sent.queued, self.sent.dead
         return found
 
 
-def left(item: SpecReport, done: bool = True) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def unmatched(item: SpecReport, done: bool = True) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Task lines without an issue and sub-issues without a line, once the plan is `done`."""
     actions = item.plan.actions if done else ()
     made = {action.ref for action in actions if action.kind == planner.CREATE}
@@ -93,13 +93,13 @@ def verb(item: SpecReport, action: planner.Action) -> str:
     return f"to be {VERBS[action.kind]} (queued):" if waits else VERBS[action.kind]
 
 
-def what(action: planner.Action) -> str:
+def label(action: planner.Action) -> str:
     """The task and its issue; a task without a key is named by its issue, once."""
     number = f"#{action.issue}" if action.issue else ""
     return action.ref if number in ("", action.ref) else f"{action.ref} {number}"
 
 
-def halt(item: SpecReport) -> tuple[str, str]:
+def stop_reason(item: SpecReport) -> tuple[str, str]:
     """Why nothing is done with a spec, and what to do about it."""
     why, blocker = item.plan.stopped, item.spec.blocked_by
     if blocker is not None:
@@ -110,7 +110,7 @@ def halt(item: SpecReport) -> tuple[str, str]:
     return why, "bring its task lines back, then run it again"
 
 
-def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
+def lines(report: ReconcileReport, *, evidence: bool) -> tuple[list[str], list[str]]:
     """What was done (or would be), and remarks."""
     out: list[str] = list(report.recorded)
     notes: list[str] = []
@@ -123,17 +123,17 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
             if action.kind in VERBS:
                 does = verb(item, action) if item.applied else action.kind.replace("_", " ")
                 why = f"  ({action.why})" if evidence or not item.applied else ""
-                out.append(f"{name}: {does} {what(action)}{why}")
-        for doubt in item.plan.attention:
-            fix = " or ".join(named(item.spec.id, doubt.commands))
-            out.append(f"{name}: attention: {doubt.message}: {fix}")
+                out.append(f"{name}: {does} {label(action)}{why}")
+        for conflict in item.plan.conflicts:
+            fix = " or ".join(named(item.spec.id, conflict.commands))
+            out.append(f"{name}: attention: {conflict.message}: {fix}")
         if item.plan.stopped:
-            why, hint = halt(item)
+            why, hint = stop_reason(item)
             further = "`--yes` goes on" if item.plan.overridable else hint
             out.append(f"{name}: stopped: {why}; {further}")
         if not item.linked:
             notes.append(f"{name}: has no issues on GitHub: `craftkit spec link` makes them")
-        missing, orphans = left(item)
+        missing, orphans = unmatched(item)
         if missing:
             refs = ", ".join(missing[:5])
             have = "task has" if len(missing) == 1 else "tasks have"
@@ -151,7 +151,7 @@ def lines(report: Report, *, evidence: bool) -> tuple[list[str], list[str]]:
 def named(spec_id: str, commands: Sequence[str]) -> list[str]:
     """Commands that say which spec they mean: the active one may have the same keys."""
     return [
-        f"{command} --spec {word(spec_id)}"
+        f"{command} --spec {shell_word(spec_id)}"
         if command.startswith(("craftkit task ", "craftkit spec ", RECONCILE))
         else command
         for command in commands
@@ -161,47 +161,47 @@ def named(spec_id: str, commands: Sequence[str]) -> list[str]:
 RECONCILE = "craftkit reconcile "
 
 
-def exit_code(report: Report, check: bool) -> int:
+def exit_code(report: ReconcileReport, check: bool) -> int:
     """3 for drift with --check, 5 where a person is needed, 1 where writes were given up."""
     drift = report.drift()
     if check:
         return EXIT_DRIFT if any(n for name, n in drift.items() if name not in BENIGN) else 0
-    if any(item.plan.stopped or item.plan.attention for item in report.specs):
+    if any(item.plan.stopped or item.plan.conflicts for item in report.specs):
         return EXIT_ATTENTION
     return 1 if drift["dead"] else 0
 
 
-def as_notes(report: Report) -> list[dict[str, str]]:
+def as_notes(report: ReconcileReport) -> list[dict[str, str]]:
     """What was repaired, for the brief: numbers and keys only, no text that came from GitHub."""
     notes = []
     for item in report.specs:
         for action in item.plan.actions:
             if item.applied and action.kind in VERBS:
-                task, _, number = what(action).partition(" ")
+                task, _, number = label(action).partition(" ")
                 number = f" ({number})" if number else ""
                 message = f"{task}{number} {verb(item, action).removesuffix(':')}"
                 notes.append({"code": f"merge_{action.kind}", "message": message})
     return notes
 
 
-def doubts(item: SpecReport) -> list[dict[str, str]]:
+def conflict_notes(item: SpecReport) -> list[dict[str, str]]:
     """What a person has to settle, in the same words as `reconcile` uses."""
     found = []
-    for doubt in item.plan.attention:
+    for conflict in item.plan.conflicts:
         hint = " or ".join(
             f"`{command}`" if command.startswith("craftkit ") else command
-            for command in named(item.spec.id, doubt.commands)
+            for command in named(item.spec.id, conflict.commands)
         )
         found.append(
-            {"code": doubt.code, "task": doubt.ref, "message": doubt.message, "hint": hint}
+            {"code": conflict.code, "task": conflict.ref, "message": conflict.message, "hint": hint}
         )
     if item.plan.stopped and item.spec.blocked_by is None:  # what the file says itself is read anew
-        message, hint = halt(item)
+        message, hint = stop_reason(item)
         found.append({"code": "stopped", "task": "", "message": message, "hint": hint})
     return found
 
 
-def as_dict(report: Report) -> dict[str, Any]:
+def as_dict(report: ReconcileReport) -> dict[str, Any]:
     return {
         "specs": [
             {
@@ -210,12 +210,12 @@ def as_dict(report: Report) -> dict[str, Any]:
                 "applied": r.applied,
                 "stopped": r.plan.stopped,
                 "actions": [a._asdict() for a in r.plan.actions],
-                "attention": [a._asdict() for a in r.plan.attention],
+                "attention": [a._asdict() for a in r.plan.conflicts],
                 "missing": list(missing),
                 "orphans": list(orphans),
             }
             for r in report.specs
-            for missing, orphans in [left(r, r.applied)]
+            for missing, orphans in [unmatched(r, r.applied)]
         ],
         "drift": report.drift(),
         "outbox": {"queued": report.sent.queued, "dead": report.sent.dead},

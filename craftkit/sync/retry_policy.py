@@ -47,17 +47,17 @@ def judge(row: outbox.Row, error: CraftkitError, now: float) -> Verdict:
     return Verdict("unknown" if lost else "queued", not_before=until)
 
 
-def put_back(bench: context.Bench, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
+def put_back(sync: context.SyncContext, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
     """Record why rows were not delivered, and when they may be tried again."""
-    now = bench.clock()
-    with bench.store.write() as tx:
+    now = sync.clock()
+    with sync.store.write() as tx:
         for row in rows:
-            write_down(tx, bench, row, error, judge(row, error, now))
+            write_down(tx, sync, row, error, judge(row, error, now))
 
 
 def write_down(
     tx: sqlite3.Connection,
-    bench: context.Bench,
+    sync: context.SyncContext,
     row: outbox.Row,
     error: CraftkitError,
     verdict: Verdict,
@@ -66,7 +66,7 @@ def write_down(
         tx,
         [row.id],
         verdict.state,
-        bench.now(),
+        sync.now(),
         error=error.message,
         attempt=verdict.attempt,
         not_before=verdict.not_before,

@@ -17,19 +17,19 @@ from craftkit.sync import (
     planner,
     unlinking,
 )
-from craftkit.sync.context import Bench
+from craftkit.sync.context import SyncContext
 
 
 def snapshots(
     context: Context,
-    bench: Bench,
+    sync: SyncContext,
     specs: Sequence[Spec],
     decided: dict[str, dict[str, str]],
     *,
     learn: bool,
-) -> list[tuple[Spec, planner.View]]:
+) -> list[tuple[Spec, planner.SpecSnapshot]]:
     """Everything that is known of each spec, with as few requests as there can be."""
-    repo = bench.settings.repo
+    repo = sync.settings.repo
     known = {spec.id: outbox.issues_of(context.store, repo, spec.id) for spec in specs}
     parents: dict[str, set[int]] = {}
     for spec in specs:
@@ -37,25 +37,25 @@ def snapshots(
         if spec.issue is not None:
             parents[spec.id].add(spec.issue)
     wanted = sorted(set().union(*parents.values())) if parents else []
-    trees = bench.gateway.trees(wanted) if wanted else {}
+    trees = sync.gateway.trees(wanted) if wanted else {}
     children = {c.number: c for t in trees.values() if isinstance(t, gh.Tree) for c in t.children}
     # Only where a list fell short it matters whether there are any.
     whole = all(tree.complete for tree in trees.values() if isinstance(tree, gh.Tree))
-    lists = whole or bench.gateway.capabilities().sub_issues
+    lists = whole or sync.gateway.capabilities().sub_issues
     linked = {t.issue for spec in specs for t in spec.tasks if t.issue is not None}
     linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
     alone = sorted(linked - set(children))
-    others = bench.gateway.issues(alone) if alone else {}
+    others = sync.gateway.issues(alone) if alone else {}
     views = []
     for spec in specs:
         mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, {**children, **others})
         if learn and (mine.parents or mine.tasks):
-            more = _further_parents(bench, spec, mine, parents[spec.id])
+            more = _further_parents(sync, spec, mine, parents[spec.id])
             trees |= more
             parents[spec.id] |= set(more)
             mine = mine._replace(parents=(*mine.parents, *(t.parent for t in more.values())))
             with context.store.write() as tx:
-                discovery.remember_all(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
+                discovery.remember_issues(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
             known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
         below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
         view = _snapshot(context, spec, known[spec.id], below, others, decided[spec.id], lists)
@@ -77,7 +77,7 @@ class Sorted(NamedTuple):
 
 def _sort_out(
     spec: Spec,
-    known: Sequence[outbox.Known],
+    known: Sequence[outbox.LinkedIssue],
     parents: Collection[int],
     trees: Mapping[int, gh.Tree | gh.Gone],
     issues: Mapping[int, gh.Issue | gh.Gone],
@@ -107,11 +107,11 @@ def _sort_out(
 
 
 def _further_parents(
-    bench: Bench, spec: Spec, mine: Sorted, parents: Collection[int]
+    sync: SyncContext, spec: Spec, mine: Sorted, parents: Collection[int]
 ) -> dict[int, gh.Tree]:
     """The other parents of a long spec: its file names only the first."""
     above = {issue.parent for issue in mine.tasks.values()} - set(parents) - {None}
-    found = bench.gateway.trees(sorted(n for n in above if n is not None)) if above else {}
+    found = sync.gateway.trees(sorted(n for n in above if n is not None)) if above else {}
     return {
         number: tree
         for number, tree in found.items()
@@ -122,12 +122,12 @@ def _further_parents(
 def _snapshot(
     context: Context,
     spec: Spec,
-    known: Sequence[outbox.Known],
+    known: Sequence[outbox.LinkedIssue],
     trees: Sequence[gh.Tree | gh.Gone],
     others: dict[int, gh.Issue | gh.Gone],
     decided: dict[str, str],
     lists: bool,
-) -> planner.View:
+) -> planner.SpecSnapshot:
     titles = {k.number: k.title for k in known}
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
     base = {
@@ -155,11 +155,11 @@ def _snapshot(
         if isinstance(issue, gh.Issue):
             seen[issue.number] = _remote_issue(issue, spec.id, False)
     gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
-    with context.store.guard() as db:
-        making = frozenset(outbox.being_made(db, spec.id))
-    return planner.View(
+    with context.store.read() as db:
+        making = frozenset(outbox.pending_creations(db, spec.id))
+    return planner.SpecSnapshot(
         [
-            planner.Line(t.id, t.ref, github_writes.title_of(t), t.checked, t.issue)
+            planner.SpecTask(t.id, t.ref, github_writes.title_of(t), t.checked, t.issue)
             for t in spec.tasks
         ],
         base,
@@ -175,11 +175,11 @@ def _snapshot(
     )
 
 
-def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> planner.Seen:
+def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> planner.RemoteIssue:
     marker = markers.find(issue.body) if issue.trusted else None
     mine = marker.task if marker is not None and marker.spec == spec_id else None
     closed = issue.state == gh.CLOSED
-    return planner.Seen(
+    return planner.RemoteIssue(
         issue.number,
         closed,
         closed and issue.reason in (gh.COMPLETED, None),

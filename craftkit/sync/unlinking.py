@@ -21,7 +21,7 @@ UNLINKED = "unlinked "  # begins the name under which the issues of a spec are r
 
 def unlinked(context: Context, spec_id: str) -> frozenset[int]:
     """Issues of which a person has said that their marker does not count any more."""
-    box = outbox.Remembered(context.store, connection.settings(context).repo, context.now())
+    box = outbox.KeyValueCache(context.store, connection.settings(context).repo, context.now())
     return frozenset(json.loads(box.get(UNLINKED + spec_id, "[]")))
 
 
@@ -32,14 +32,14 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
     task = task_status.resolve_task(spec, word) if word is not None else None
     only = task.id if task is not None else None
     repo = connection.settings(context).repo
-    with spec_writer.one_writer(context, spec.path):
+    with spec_writer.edit_lock(context, spec.path):
         before, _ = spec_writer.rewrite(context, spec.path, lambda now: edit.unlink(now, only))
     links = {t.id: t.issue for t in before.tasks if t.issue is not None and only in (None, t.id)}
     known = outbox.issues_of(context.store, repo, spec.id)
     gone = [k for k in known if only in (None, k.task_id) or k.number in links.values()]
     numbers = {*links.values(), *(k.number for k in gone)}
     if only is not None:  # else `spec link` finds the issues again by their markers
-        box = outbox.Remembered(context.store, repo, context.now())
+        box = outbox.KeyValueCache(context.store, repo, context.now())
         box[UNLINKED + spec.id] = json.dumps(sorted(numbers | unlinked(context, spec.id)))
     with context.store.write() as tx:
         outbox.forget_issues(tx, spec.id, None if only is None else numbers)

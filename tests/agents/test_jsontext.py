@@ -111,7 +111,7 @@ def test_insert_and_remove_leave_the_same_bytes(document: tuple[str, Any], data:
 @given(documents(), st.lists(st.sampled_from(["a!", "b!", "c!"]), max_size=6))
 def test_nested_steps_are_undone_in_reverse(document: tuple[str, Any], names: list[str]) -> None:
     text, _ = document
-    before, steps = text, list[tuple[tuple[Any, ...], jsontext.Glue]]()
+    before, steps = text, list[tuple[tuple[Any, ...], jsontext.Padding]]()
     for path in ((), ("hooks!",), *((("hooks!", name)) for name in dict.fromkeys(names))):
         if not path:
             made = insert(text, (), {}, "hooks!")
@@ -172,7 +172,7 @@ def test_the_layout_of_the_file_is_kept() -> None:
 def test_what_a_formatter_did_in_between() -> None:
     made = insert('{"a": {}}', ("a",), 1, "n")
     assert remove('{\n  "a": {\n    "n": 1,\n  }\n}', ("a", "n"), made.glue) == '{\n  "a": {}\n}'
-    assert remove('{ // c\n  "n": 1 }', ("n",), jsontext.Glue("\n  ")) == "{ // c\n }"
+    assert remove('{ // c\n  "n": 1 }', ("n",), jsontext.Padding("\n  ")) == "{ // c\n }"
 
 
 @pytest.mark.parametrize(

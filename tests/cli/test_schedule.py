@@ -321,7 +321,7 @@ def test_systemd_reads_the_units(place: Place) -> None:
 def test_words_of_a_unit_are_quoted() -> None:
     assert schedule_files._unit_word("/plain/path-1.2") == "/plain/path-1.2"
     assert schedule_files._unit_word('/a b%c"d') == '"/a b%%c\\"d"'
-    wanted = schedule_files.Plan(
+    wanted = schedule_files.SchedulePlan(
         "/w", ("/a $b/craftkit",), "/bin", 30, False, False, "", "main", "/c"
     )
     assert '\nExecStart=:"/a $b/craftkit"\n' in schedule_files.unit_files(wanted)[0].text

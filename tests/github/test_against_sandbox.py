@@ -16,10 +16,10 @@ from craftkit.github.address import Project, find_repository, find_server
 from craftkit.github.client import Client
 from craftkit.github.diagnose import diagnose
 from craftkit.github.gateway import (
-    Change,
     CraftkitError,
     Gone,
     Issue,
+    IssueChange,
     IssueGone,
     RateLimited,
     Tree,
@@ -95,26 +95,28 @@ def test_the_whole_life_of_a_spec(sandbox: Server, make: Make, variant: dict[str
     _raise(
         client.apply(
             [
-                Change(first.number, first.node_id, "label", "status: in-progress"),
-                Change(first.number, first.node_id, "comment", "started"),
-                Change(second.number, "", "title", "Another"),
-                Change(third.number, third.node_id, "close", "not_planned"),
+                IssueChange(first.number, first.node_id, "label", "status: in-progress"),
+                IssueChange(first.number, first.node_id, "comment", "started"),
+                IssueChange(second.number, "", "title", "Another"),
+                IssueChange(third.number, third.node_id, "close", "not_planned"),
             ]
         )
     )
     _raise(
         client.apply(
             [
-                Change(first.number, first.node_id, "close", "completed"),
-                Change(first.number, first.node_id, "unlabel", "status: in-progress"),
-                Change(third.number, third.node_id, "reopen"),
+                IssueChange(first.number, first.node_id, "close", "completed"),
+                IssueChange(first.number, first.node_id, "unlabel", "status: in-progress"),
+                IssueChange(third.number, third.node_id, "reopen"),
             ]
         )
     )
     client.set_body(parent, "new body")
     assert client.reopened_by(third.number) == "octo-dev"
     assert client.reopened_by(first.number) is None
-    (error,) = client.apply([Change(second.number, second.node_id, "block", str(first.number))])
+    (error,) = client.apply(
+        [IssueChange(second.number, second.node_id, "block", str(first.number))]
+    )
     assert (error is None) is able.dependencies
     tree = _tree(client.trees([parent.number])[parent.number])
     assert tree.complete is able.sub_issues and tree.parent.body == "new body"
@@ -142,8 +144,8 @@ def test_the_request_budget(sandbox: Server, make: Make) -> None:
     assert client.requests == 7
     first = children[0]
     start = [
-        Change(first.number, first.node_id, "label", "in-progress"),
-        Change(first.number, first.node_id, "status", "In Progress"),
+        IssueChange(first.number, first.node_id, "label", "in-progress"),
+        IssueChange(first.number, first.node_id, "status", "In Progress"),
     ]
     _raise(client.apply(start))  # the first time, board and label are made known
     known = client.capabilities()
@@ -152,13 +154,16 @@ def test_the_request_budget(sandbox: Server, make: Make) -> None:
         at = child.number, child.node_id
         _raise(
             client.apply(
-                [Change(*at, "label", "in-progress"), Change(*at, "status", "In Progress")]
+                [
+                    IssueChange(*at, "label", "in-progress"),
+                    IssueChange(*at, "status", "In Progress"),
+                ]
             )
         )
         assert client.requests == 2
         client = make(project=board, capabilities=known)
-        done = [Change(*at, "close", "completed"), Change(*at, "unlabel", "in-progress")]
-        _raise(client.apply([*done, Change(*at, "status", "Done")]))
+        done = [IssueChange(*at, "close", "completed"), IssueChange(*at, "unlabel", "in-progress")]
+        _raise(client.apply([*done, IssueChange(*at, "status", "Done")]))
         assert client.requests == 1
     client = make(capabilities=known)
     client.trees([parent.number])
@@ -174,14 +179,14 @@ def test_what_is_so_already_may_be_asked_for_again(make: Make) -> None:
         client.adopt(parent, child._replace(parent=None))
         at = child.number, child.node_id
         for change in (
-            Change(*at, "label", "x"),
-            Change(*at, "close", "completed"),
-            Change(*at, "block", str(other.number)),
+            IssueChange(*at, "label", "x"),
+            IssueChange(*at, "close", "completed"),
+            IssueChange(*at, "block", str(other.number)),
         ):
             _raise(client.apply([change]))
-        _raise(client.apply([Change(*at, "unlabel", "x")]))
+        _raise(client.apply([IssueChange(*at, "unlabel", "x")]))
     for _ in range(2):
-        _raise(client.apply([Change(child.number, child.node_id, "reopen")]))
+        _raise(client.apply([IssueChange(child.number, child.node_id, "reopen")]))
 
 
 @pytest.mark.parametrize("graphql", [True, False])
@@ -193,7 +198,7 @@ def test_missing_issues_are_gone(sandbox: Server, make: Make, graphql: bool) -> 
     assert isinstance(found[number], Issue) and found[999] == Gone(999, "not found")
     trees = client.trees([number, 999])
     assert _tree(trees[number]).children == () and trees[999] == Gone(999, "not found")
-    (error,) = client.apply([Change(999, "", "close", "completed")])
+    (error,) = client.apply([IssueChange(999, "", "close", "completed")])
     assert error is not None and error.code == "issue_gone"
 
 
@@ -250,9 +255,9 @@ def test_i13_a_limit_is_kept_to_by_the_next_process(
             if call == "trees"
             else client.create_child(parent, "T", "")
         )
-    ahead = caught.value.until - client.pacer.clock()
+    ahead = caught.value.until - client.rate_limiter.clock()
     assert wait - 5 < ahead <= wait + 1
-    other = make(limits=client.pacer.limits, capabilities=capabilities)
+    other = make(limits=client.rate_limiter.limits, capabilities=capabilities)
     with pytest.raises(RateLimited):
         other.trees([parent.number])
     assert other.requests == 0

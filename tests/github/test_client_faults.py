@@ -29,12 +29,12 @@ from replies import (
 from craftkit.github.client import Client
 from craftkit.github.gateway import (
     BadCredentials,
-    Change,
     Forbidden,
     GitHubError,
     Gone,
     Invalid,
     Issue,
+    IssueChange,
     IssueGone,
     NoAnswer,
     NotFound,
@@ -55,7 +55,7 @@ def create_child(client: Client) -> Any:
 
 
 def apply_close(client: Client) -> Any:
-    (error,) = client.apply([Change(7, "I_7", "close", "completed")])
+    (error,) = client.apply([IssueChange(7, "I_7", "close", "completed")])
     if error is not None:
         raise error
 
@@ -119,7 +119,7 @@ def test_what_may_have_been_carried_out_goes_once_and_reads_three_times(
     assert len(responses.calls) == client.requests == (3 if again else 1)
     assert clock.naps == ([0.5, 1.0] if again else [])
     assert caught.value.retryable and caught.value.hint
-    assert client.pacer.limits.until == 0
+    assert client.rate_limiter.limits.until == 0
 
 
 @responses.activate
@@ -168,7 +168,7 @@ def test_i13_a_limit_is_reported_with_its_end_and_kept_to(
         with pytest.raises(RateLimited) as caught:
             call(client)
     assert len(responses.calls) == 1 and not clock.naps
-    assert caught.value.until == clock.now + wait == client.pacer.limits.until
+    assert caught.value.until == clock.now + wait == client.rate_limiter.limits.until
     clock.now += wait
     with pytest.raises(RateLimited):
         call(client)
@@ -181,7 +181,7 @@ def test_a_patient_read_waits_for_a_limit_a_few_times() -> None:
     responses.add("POST", GRAPHQL, json=repository(i0=node(7)))
     clock = Clock()
     client = make_client(clock)
-    client.pacer.patience = 10
+    client.rate_limiter.patience = 10
     assert client.issues([7])[7] and clock.naps == [5]
 
 
@@ -440,7 +440,7 @@ def test_an_answer_about_another_issue_is_not_taken() -> None:
 @responses.activate
 def test_an_interrupted_batch_leaves_the_rest_unsent() -> None:
     responses.add("POST", GRAPHQL, status=502)
-    changes = [Change(n, f"I_{n}", "close", "completed") for n in range(1, 31)]
+    changes = [IssueChange(n, f"I_{n}", "close", "completed") for n in range(1, 31)]
     errors = make_client().apply(changes)
     assert len(responses.calls) == 1
     assert [e.code for e in errors if e is not None] == ["unknown_outcome"] * 20 + [

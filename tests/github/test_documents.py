@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from craftkit.github import graphql_queries
 from craftkit.github.address import Project
-from craftkit.github.graphql_queries import Document, Place, Shape, Step
+from craftkit.github.graphql_queries import Document, MutationStep, QueryPlace, QueryShape
 
-PLACE = Place("octo", "demo")
-SHAPES = [Shape(), Shape(duplicate=False), Shape(parent=False)]
+PLACE = QueryPlace("octo", "demo")
+SHAPES = [QueryShape(), QueryShape(duplicate=False), QueryShape(parent=False)]
 FIELDS = [
     *("closeIssue", "reopenIssue", "updateIssue", "addComment", "addLabelsToLabelable"),
     *("removeLabelsFromLabelable", "addSubIssue", "addBlockedBy", "updateProjectV2ItemFieldValue"),
@@ -22,8 +22,10 @@ def every_document(text: str = "text") -> list[Document]:
     found = [
         graphql_queries.preflight(PLACE, True, 1),
         graphql_queries.preflight(PLACE, False, 100),
-        graphql_queries.mutations([Step(field, {"x": text}) for field in FIELDS]),
-        graphql_queries.mutations([Step("addProjectV2ItemById", {"x": text}, "item { id }")]),
+        graphql_queries.mutations([MutationStep(field, {"x": text}) for field in FIELDS]),
+        graphql_queries.mutations(
+            [MutationStep("addProjectV2ItemById", {"x": text}, "item { id }")]
+        ),
         graphql_queries.lookup(PLACE, [1, 2], [text, "b"]),
         graphql_queries.lookup(PLACE, [], [text]),
         graphql_queries.board(Project("octo", 3), text),

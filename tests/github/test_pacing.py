@@ -20,10 +20,10 @@ from craftkit.github.pacing import (
     LOST,
     UNSENT,
     Limits,
-    Outcome,
-    Pacer,
+    RateLimiter,
+    RequestOutcome,
     is_limit,
-    learn,
+    update_limits,
     wait_again,
     wait_before,
 )
@@ -48,28 +48,28 @@ NOW = 1_000_000.0
     ],
 )
 def test_a_limit_says_how_long(headers: dict[str, str], wait: float) -> None:
-    assert learn(Limits(), headers, True, NOW).until == NOW + wait
+    assert update_limits(Limits(), headers, True, NOW).until == NOW + wait
 
 
 def test_a_reset_is_meant_by_the_clock_of_the_server() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "5000600"}
     headers["date"] = formatdate(5_000_000, usegmt=True)
-    assert learn(Limits(), headers, True, NOW).until == NOW + 600
+    assert update_limits(Limits(), headers, True, NOW).until == NOW + 600
 
 
 def test_a_limit_without_a_time_doubles_until_a_success() -> None:
     limits, waits = Limits(), []
     for _ in range(4):
-        limits = learn(limits, {}, True, NOW)
+        limits = update_limits(limits, {}, True, NOW)
         waits.append(limits.until - NOW)
     assert waits == [60, 120, 240, 480]
-    limits = learn(limits, {"x-ratelimit-remaining": "10"}, False, NOW)
+    limits = update_limits(limits, {"x-ratelimit-remaining": "10"}, False, NOW)
     assert limits == Limits()
 
 
 def test_a_success_that_used_up_the_last_one_keeps_the_next_back() -> None:
     headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(NOW) + 77)}
-    assert learn(Limits(), headers, False, NOW).until == NOW + 77
+    assert update_limits(Limits(), headers, False, NOW).until == NOW + 77
 
 
 @pytest.mark.parametrize(
@@ -112,55 +112,63 @@ def test_writes_keep_a_second_apart_when_there_are_many() -> None:
 
 def test_the_first_write_goes_at_once_and_many_do_not() -> None:
     clock = Clock()
-    pacer = Pacer(Limits(), clock, clock.sleep)
+    rate_limiter = RateLimiter(Limits(), clock, clock.sleep)
     at: list[float] = []
     for _ in range(6):
-        pacer.run(lambda s: at.append(clock()) or Outcome(DONE, {}), write=True, repeatable=False)
+        rate_limiter.run(
+            lambda s: at.append(clock()) or RequestOutcome(DONE, {}), write=True, repeatable=False
+        )
     assert [b - a for a, b in itertools.pairwise(at)] == [0, 0, 1, 1, 1]
-    other = Pacer(pacer.limits, clock, clock.sleep)  # the next process, which has many to send
+    other = RateLimiter(
+        rate_limiter.limits, clock, clock.sleep
+    )  # the next process, which has many to send
     other.queued = 20
-    other.run(lambda s: at.append(clock()) or Outcome(DONE, {}), write=True, repeatable=False)
+    other.run(
+        lambda s: at.append(clock()) or RequestOutcome(DONE, {}), write=True, repeatable=False
+    )
     assert at[-1] - at[-2] == 1
 
 
 def test_a_remembered_limit_holds_for_the_next_process() -> None:
     clock = Clock()
-    pacer = Pacer(Limits(until=clock.now + 10), clock, clock.sleep)
+    rate_limiter = RateLimiter(Limits(until=clock.now + 10), clock, clock.sleep)
     with pytest.raises(RateLimited) as caught:
-        pacer.run(_never, write=False, repeatable=True)
+        rate_limiter.run(_never, write=False, repeatable=True)
     assert caught.value.until == clock.now + 10 and not clock.naps
-    pacer.patience = 10
-    pacer.run(lambda s: Outcome(DONE, {}), write=False, repeatable=True)
+    rate_limiter.patience = 10
+    rate_limiter.run(lambda s: RequestOutcome(DONE, {}), write=False, repeatable=True)
     assert clock.naps == [10]
 
 
 def test_a_creation_never_waits_for_a_limit() -> None:
     clock = Clock()
-    pacer = Pacer(Limits(until=clock.now + 10), clock, clock.sleep)
-    pacer.patience = 100
+    rate_limiter = RateLimiter(Limits(until=clock.now + 10), clock, clock.sleep)
+    rate_limiter.patience = 100
     with pytest.raises(RateLimited):
-        pacer.run(_never, write=True, repeatable=False)
+        rate_limiter.run(_never, write=True, repeatable=False)
 
 
 def test_nothing_begins_beyond_the_deadline() -> None:
     clock = Clock()
-    pacer = Pacer(Limits(), clock, clock.sleep)
-    pacer.deadline = clock.now
+    rate_limiter = RateLimiter(Limits(), clock, clock.sleep)
+    rate_limiter.deadline = clock.now
     with pytest.raises(Unreachable):
-        pacer.run(_never, write=False, repeatable=True)
-    pacer.deadline = clock.now + 2
+        rate_limiter.run(_never, write=False, repeatable=True)
+    rate_limiter.deadline = clock.now + 2
     given: list[float] = []
-    pacer.run(lambda s: given.append(s) or Outcome(LOST, {}), write=False, repeatable=True)
-    assert given == [2.0, 1.5, 0.5] and clock.now <= pacer.deadline
+    rate_limiter.run(
+        lambda s: given.append(s) or RequestOutcome(LOST, {}), write=False, repeatable=True
+    )
+    assert given == [2.0, 1.5, 0.5] and clock.now <= rate_limiter.deadline
 
 
 def test_a_limit_from_a_broken_clock_does_not_hold_for_ever() -> None:
     clock = Clock()
-    pacer = Pacer(Limits(until=clock.now + 10 * LONGEST_WAIT), clock, clock.sleep)
-    pacer.run(lambda s: Outcome(DONE, {}), write=False, repeatable=True)
+    rate_limiter = RateLimiter(Limits(until=clock.now + 10 * LONGEST_WAIT), clock, clock.sleep)
+    rate_limiter.run(lambda s: RequestOutcome(DONE, {}), write=False, repeatable=True)
 
 
-def _never(seconds: float) -> Outcome:
+def _never(seconds: float) -> RequestOutcome:
     raise AssertionError("nothing may be sent")
 
 
@@ -195,24 +203,24 @@ def test_i13_nothing_is_sent_before_it_may_be_and_everything_ends(
     seconds: float | None,
 ) -> None:
     clock = Clock(NOW)
-    pacer = Pacer(Limits(), clock, clock.sleep)
-    pacer.patience = patience
-    pacer.deadline = None if seconds is None else NOW + seconds
+    rate_limiter = RateLimiter(Limits(), clock, clock.sleep)
+    rate_limiter.patience = patience
+    rate_limiter.deadline = None if seconds is None else NOW + seconds
     answers = iter(outcomes * 100)
     sends = 0
 
-    def send(left: float) -> Outcome:
+    def send(left: float) -> RequestOutcome:
         nonlocal sends
         sends += 1
-        assert clock() >= pacer.limits.until
-        assert pacer.deadline is None or clock() < pacer.deadline
+        assert clock() >= rate_limiter.limits.until
+        assert rate_limiter.deadline is None or clock() < rate_limiter.deadline
         kind, headers = next(answers)
-        return Outcome(kind, headers)
+        return RequestOutcome(kind, headers)
 
     for write, repeatable in calls:
         sends, start = 0, clock()
         try:
-            outcome = pacer.run(send, write=write, repeatable=repeatable)
+            outcome = rate_limiter.run(send, write=write, repeatable=repeatable)
         except GitHubError as error:
             assert isinstance(error, RateLimited | Unreachable) and error.hint
         else:

@@ -107,7 +107,7 @@ def client_of(port: int, server: Server | None = None, seconds: float = 20) -> C
         remembered=remembered,
         sleep=lambda seconds: None if seconds < 2 else time.sleep(seconds),
     )
-    client.pacer.deadline = time.time() + seconds
+    client.rate_limiter.deadline = time.time() + seconds
     return client
 
 

@@ -119,7 +119,7 @@ def hook(desk: Desk, event: str, payload: dict[str, Any], session: str) -> str:
             main(words)
             sys.stdout = out
 
-        background.start = at_once
+        background.start_detached = at_once
         sys.stdin = io.StringIO(json.dumps(payload))
         print(script.answer([event]), end="", flush=True)
         os._exit(0)

@@ -231,13 +231,15 @@ def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyP
     from craftkit.automation import job as jobs
     from craftkit.errors import CannotWrite
     from craftkit.sync import connection, reconcile, reconcile_report
-    from craftkit.sync.planner import Plan
+    from craftkit.sync.planner import MergePlan
 
-    def run(context: Any, specs: Any, policy: Any, **more: Any) -> reconcile_report.Report:
+    def run(context: Any, specs: Any, policy: Any, **more: Any) -> reconcile_report.ReconcileReport:
         if "bad" in specs:
-            return reconcile_report.Report((), connection.Sent(0, 0), 0, CannotWrite("no"))
-        reports = tuple(reconcile_report.SpecReport(s, Plan(), True) for s in specs)
-        return reconcile_report.Report(reports, connection.Sent(0, 0), 1)
+            return reconcile_report.ReconcileReport(
+                (), connection.DeliveryStatus(0, 0), 0, CannotWrite("no")
+            )
+        reports = tuple(reconcile_report.SpecReport(s, MergePlan(), True) for s in specs)
+        return reconcile_report.ReconcileReport(reports, connection.DeliveryStatus(0, 0), 1)
 
     class Named(str):
         id = property(str)
@@ -245,7 +247,7 @@ def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(reconcile, "run", run)
     specs: Any = [Named("a"), Named("bad"), Named("c")]
     context: Any = None
-    reports, requests, errors = jobs._settle_there(context, specs, jobs.Options())
+    reports, requests, errors = jobs._settle_there(context, specs, jobs.JobOptions())
     assert [r.spec for r in reports] == ["a", "c"] and requests == 2
     assert [name for name, _ in errors] == ["bad"]
 

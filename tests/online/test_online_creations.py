@@ -112,7 +112,7 @@ def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) 
         def plan_after_another(*args: Any) -> Any:
             from craftkit.sync import link_plan
 
-            link_plan.plan = plan
+            link_plan.plan_links = plan
             made = plan(*args)
             if not os.fork():
                 desk._child(command, None, {**desk.env, "CRAFTKIT_SESSION": "s2"}, places)
@@ -121,7 +121,7 @@ def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) 
 
         from craftkit.sync import link_plan
 
-        link_plan.plan = plan_after_another
+        link_plan.plan_links = plan_after_another
 
     places = [desk.where / "other.out", desk.where / "other.err"]
     said = desk.ck(*command, prepare=another_one_first)

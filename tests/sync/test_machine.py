@@ -149,7 +149,7 @@ class Sync(RuleBasedStateMachine):
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
         self.retitled: set[int] = set()  # issues to which a person gave a title
         self.human_labels: set[tuple[int, str]] = set()
-        self.reports: dict[str, reconcile_report.Report] = {}
+        self.reports: dict[str, reconcile_report.ReconcileReport] = {}
         # A killed process is not there any more, though this one is.
         self.patches = [
             mock.patch.object(
@@ -309,7 +309,7 @@ class Sync(RuleBasedStateMachine):
     @staticmethod
     def link_all(context: Context) -> Any:
         repair.repair(context)
-        return linking.link(context, linking.prospect(context, None))
+        return linking.link(context, linking.propose(context, None))
 
     def knows_parent(self, clone: str) -> bool:
         """Where neither the file nor the database names a parent, making one is a first link."""
@@ -334,8 +334,8 @@ class Sync(RuleBasedStateMachine):
 
     @rule(clone=CLONE, place=PLACE)
     def done(self, clone: str, place: int) -> None:
-        word, answer = self.task(clone, place, lambda c, name: tasks.finish(c, None, name))
-        if isinstance(answer, transitions.Outcome):
+        word, answer = self.task(clone, place, lambda c, name: tasks.done(c, None, name))
+        if isinstance(answer, transitions.TaskOutcome):
             assert answer.applied and word in self.ticked(clone)
             # A contrary decision of this moment may be sent later by the other clone.
             other = CLONES[1 - CLONES.index(clone)]
@@ -562,18 +562,18 @@ class Sync(RuleBasedStateMachine):
             assert label in self.world.records[number].labels, "a person's label is not ours"
         type(self).settled += 1
 
-    def must_reconcile(self, clone: str) -> reconcile_report.Report:
+    def must_reconcile(self, clone: str) -> reconcile_report.ReconcileReport:
         report = self.run(clone, lambda c: reconcile_now(c, planner.Policy()))
         if isinstance(report, CraftkitError):
             raise AssertionError(f"reconcile failed though all is well: {report.message}")
-        assert isinstance(report, reconcile_report.Report)
+        assert isinstance(report, reconcile_report.ReconcileReport)
         return report
 
     def doubts(self, clone: str) -> set[int | None]:
         """Issues that a person is asked about."""
         found: set[int | None] = set()
         for item in self.reports[clone].specs:
-            found |= {doubt.issue for doubt in item.plan.attention}
+            found |= {doubt.issue for doubt in item.plan.conflicts}
             if item.plan.stopped:
                 found |= {line.issue for line in self.lines(clone)}
         return found
@@ -650,8 +650,8 @@ def say(text: str) -> None:
     (note if currently_in_test_context() else print)(text)
 
 
-def reconcile_now(context: Context, policy: planner.Policy) -> reconcile_report.Report:
-    return reconcile.command(context, None, False, policy, change=True, max_writes=None)
+def reconcile_now(context: Context, policy: planner.Policy) -> reconcile_report.ReconcileReport:
+    return reconcile.reconcile(context, None, False, policy, change=True, max_writes=None)
 
 
 WALKS = 4  # tests that several workers can share
@@ -756,5 +756,5 @@ def test_i3_done_before_it_had_an_issue_and_then_lost_in_a_pull() -> None:
         state.link("a")
         state.pull("b")
         report = state.run("b", lambda c: reconcile_now(c, planner.Policy()))
-        (doubt,) = report.specs[0].plan.attention
+        (doubt,) = report.specs[0].plan.conflicts
         assert doubt.ref == KEYED[FIRST] and "was not closed" in doubt.message

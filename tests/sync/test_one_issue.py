@@ -9,34 +9,44 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from craftkit.sync.planner import Base, Line, Plan, Policy, Seen, View, plan
+from craftkit.sync.planner import (
+    Base,
+    MergePlan,
+    Policy,
+    RemoteIssue,
+    SpecSnapshot,
+    SpecTask,
+    plan_merge,
+)
 
 OPEN, DONE, NOT, DUPLICATE = "open", "completed", "not planned", "duplicate"
 STATES = (OPEN, DONE, NOT, DUPLICATE)
 
 
-def task(n: int, issue: int | None = None, *, title: str = "t", checked: bool = False) -> Line:
-    return Line(f"T{n:03d}", f"T{n:03d}", title, checked, issue)
+def task(n: int, issue: int | None = None, *, title: str = "t", checked: bool = False) -> SpecTask:
+    return SpecTask(f"T{n:03d}", f"T{n:03d}", title, checked, issue)
 
 
-def seen(number: int, state: str = OPEN, marker: str | None = "T001", title: str = "t") -> Seen:
+def seen(
+    number: int, state: str = OPEN, marker: str | None = "T001", title: str = "t"
+) -> RemoteIssue:
     closed = state != OPEN
-    return Seen(number, closed, state == DONE, title, marker, True, state == DUPLICATE)
+    return RemoteIssue(number, closed, state == DONE, title, marker, True, state == DUPLICATE)
 
 
-def look(lines: Sequence[Line], issues: Sequence[Seen], **more: object) -> View:
-    facts: dict[str, object] = {"base": {}, "gone": {}, "intents": {}, "complete": True, **more}
-    return View(lines, issues={i.number: i for i in issues}, **facts)  # type: ignore[arg-type]
+def look(lines: Sequence[SpecTask], issues: Sequence[RemoteIssue], **more: object) -> SpecSnapshot:
+    facts: dict[str, object] = {"base": {}, "gone": {}, "undelivered": {}, "complete": True, **more}
+    return SpecSnapshot(lines, issues={i.number: i for i in issues}, **facts)  # type: ignore[arg-type]
 
 
-def does(result: Plan, but: Sequence[str] = ("agree_open",)) -> list[tuple[str, int | None]]:
+def does(result: MergePlan, but: Sequence[str] = ("agree_open",)) -> list[tuple[str, int | None]]:
     return [(a.kind, a.issue) for a in result.actions if a.kind not in but]
 
 
-def codes(result: Plan) -> list[tuple[str, int | None]]:
-    for doubt in result.attention:
+def codes(result: MergePlan) -> list[tuple[str, int | None]]:
+    for doubt in result.conflicts:
         assert doubt.message and doubt.commands
-    return [(a.code, a.issue) for a in result.attention]
+    return [(a.code, a.issue) for a in result.conflicts]
 
 
 # A key that is used again
@@ -48,33 +58,33 @@ def test_a_closed_issue_with_another_title_is_not_linked_by_its_marker(
     state: str, create: bool
 ) -> None:
     old = seen(4, state, title="T001 Old")
-    result = plan(look([task(1, title="T001 New")], [old]), Policy(create=create))
+    result = plan_merge(look([task(1, title="T001 New")], [old]), Policy(create=create))
     assert does(result) == [] and codes(result) == [("key_reused", 4)]
-    assert len(result.attention[0].commands) == 2 and result.missing == ()
+    assert len(result.conflicts[0].commands) == 2 and result.missing == ()
 
 
 def test_what_the_line_or_the_base_names_is_linked_whatever_its_title() -> None:
     old = seen(4, DONE, title="T001 Old")
-    named = plan(look([task(1, 4, title="T001 New")], [old]))
+    named = plan_merge(look([task(1, 4, title="T001 New")], [old]))
     assert does(named) == [("tick", 4)] and codes(named) == []
-    known = plan(look([task(1, title="T001 New")], [old], base={"T001": Base(False, 4)}))
+    known = plan_merge(look([task(1, title="T001 New")], [old], base={"T001": Base(False, 4)}))
     assert does(known) == [("link", 4), ("tick", 4)] and codes(known) == []
 
 
 def test_an_open_issue_or_one_with_the_same_title_is_linked_by_its_marker() -> None:
-    assert does(plan(look([task(1, title="u")], [seen(4)]))) == [("link", 4)]
-    assert does(plan(look([task(1)], [seen(4, DONE)]))) == [("link", 4), ("tick", 4)]
+    assert does(plan_merge(look([task(1, title="u")], [seen(4)]))) == [("link", 4)]
+    assert does(plan_merge(look([task(1)], [seen(4, DONE)]))) == [("link", 4), ("tick", 4)]
 
 
 def test_words_that_are_the_key_are_the_same_words() -> None:
-    line = Line("~ab12.1", "@1", "Words", False, None)
+    line = SpecTask("~ab12.1", "@1", "Words", False, None)
     old = seen(4, DONE, marker="~ab12.1", title="A title that a person gave")
-    assert does(plan(look([line], [old]))) == [("link", 4), ("tick", 4)]
+    assert does(plan_merge(look([line], [old]))) == [("link", 4), ("tick", 4)]
 
 
 def test_the_issue_of_the_new_task_is_found_behind_the_old_one() -> None:
     pair = [seen(4, DONE, title="T001 Old"), seen(5, title="T001 New")]
-    assert does(plan(look([task(1, title="T001 New")], pair))) == [("link", 5)]
+    assert does(plan_merge(look([task(1, title="T001 New")], pair))) == [("link", 5)]
 
 
 @pytest.mark.parametrize("number", [4, 5])
@@ -82,15 +92,15 @@ def test_two_tasks_that_had_one_key_are_no_duplicates(number: int) -> None:
     """Also where the file is an old one that has the old task still."""
     pair = [seen(4, DONE, title="T001 Old"), seen(5, title="T001 New")]
     title = "T001 Old" if number == 4 else "T001 New"
-    result = plan(look([task(1, number, title=title, checked=number == 4)], pair))
+    result = plan_merge(look([task(1, number, title=title, checked=number == 4)], pair))
     assert does(result, ("agree_open", "agree_done")) == [] and codes(result) == []
 
 
 def test_two_open_issues_with_one_marker_and_two_titles_are_for_a_person() -> None:
     pair = [seen(4, title="T001 Old"), seen(5, title="T001 New")]
-    result = plan(look([task(1, 5, title="T001 New")], pair))
+    result = plan_merge(look([task(1, 5, title="T001 New")], pair))
     assert does(result) == [] and codes(result) == [("marker_elsewhere", 5)]
-    assert result.attention[0].commands == (
+    assert result.conflicts[0].commands == (
         "write (#4) in its line in place of (#5)",
         "close #4 on GitHub",
     )
@@ -101,17 +111,17 @@ def test_two_open_issues_with_one_marker_and_two_titles_are_for_a_person() -> No
 
 def test_an_unlinked_issue_is_neither_linked_nor_a_duplicate() -> None:
     away = {"unlinked": frozenset({3})}
-    alone = plan(look([task(1)], [seen(3)], **away))
+    alone = plan_merge(look([task(1)], [seen(3)], **away))
     assert does(alone) == [] and codes(alone) == [] and alone.missing == ("T001",)
-    again = plan(look([task(1, 5)], [seen(3), seen(5)], **away))
+    again = plan_merge(look([task(1, 5)], [seen(3), seen(5)], **away))
     assert does(again) == [] and codes(again) == [] and again.orphans == ()
-    removed = plan(look([task(2, 9)], [seen(3), seen(9, marker="T002")], **away))
+    removed = plan_merge(look([task(2, 9)], [seen(3), seen(9, marker="T002")], **away))
     assert codes(removed) == [] and removed.orphans == ()
 
 
 def test_a_link_that_is_written_by_hand_counts_as_ever() -> None:
     pair = [seen(3), seen(5)]
-    result = plan(look([task(1, 3)], pair, unlinked=frozenset({3})))
+    result = plan_merge(look([task(1, 3)], pair, unlinked=frozenset({3})))
     assert does(result) == [("close_duplicate", 5)]
 
 
@@ -120,32 +130,32 @@ def test_a_link_that_is_written_by_hand_counts_as_ever() -> None:
 
 def test_an_edited_link_closes_nothing() -> None:
     person = seen(5, marker=None)
-    result = plan(look([task(1, 5)], [seen(2), person]))
+    result = plan_merge(look([task(1, 5)], [seen(2), person]))
     assert does(result) == [] and codes(result) == [("marker_elsewhere", 5)]
-    assert result.attention[0].commands == (
+    assert result.conflicts[0].commands == (
         "write (#2) in its line in place of (#5)",
         "close #2 on GitHub",
     )
-    ticked = plan(look([task(1, 5, checked=True)], [seen(2), person]))
+    ticked = plan_merge(look([task(1, 5, checked=True)], [seen(2), person]))
     assert does(ticked) == [], "nothing is done to somebody else's issue for a slip"
-    asked = plan(look([task(1, 5)], [seen(2), person], intents={"T001": "done"}))
+    asked = plan_merge(look([task(1, 5)], [seen(2), person], undelivered={"T001": "done"}))
     assert does(asked) == [("tick", 5), ("close", 5)]
-    settled = plan(look([task(1, 5)], [seen(2, NOT), person]))
+    settled = plan_merge(look([task(1, 5)], [seen(2, NOT), person]))
     assert does(settled) == [] and codes(settled) == []
 
 
 def test_keys_that_moved_to_other_lines_are_nothing_to_settle() -> None:
     lines = [task(1, 4), task(2, 2), task(3, 3)]  # one was put in front, the others renumbered
     issues = [seen(2, marker="T001"), seen(3, marker="T002"), seen(4, marker="T001")]
-    result = plan(look(lines, issues))
+    result = plan_merge(look(lines, issues))
     assert does(result) == [] and codes(result) == []
 
 
 def test_an_issue_that_is_gone_makes_no_other_one_a_duplicate() -> None:
-    result = plan(look([task(1, 2)], [seen(7), seen(9)], gone={2: "deleted"}))
+    result = plan_merge(look([task(1, 2)], [seen(7), seen(9)], gone={2: "deleted"}))
     assert does(result) == [] and codes(result) == [("issue_gone", 2)]
     dropped = {"T001": Base(False, 2, dropped=True)}
-    result = plan(look([task(1, 2)], [seen(7)], gone={2: "deleted"}, base=dropped))
+    result = plan_merge(look([task(1, 2)], [seen(7)], gone={2: "deleted"}, base=dropped))
     assert does(result) == [] and codes(result) == [("marker_elsewhere", 2)]
 
 
@@ -158,8 +168,10 @@ class Clone:
     def __init__(self, link: int | None, base: int | None, checked: bool = False) -> None:
         self.line, self.base = task(1, link, checked=checked), {"T001": Base(False, base)}
 
-    def act(self, world: dict[int, Seen], sight: dict[int, Seen] | None = None) -> Plan:
-        result = plan(look([self.line], list((sight or world).values()), base=self.base))
+    def act(
+        self, world: dict[int, RemoteIssue], sight: dict[int, RemoteIssue] | None = None
+    ) -> MergePlan:
+        result = plan_merge(look([self.line], list((sight or world).values()), base=self.base))
         for action in result.actions:
             number = action.issue or 0
             if action.kind == "close_duplicate":
@@ -201,7 +213,7 @@ def test_i4_two_clones_that_name_different_issues_come_to_one(
             number = clone.line.issue or 0
             if world[number].duplicate and left:
                 assert codes(result) == [("linked_to_duplicate", number)]
-                assert result.attention[0].commands == (
+                assert result.conflicts[0].commands == (
                     f"write (#{left[0]}) in its line in place of (#{number})",
                 )
                 clone.line = clone.line._replace(issue=left[0])
@@ -235,14 +247,14 @@ def test_i4_lists_that_lack_some_or_are_old_never_close_the_last_one(
 def test_a_task_that_was_done_with_the_higher_issue_is_for_a_person() -> None:
     known = {"T001": Base(True, 9, done=True)}
     lines = [task(1, 9, checked=True)]
-    result = plan(look(lines, [seen(7), seen(9, DONE)], base=known))
+    result = plan_merge(look(lines, [seen(7), seen(9, DONE)], base=known))
     assert does(result) == [] and codes(result) == [("linked_to_duplicate", 9)]
-    assert "close #7 on GitHub" in result.attention[0].commands
-    settled = plan(look(lines, [seen(7, DONE), seen(9, DONE)], base=known))
+    assert "close #7 on GitHub" in result.conflicts[0].commands
+    settled = plan_merge(look(lines, [seen(7, DONE), seen(9, DONE)], base=known))
     assert does(settled) == [] and codes(settled) == []
 
 
 def test_a_command_goes_before_the_closing_of_its_issue() -> None:
     lines, pair = [task(1, 9)], [seen(7), seen(9)]
-    result = plan(look(lines, pair, intents={"T001": "done"}))
+    result = plan_merge(look(lines, pair, undelivered={"T001": "done"}))
     assert does(result) == [("tick", 9), ("close", 9)]

@@ -13,20 +13,20 @@ from craftkit.sync.planner import (
     DONE_ELSEWHERE,
     NOT_PLANNED,
     Base,
-    Line,
     Policy,
-    Seen,
-    View,
-    decide,
-    plan,
+    RemoteIssue,
+    SpecSnapshot,
+    SpecTask,
+    merge_task,
+    plan_merge,
 )
 
 OPEN, DONE, NOT = "open", "completed", "not planned"
 
 
-def seen(state: str, **more: object) -> Seen:
+def seen(state: str, **more: object) -> RemoteIssue:
     facts = {"title": "t", **more}
-    return Seen(525, state != OPEN, state == DONE, **facts)  # type: ignore[arg-type]
+    return RemoteIssue(525, state != OPEN, state == DONE, **facts)  # type: ignore[arg-type]
 
 
 # (base, box, GitHub) -> what happens where no intent waits.  Every combination is here.
@@ -80,7 +80,7 @@ def test_the_table_has_every_row() -> None:
 
 @pytest.mark.parametrize(("base", "box", "state"), list(TABLE))
 def test_i1_merge_table(base: bool | None, box: bool, state: str) -> None:
-    assert decide(Base(base), box, seen(state), None) == TABLE[base, box, state]
+    assert merge_task(Base(base), box, seen(state), None) == TABLE[base, box, state]
 
 
 @pytest.mark.parametrize(("base", "box", "state"), list(TABLE))
@@ -88,12 +88,12 @@ def test_i3_what_was_done_here_is_not_forgotten(base: bool | None, box: bool, st
     """Done before GitHub could hear of it, then lost from the file: a person is asked."""
     lost = not base and not box and state == OPEN
     wanted = DONE_ELSEWHERE if lost else TABLE[base, box, state]
-    assert decide(Base(base, done=True), box, seen(state), None) == wanted
+    assert merge_task(Base(base, done=True), box, seen(state), None) == wanted
 
 
 @pytest.mark.parametrize(("box", "state"), list(DROPPED))
 def test_i1_a_dropped_task(box: bool, state: str) -> None:
-    assert decide(Base(False, dropped=True), box, seen(state), None) == DROPPED[box, state]
+    assert merge_task(Base(False, dropped=True), box, seen(state), None) == DROPPED[box, state]
 
 
 @pytest.mark.parametrize(("intent", "box", "state"), list(EXPLICIT))
@@ -101,7 +101,7 @@ def test_i1_a_dropped_task(box: bool, state: str) -> None:
 def test_i3_a_command_outranks_everything(
     base: bool | None, intent: str, box: bool, state: str
 ) -> None:
-    assert decide(Base(base), box, seen(state), intent) == EXPLICIT[intent, box, state]
+    assert merge_task(Base(base), box, seen(state), intent) == EXPLICIT[intent, box, state]
 
 
 BASES = st.builds(
@@ -118,7 +118,7 @@ BASES = st.builds(
 def test_i5_nothing_automatic_reopens_and_untick_needs_its_reason(
     base: Base, box: bool, state: str
 ) -> None:
-    verdict = decide(base, box, seen(state), None)
+    verdict = merge_task(base, box, seen(state), None)
     assert "reopen" not in verdict
     if "untick" in verdict:
         assert base.agreed is True and state == OPEN and box
@@ -127,7 +127,7 @@ def test_i5_nothing_automatic_reopens_and_untick_needs_its_reason(
 @given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
 def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, state: str) -> None:
     assume(not (base.dropped and base.done))  # to drop is to take the other back
-    verdict = decide(base, box, seen(state), None)
+    verdict = merge_task(base, box, seen(state), None)
     if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
         return
     for kind in verdict:
@@ -138,67 +138,67 @@ def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, st
             base, box = base._replace(agreed=False, done=False), False
         if kind == "undrop":
             base = base._replace(dropped=False)
-    assert decide(base, box, seen(state), None) in ((), ("agree_open",), ("agree_done",))
+    assert merge_task(base, box, seen(state), None) in ((), ("agree_open",), ("agree_done",))
 
 
-def view(lines: list[Line] | None, **more: object) -> View:
+def view(lines: list[SpecTask] | None, **more: object) -> SpecSnapshot:
     facts: dict[str, object] = {
         "base": {},
         "issues": {},
         "gone": {},
-        "intents": {},
+        "undelivered": {},
         "complete": True,
         **more,
     }
-    return View(lines, **facts)  # type: ignore[arg-type]
+    return SpecSnapshot(lines, **facts)  # type: ignore[arg-type]
 
 
-def task(n: int, checked: bool = False, issue: int | None = None, title: str = "t") -> Line:
-    return Line(f"T{n:03d}", f"T{n:03d}", title, checked, issue)
+def task(n: int, checked: bool = False, issue: int | None = None, title: str = "t") -> SpecTask:
+    return SpecTask(f"T{n:03d}", f"T{n:03d}", title, checked, issue)
 
 
-def issue(number: int, closed: bool = False, **more: object) -> Seen:
-    return Seen(number, closed, closed, **{"title": "t", **more})  # type: ignore[arg-type]
+def issue(number: int, closed: bool = False, **more: object) -> RemoteIssue:
+    return RemoteIssue(number, closed, closed, **{"title": "t", **more})  # type: ignore[arg-type]
 
 
 def test_i6_a_file_that_is_not_in_view_is_no_evidence() -> None:
     known = {"T001": Base(True, 1)}
-    assert plan(view(None, base=known, issues={1: issue(1)})) == plan(view(None))
+    assert plan_merge(view(None, base=known, issues={1: issue(1)})) == plan_merge(view(None))
 
 
 def test_i6_an_issue_that_was_not_listed_is_no_evidence() -> None:
     lines = [task(1, True, 1)]
-    result = plan(view(lines, base={"T001": Base(True, 1)}, complete=False))
-    assert result.actions == () and result.attention == ()
+    result = plan_merge(view(lines, base={"T001": Base(True, 1)}, complete=False))
+    assert result.actions == () and result.conflicts == ()
 
 
 def test_an_issue_that_is_gone_needs_a_person_and_is_never_made_again() -> None:
-    result = plan(view([task(1, False, 1)], gone={1: "deleted"}), Policy(create=True))
-    assert [a.code for a in result.attention] == ["issue_gone"] and result.actions == ()
+    result = plan_merge(view([task(1, False, 1)], gone={1: "deleted"}), Policy(create=True))
+    assert [a.code for a in result.conflicts] == ["issue_gone"] and result.actions == ()
 
 
 def test_a_dropped_task_needs_no_issue() -> None:
     known = {"T001": Base(False, 1, dropped=True)}
-    result = plan(view([task(1, False, 1)], base=known, gone={1: "deleted"}))
-    assert result.attention == () and result.actions == ()
+    result = plan_merge(view([task(1, False, 1)], base=known, gone={1: "deleted"}))
+    assert result.conflicts == () and result.actions == ()
 
 
 def test_a_removed_line_needs_a_person() -> None:
     known = {"T001": Base(False, 1), "T002": Base(False, 2)}
-    result = plan(view([task(1, False, 1)], base=known, issues={1: issue(1), 2: issue(2)}))
-    assert [(a.code, a.issue) for a in result.attention] == [("line_removed", 2)]
-    late = plan(
+    result = plan_merge(view([task(1, False, 1)], base=known, issues={1: issue(1), 2: issue(2)}))
+    assert [(a.code, a.issue) for a in result.conflicts] == [("line_removed", 2)]
+    late = plan_merge(
         view([task(1, False, 1)], base=known, issues={1: issue(1), 2: issue(2)}, complete=False)
     )
-    assert late.attention == ()
+    assert late.conflicts == ()
 
 
 def test_missing_and_orphans_are_reported_and_made_only_when_asked() -> None:
     state = view([task(1, False, 1), task(2)], issues={1: issue(1), 9: issue(9)})
-    quiet = plan(state)
+    quiet = plan_merge(state)
     assert quiet.missing == ("T002",) and quiet.orphans == (9,)
     assert {a.kind for a in quiet.actions} <= {"agree_open"}
-    asked = plan(state, Policy(create=True, adopt=True))
+    asked = plan_merge(state, Policy(create=True, adopt=True))
     assert {a.kind for a in asked.actions} == {"agree_open", "create", "adopt"}
 
 
@@ -206,65 +206,65 @@ def test_i6_what_cannot_be_listed_is_told_from_what_was_listed_in_part() -> None
     lines = [task(1, False, 1), task(2)]
     for lists, command in ((True, "craftkit reconcile --create"), (False, "craftkit spec link")):
         state = view(lines, issues={1: issue(1)}, complete=False, lists=lists)
-        result = plan(state, Policy(create=True))
-        assert [(a.code, a.commands) for a in result.attention] == [("list_incomplete", (command,))]
+        result = plan_merge(state, Policy(create=True))
+        assert [(a.code, a.commands) for a in result.conflicts] == [("list_incomplete", (command,))]
         assert {a.kind for a in result.actions} == {"agree_open"}
 
 
 def test_a_marker_gives_a_lost_link_back() -> None:
-    result = plan(view([task(1)], issues={7: issue(7, marker="T001")}))
+    result = plan_merge(view([task(1)], issues={7: issue(7, marker="T001")}))
     assert ("link", 7) in [(a.kind, a.issue) for a in result.actions]
     assert result.missing == ()
 
 
 def test_i4_two_issues_of_one_task_the_lowest_stays() -> None:
     marked = {n: issue(n, marker="T001") for n in (9, 7, 8)}
-    result = plan(view([task(1)], issues=marked))
+    result = plan_merge(view([task(1)], issues=marked))
     kinds = [(a.kind, a.issue) for a in result.actions]
     assert ("link", 7) in kinds
     assert sorted(n for kind, n in kinds if kind == "close_duplicate") == [8, 9]
-    linked = plan(view([task(1, False, 8)], issues=marked))
+    linked = plan_merge(view([task(1, False, 8)], issues=marked))
     assert sorted(a.issue for a in linked.actions if a.kind == "close_duplicate") == [8, 9]
-    assert [(a.code, a.commands) for a in linked.attention] == [
+    assert [(a.code, a.commands) for a in linked.conflicts] == [
         ("linked_to_duplicate", ("write (#7) in its line in place of (#8)",))
     ]
 
 
 def test_a_marker_outside_the_spec_s_parents_does_not_count() -> None:
-    result = plan(view([task(1)], issues={7: issue(7, marker="T001", child=False)}))
+    result = plan_merge(view([task(1)], issues={7: issue(7, marker="T001", child=False)}))
     assert result.missing == ("T001",) and result.actions == ()
 
 
 def test_a_title_follows_the_spec_only_while_the_issue_has_the_old_one() -> None:
     known = {"T001": Base(False, 1, "old")}
     lines = [task(1, False, 1, "new")]
-    ours = plan(view(lines, base=known, issues={1: issue(1, title="old")}))
+    ours = plan_merge(view(lines, base=known, issues={1: issue(1, title="old")}))
     assert [a.kind for a in ours.actions] == ["retitle"]
-    theirs = plan(view(lines, base=known, issues={1: issue(1, title="edited")}))
+    theirs = plan_merge(view(lines, base=known, issues={1: issue(1, title="edited")}))
     assert theirs.actions == ()
 
 
 def test_conflict_markers_and_an_emptied_spec_stop_everything() -> None:
     known = {"T001": Base(False, 1)}
-    assert plan(
+    assert plan_merge(
         view([task(1, True, 1)], base=known, issues={1: issue(1)}, blocked="a conflict")
     ).stopped
-    assert plan(view([], base=known, issues={1: issue(1)})).stopped
+    assert plan_merge(view([], base=known, issues={1: issue(1)})).stopped
 
 
 def test_many_unticks_stop_and_ask() -> None:
     lines = [task(n, True, n) for n in range(1, 21)]
     known = {line.id: Base(True, line.issue) for line in lines}
     state = view(lines, base=known, issues={n: issue(n, closed=n > 6) for n in range(1, 21)})
-    asked = plan(state)
+    asked = plan_merge(state)
     assert asked.stopped and asked.actions == ()
-    assert len(plan(state, Policy(yes=True)).actions) == 6
+    assert len(plan_merge(state, Policy(yes=True)).actions) == 6
     few = view(lines, base=known, issues={n: issue(n, closed=n > 5) for n in range(1, 21)})
-    assert len(plan(few).actions) == 5
+    assert len(plan_merge(few).actions) == 5
 
 
 @st.composite
-def views(draw: st.DrawFn) -> View:
+def views(draw: st.DrawFn) -> SpecSnapshot:
     count = draw(st.integers(0, 8))
     numbers = st.one_of(st.none(), st.integers(1, 12))
     lines = [
@@ -277,7 +277,7 @@ def views(draw: st.DrawFn) -> View:
     }
     markers = st.one_of(st.none(), st.sampled_from([f"T{n:03d}" for n in range(1, 10)]))
     issues = {
-        n: Seen(
+        n: RemoteIssue(
             n, draw(st.booleans()), draw(st.booleans()), "t", draw(markers), draw(st.booleans())
         )
         for n in draw(st.sets(st.integers(1, 12)))
@@ -286,13 +286,15 @@ def views(draw: st.DrawFn) -> View:
     intents = draw(
         st.dictionaries(st.sampled_from(sorted(base) or ["T001"]), st.sampled_from(["done"]))
     )
-    return View(lines, base, issues, gone, intents, draw(st.booleans()), draw(st.booleans()))
+    return SpecSnapshot(
+        lines, base, issues, gone, intents, draw(st.booleans()), draw(st.booleans())
+    )
 
 
 @given(views(), st.booleans(), st.booleans(), st.booleans())
 @settings(max_examples=400, deadline=None)
-def test_every_plan_is_sane(state: View, create: bool, adopt: bool, yes: bool) -> None:
-    result = plan(state, Policy(create, adopt, yes))
+def test_every_plan_is_sane(state: SpecSnapshot, create: bool, adopt: bool, yes: bool) -> None:
+    result = plan_merge(state, Policy(create, adopt, yes))
     for action in result.actions:
         assert action.why
         assert action.kind != "create" or create

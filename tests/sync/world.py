@@ -147,7 +147,7 @@ class Door:
             caller=SimpleNamespace(server=SimpleNamespace(api_url="https://api.github.test"))
         )
         self.known_capabilities = gh.Capabilities(True, True, True)
-        self.pacer = SimpleNamespace(limits=Limits())
+        self.rate_limiter = SimpleNamespace(limits=Limits())
 
     def _request(self, what: str) -> str:
         """Count one request; the fault that strikes it, or "".  Raises what never arrives."""
@@ -267,7 +267,7 @@ class Door:
         if fault in ("lost", "applied", "half", "late", "crash"):
             self._lost(fault)
 
-    def apply(self, changes: Sequence[gh.Change]) -> list[CraftkitError | None]:
+    def apply(self, changes: Sequence[gh.IssueChange]) -> list[CraftkitError | None]:
         try:
             fault = self._request("apply")
         except CraftkitError as error:
@@ -281,7 +281,7 @@ class Door:
                 return [error for _ in changes]
         return results
 
-    def _change(self, change: gh.Change) -> CraftkitError | None:
+    def _change(self, change: gh.IssueChange) -> CraftkitError | None:
         world = self.world
         record = world.records.get(change.number)
         if record is None or record.deleted:

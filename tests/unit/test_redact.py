@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from craftkit.text import clean, clean_lines, redact, redact_value
+from craftkit.text import clean_lines, one_line, redact, redact_value
 
 SECRET = "CaNaRy0123456789abcdefCaNaRy"
 TOKENS = [f"gh{kind}_{SECRET}" for kind in "pousr"] + [f"github_pat_11AA_{SECRET}"]
@@ -100,7 +100,7 @@ def test_redacting_never_raises_on_text(text: str) -> None:
 def test_long_input_is_no_problem(unit: str) -> None:
     text = unit * (300_000 // len(unit))
     redact(text)  # a quadratic pattern would take hours here
-    assert len(clean(text)) <= 200
+    assert len(one_line(text)) <= 200
 
 
 def test_secret_keys_are_masked_whatever_they_hold() -> None:
@@ -147,7 +147,7 @@ def test_bytes_and_endless_nesting() -> None:
     ],
 )
 def test_clean(text: str, expected: str) -> None:
-    assert clean(text) == expected
+    assert one_line(text) == expected
 
 
 FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
@@ -173,13 +173,13 @@ FAMILY = "\U0001f469\u200d\U0001f469\u200d\U0001f467"
     ],
 )
 def test_a_joiner_stays_only_between_pictographs(text: str, expected: str) -> None:
-    assert clean(text) == expected == clean(expected)
+    assert one_line(text) == expected == one_line(expected)
     assert clean_lines(text) == expected
 
 
 def test_a_cut_leaves_no_joiner_at_the_end() -> None:
     for limit in range(8):
-        assert not clean(FAMILY * 2, limit).rstrip("…").endswith("\u200d")
+        assert not one_line(FAMILY * 2, limit).rstrip("…").endswith("\u200d")
         assert not clean_lines(FAMILY * 2, limit).rstrip("…").endswith("\u200d")
 
 
@@ -188,23 +188,23 @@ JOINED = st.text(alphabet="a \u200d\ufe0f\U0001f469\U0001f3fd\u2764\u200b", max_
 
 @given(JOINED, st.integers(min_value=0, max_value=20))
 def test_cleaning_joiners_twice_changes_nothing_more(text: str, limit: int) -> None:
-    once = clean(text, limit)
-    assert clean(once, limit) == once and len(once) <= limit
+    once = one_line(text, limit)
+    assert one_line(once, limit) == once and len(once) <= limit
 
 
 def test_clean_caps_the_length() -> None:
-    assert clean("x" * 200) == "x" * 200
-    assert clean("x" * 201) == "x" * 199 + "…"
-    assert clean("ab cd", 4) == "ab…"
-    assert clean("abc", 1) == "…"
-    assert clean("abc", 0) == ""
+    assert one_line("x" * 200) == "x" * 200
+    assert one_line("x" * 201) == "x" * 199 + "…"
+    assert one_line("ab cd", 4) == "ab…"
+    assert one_line("abc", 1) == "…"
+    assert one_line("abc", 0) == ""
 
 
 @given(st.text(), st.integers(min_value=0, max_value=50))
 def test_clean_is_one_printable_line_and_idempotent(text: str, limit: int) -> None:
-    once = clean(text, limit)
+    once = one_line(text, limit)
     assert len(once) <= limit
-    assert clean(once, limit) == once
+    assert one_line(once, limit) == once
     assert len(once.splitlines()) <= 1
     assert not any(ord(char) < 32 or 0x7F <= ord(char) < 0xA0 for char in once)
     once.encode()

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from craftkit.commands import session
 from craftkit.errors import TaskClaimed, UsageProblem
 from craftkit.loop import repair, spec_index, tasks, transitions, work_status
-from craftkit.loop.task_status import View
+from craftkit.loop.task_status import TaskStatus
 from craftkit.model import DROPPED, IN_PROGRESS, TODO
 from craftkit.runtime.context import Context, open_context
 
@@ -105,7 +105,7 @@ class Loop(RuleBasedStateMachine):
     def done(self, who: str, place: int | None) -> None:
         key = None if place is None else self.key(place)
         before = self.ticked()
-        answer = self.command(who, lambda c: tasks.finish(c, None, key))
+        answer = self.command(who, lambda c: tasks.done(c, None, key))
         if answer is not None:
             assert answer.applied and answer.task.key in self.ticked()
             self.finished |= {answer.task.key} | self.ticked() - before  # a parent, with its parts
@@ -150,7 +150,7 @@ class Loop(RuleBasedStateMachine):
         self.by_hand.clear()
         self.finished |= self.ticked()
         base = dict(self.ask("select key, base_done from tasks"))
-        told = {item["message"].split()[0] for item in stand.attention}
+        told = {item["message"].split()[0] for item in stand.conflicts}
         unlike = {key for key, done in base.items() if bool(done) != (key in self.ticked())}
         assert unlike <= told, "base and file differ, and nobody is told"
         assert {key for key in unlike if not base[key]} == set()
@@ -173,7 +173,7 @@ class Loop(RuleBasedStateMachine):
         self.versions, self.events = {}, []
 
     @staticmethod
-    def row(rows: list[View], key: str) -> View:
+    def row(rows: list[TaskStatus], key: str) -> TaskStatus:
         return next(row for row in rows if row.task.key == key)
 
     @invariant()
@@ -182,12 +182,12 @@ class Loop(RuleBasedStateMachine):
 
     @invariant()
     def what_is_next_and_what_is_saved_is_in_progress(self) -> None:
-        rows: list[View] = []
+        rows: list[TaskStatus] = []
         for who in ("s1", "s2"):
             with self.context(who) as context:
                 chosen = spec_index.choose_spec(context, None)
-                rows = spec_index.task_views(context, chosen.spec)
-                self.next_is_possible(rows, work_status.standing(context, chosen))
+                rows = spec_index.task_statuses(context, chosen.spec)
+                self.next_is_possible(rows, work_status.describe(context, chosen))
         by_id = {row.task.id: row for row in rows}
         for who, task_id, action, _ in self.ask(STATE):
             assert action == ("done" if task_id else "start")
@@ -198,7 +198,7 @@ class Loop(RuleBasedStateMachine):
                 assert row.state == IN_PROGRESS, (who, task_id)
                 assert row.holder == who or len(self.ask("select * from claims")) == 1
 
-    def next_is_possible(self, rows: list[View], stand: work_status.Standing) -> None:
+    def next_is_possible(self, rows: list[TaskStatus], stand: work_status.WorkStatus) -> None:
         words = stand.next_command.split()
         if stand.next_action in ("start", "done"):
             assert words[:3] == ["craftkit", "task", stand.next_action]
@@ -252,20 +252,20 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def start(context: Context, key: str) -> transitions.Outcome:
+def start(context: Context, key: str) -> transitions.TaskOutcome:
     return tasks.start(context, None, key, take_over=False, switch=False)
 
 
 def between(monkeypatch: pytest.MonkeyPatch, intruder: Callable[[], Any]) -> None:
     """Let another session act after a command has looked, and before it decides."""
-    real = transitions.decide
+    real = transitions.apply_transition
 
-    def late(*args: Any, **more: Any) -> transitions.Outcome:
-        monkeypatch.setattr(transitions, "decide", real)
+    def late(*args: Any, **more: Any) -> transitions.TaskOutcome:
+        monkeypatch.setattr(transitions, "apply_transition", real)
         intruder()
         return real(*args, **more)
 
-    monkeypatch.setattr(transitions, "decide", late)
+    monkeypatch.setattr(transitions, "apply_transition", late)
 
 
 def test_a_dropped_task_is_not_started(place: Path) -> None:
@@ -278,7 +278,7 @@ def test_a_dropped_task_is_not_started(place: Path) -> None:
 
 def test_what_another_session_finished_is_no_longer_saved_as_current(place: Path) -> None:
     as_session(place, "s1", lambda c: start(c, "T001"))
-    as_session(place, "s2", lambda c: tasks.finish(c, None, "T001"))
+    as_session(place, "s2", lambda c: tasks.done(c, None, "T001"))
     with closing(sqlite3.connect(place / ".craftkit/craftkit.db")) as connection:
         saved = dict(connection.execute("select session, task_id from workflow_state").fetchall())
     assert saved["s1"] is None
@@ -299,6 +299,6 @@ def test_two_sessions_cannot_both_get_a_task(place: Path, monkeypatch: pytest.Mo
 
 
 def test_a_drop_does_not_undo_a_completion(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    between(monkeypatch, lambda: as_session(place, "s2", lambda c: tasks.finish(c, None, "T001")))
+    between(monkeypatch, lambda: as_session(place, "s2", lambda c: tasks.done(c, None, "T001")))
     with pytest.raises(UsageProblem):
         as_session(place, "s1", lambda c: tasks.drop(c, None, "T001", ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from craftkit.agents.target import Target
+from craftkit.agents.target import AgentTarget
 
 
 def names() -> list[str]:
@@ -13,6 +13,6 @@ def names() -> list[str]:
     return sorted(f[:-3] for f in files if f.endswith(".py") and f[0] != "_")
 
 
-def load(name: str) -> Target:
-    target: Target = importlib.import_module(f"{__name__}.{name}").TARGET
+def load(name: str) -> AgentTarget:
+    target: AgentTarget = importlib.import_module(f"{__name__}.{name}").TARGET
     return target

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from craftkit.agents import render
-from craftkit.agents.fragments import Piece
+from craftkit.agents.fragments import Fragment
 from craftkit.agents.target import (
     PROJECT,
+    AgentTarget,
     Facts,
-    Target,
     commands,
     nested_hooks,
     pointer,
@@ -35,7 +35,7 @@ def _instructions(facts: Facts) -> str:
     return "AGENTS.md" if alone else "CLAUDE.md"
 
 
-def _pieces(facts: Facts) -> list[Piece]:
+def _pieces(facts: Facts) -> list[Fragment]:
     folder, mcp, words = ".claude", ".mcp.json", _instructions(facts)
     if facts.scope != PROJECT:
         folder = TARGET.folder(facts.env)
@@ -52,7 +52,7 @@ def _pieces(facts: Facts) -> list[Piece]:
     ]
 
 
-TARGET = Target(
+TARGET = AgentTarget(
     "claude",
     "Claude Code",
     (".claude", "CLAUDE.md"),

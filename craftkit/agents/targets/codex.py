@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from craftkit.agents.fragments import TABLE, Piece
-from craftkit.agents.target import PROJECT, SERVER, Facts, Target, nested_hooks, pointer, skill
+from craftkit.agents.fragments import TABLE, Fragment
+from craftkit.agents.target import PROJECT, SERVER, AgentTarget, Facts, nested_hooks, pointer, skill
 
 EVENTS = {
     "SessionStart": ("session-start", "startup|resume|clear|compact|fork"),
@@ -17,7 +17,7 @@ EVENTS = {
 }
 
 
-def _pieces(facts: Facts) -> list[Piece]:
+def _pieces(facts: Facts) -> list[Fragment]:
     folder, words = ".codex", "AGENTS.md"
     if facts.scope != PROJECT:
         folder = TARGET.folder(facts.env)
@@ -26,12 +26,12 @@ def _pieces(facts: Facts) -> list[Piece]:
     return [
         *skill(".agents/skills", facts),
         *hooks,
-        Piece(f"{folder}/config.toml", TABLE, ("mcp_servers", "craftkit"), SERVER, "mcp"),
+        Fragment(f"{folder}/config.toml", TABLE, ("mcp_servers", "craftkit"), SERVER, "mcp"),
         pointer(words, facts),
     ]
 
 
-TARGET = Target(
+TARGET = AgentTarget(
     "codex",
     "Codex CLI",
     (".codex",),

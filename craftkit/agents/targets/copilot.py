@@ -6,13 +6,13 @@ import json
 from typing import Any
 
 from craftkit.agents import render
-from craftkit.agents.fragments import FILE, Piece
+from craftkit.agents.fragments import FILE, Fragment
 from craftkit.agents.target import (
     PROJECT,
     SECONDS,
     SERVER,
+    AgentTarget,
     Facts,
-    Target,
     command,
     commands,
     pointer,
@@ -31,17 +31,17 @@ EVENTS = {
 }
 
 
-def _hooks(path: str) -> Piece:
+def _hooks(path: str) -> Fragment:
     def entry(event: str) -> dict[str, Any]:
         run = command(event, "copilot")
         return {"type": "command", "bash": run, "timeoutSec": SECONDS[event]}
 
     found = {native: [entry(event)] for native, event in EVENTS.items()}
     text = json.dumps({"version": 1, "hooks": found}, indent=2) + "\n"
-    return Piece(path, FILE, (), text, "hooks")
+    return Fragment(path, FILE, (), text, "hooks")
 
 
-def _pieces(facts: Facts) -> list[Piece]:
+def _pieces(facts: Facts) -> list[Fragment]:
     if facts.scope != PROJECT:
         folder = TARGET.folder(facts.env)
         local = {"type": "local", **SERVER, "tools": ["*"]}
@@ -61,7 +61,7 @@ def _pieces(facts: Facts) -> list[Piece]:
     ]
 
 
-TARGET = Target(
+TARGET = AgentTarget(
     "copilot",
     "GitHub Copilot",
     (".github/copilot-instructions.md", ".github/hooks", ".github/prompts"),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from craftkit.agents import render
-from craftkit.agents.fragments import ELEMENT, Piece
+from craftkit.agents.fragments import ELEMENT, Fragment
 from craftkit.agents.target import (
     PROJECT,
     SECONDS,
     SERVER,
+    AgentTarget,
     Facts,
-    Target,
     command,
     commands,
     pointer,
@@ -28,15 +28,15 @@ EVENTS = {
 }
 
 
-def _hooks(path: str) -> list[Piece]:
+def _hooks(path: str) -> list[Fragment]:
     found = []
     for native, event in EVENTS.items():
         value = {"command": command(event, "cursor"), "timeout": SECONDS[event]}
-        found.append(Piece(path, ELEMENT, ("hooks", native, event), value, "hooks", True))
+        found.append(Fragment(path, ELEMENT, ("hooks", native, event), value, "hooks", True))
     return found
 
 
-def _pieces(facts: Facts) -> list[Piece]:
+def _pieces(facts: Facts) -> list[Fragment]:
     folder = ".cursor"  # of the project, or of the home directory
     return [
         *skill(f"{folder}/skills", facts),
@@ -48,7 +48,7 @@ def _pieces(facts: Facts) -> list[Piece]:
     ]
 
 
-TARGET = Target(
+TARGET = AgentTarget(
     "cursor",
     "Cursor",
     (".cursor", ".cursorrules"),

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from craftkit.agents import render
-from craftkit.agents.fragments import Piece
+from craftkit.agents.fragments import Fragment
 from craftkit.agents.target import (
     PROJECT,
     SERVER,
+    AgentTarget,
     Facts,
-    Target,
     commands,
     nested_hooks,
     pointer,
@@ -27,7 +27,7 @@ EVENTS = {
 MILLISECONDS = 1000  # the unit of its timeouts
 
 
-def _pieces(facts: Facts) -> list[Piece]:
+def _pieces(facts: Facts) -> list[Fragment]:
     folder = ".gemini"
     settings = f"{folder}/settings.json"
     hooks = [] if facts.plugin else nested_hooks(settings, EVENTS, "gemini", MILLISECONDS)
@@ -43,7 +43,7 @@ def _pieces(facts: Facts) -> list[Piece]:
     ]
 
 
-TARGET = Target(
+TARGET = AgentTarget(
     "gemini",
     "Gemini CLI",
     (".gemini", "GEMINI.md"),

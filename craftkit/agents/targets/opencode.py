@@ -5,15 +5,15 @@ from __future__ import annotations
 from importlib import resources
 
 from craftkit.agents import render
-from craftkit.agents.fragments import FILE, Piece
-from craftkit.agents.target import PROJECT, Facts, Target, commands, pointer, server, skill
+from craftkit.agents.fragments import FILE, Fragment
+from craftkit.agents.target import PROJECT, AgentTarget, Facts, commands, pointer, server, skill
 
 SERVER = {"type": "local", "command": ["craftkit", "mcp"], "enabled": True}
 
 
-def _plugin(folder: str) -> Piece:
+def _plugin(folder: str) -> Fragment:
     text = resources.files("craftkit.agents").joinpath("opencode.js").read_text(encoding="utf-8")
-    return Piece(f"{folder}/plugin/craftkit.js", FILE, (), text, "hooks")
+    return Fragment(f"{folder}/plugin/craftkit.js", FILE, (), text, "hooks")
 
 
 def _config(folder: str, facts: Facts) -> str:
@@ -21,7 +21,7 @@ def _config(folder: str, facts: Facts) -> str:
     return folder + next((name for name in names if facts.is_file(folder + name)), names[1])
 
 
-def _pieces(facts: Facts) -> list[Piece]:
+def _pieces(facts: Facts) -> list[Fragment]:
     folder, skills, words = ".opencode", ".agents/skills", "AGENTS.md"
     config = _config("", facts)
     if facts.scope != PROJECT:
@@ -37,7 +37,7 @@ def _pieces(facts: Facts) -> list[Piece]:
     ]
 
 
-TARGET = Target(
+TARGET = AgentTarget(
     "opencode",
     "opencode",
     (".opencode", "opencode.json", "opencode.jsonc"),
