@@ -236,9 +236,10 @@ def _done_since(
     done = {
         row["task_id"]
         for row in context.store.rows(
-            "select i.task_id from intents i join claims c on c.spec_id = i.spec_id"
-            " where i.spec_id = ? and c.task_id = ? and i.kind = 'done'"
-            " and i.created_at > c.started_at and i.worktree = ?",
+            "select d.task_id from decision_tasks d join processes p on p.id = d.process_id"
+            " join claims c on c.spec_id = d.spec_id"
+            " where d.spec_id = ? and c.task_id = ? and d.action = 'done'"
+            " and d.created_at > c.started_at and p.worktree = ?",
             spec.id,
             now.task.id,
             context.worktree,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from craftkit.automation import git_commit
+from craftkit.commands import recovery
 from craftkit.errors import (
     EXIT_ATTENTION,
     EXIT_AUTH,
@@ -157,7 +158,7 @@ def _settle_here(
     notes: list[tuple[str, str]] = []
     errors: list[tuple[str, CraftkitError]] = []
     try:
-        notes += [("", note["message"]) for note in repair.repair(context)]
+        notes += [("", note["message"]) for note in recovery.repair(context)]
         for spec in specs:
             if spec.blocked_by is not None:
                 continue
@@ -171,7 +172,7 @@ def _settle_here(
     context.diagnostics[:] = [
         d for d in context.diagnostics if d.code not in ("queued", repair.WAITS)
     ]
-    notes += [("", note["message"]) for note in repair.resume_waiting(context)]
+    notes += [("", note["message"]) for note in recovery.resume_waiting(context)]
     return notes, errors
 
 
@@ -220,7 +221,9 @@ Bases = dict[tuple[str, str], tuple[int | None, int, int | None]]
 
 
 def _bases(context: Context) -> Bases:
-    rows = context.store.rows("select spec_id, task_id, base_done, dropped, agreed from tasks")
+    rows = context.store.rows(
+        "select spec_id, task_id, local_done, dropped, synced_done from tasks"
+    )
     return {(r[0], r[1]): (r[2], r[3], r[4]) for r in rows}
 
 
@@ -235,7 +238,7 @@ def _forget(context: Context, before: Sequence[Spec], after: Sequence[Spec], bas
     ]
     with context.store.write() as tx:
         tx.executemany(
-            "update tasks set base_done = ?, dropped = ?, agreed = ?"
+            "update tasks set local_done = ?, dropped = ?, synced_done = ?"
             " where spec_id = ? and task_id = ?",
             rows,
         )

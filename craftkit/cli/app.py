@@ -86,11 +86,12 @@ def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJso
     """Show on one screen: spec, task, progress, what waits, what needs attention."""
 
     def action() -> Reply:
+        from craftkit.commands import recovery
         from craftkit.errors import AmbiguousSpec, UnknownSpec
-        from craftkit.loop import repair, spec_index, work_status
+        from craftkit.loop import spec_index, work_status
 
         context = context_for(session)
-        repaired = repair.repair(context)
+        repaired = recovery.repair(context)
         try:
             chosen = spec_index.choose_spec(context, spec_name)
             spec_index.record_snapshot(context, chosen.spec)

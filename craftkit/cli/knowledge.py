@@ -83,7 +83,7 @@ def _record(
 ) -> int:
     def action() -> Reply:
         from craftkit.commands import knowledge as commands_knowledge
-        from craftkit.loop.repair import repair
+        from craftkit.commands.recovery import repair
 
         context = context_for(session, offline=offline)
         repair(context)

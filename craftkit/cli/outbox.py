@@ -60,14 +60,14 @@ def send(as_json: AsJson = False) -> int:
     """Send what waits now; hooks do it in the background."""
 
     def action() -> Reply:
-        from craftkit.loop import repair
+        from craftkit.commands import recovery
         from craftkit.sync import connection
 
         context = context_for(None)
         sent = connection.send(context)
         connection.report_pending(context, sent)
         if context.gave_up is None:
-            repair.resume_waiting(context)
+            recovery.resume_waiting(context)
         words = [f"{sent.delivered} delivered", *_given_up(context)]
         return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
 

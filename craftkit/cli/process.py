@@ -88,7 +88,7 @@ def drop(process_id: ProcessId, yes: Yes = False, as_json: AsJson = False) -> in
         context = context_for(None)
         row = process.to_drop(context, process_id)
         question = (
-            f"Process {process_id} ({row['kind']}) stopped at {row['current_step']}, and what is"
+            f"Process {process_id} ({row.kind}) stopped at {row.current_step}, and what is"
             " left of it will never be done."
         )
         agree(question, yes, "Nothing was given up.")

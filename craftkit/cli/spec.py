@@ -51,11 +51,12 @@ def list_(as_json: AsJson = False) -> int:
     """List the specs of this worktree."""
 
     def action() -> Reply:
+        from craftkit.commands import recovery
         from craftkit.commands import spec as commands_spec
-        from craftkit.loop import repair, spec_index
+        from craftkit.loop import spec_index
 
         context = context_for(None)
-        repair.repair(context)
+        recovery.repair(context)
         found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
         lines = [_row(item) for item in found]
         notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
@@ -74,11 +75,12 @@ def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
     """Show one spec: phase, progress, acceptance criteria, remarks."""
 
     def action() -> Reply:
+        from craftkit.commands import recovery
         from craftkit.commands import spec as commands_spec
-        from craftkit.loop import repair, spec_index
+        from craftkit.loop import spec_index
 
         context = context_for(None)
-        repair.repair(context)
+        recovery.repair(context)
         chosen = spec_index.choose_spec(context, spec_name)
         spec_index.record_snapshot(context, chosen.spec)
         data = commands_spec.summary(context, chosen.spec)
@@ -150,11 +152,11 @@ def phase(
     """
 
     def action() -> Reply:
+        from craftkit.commands import recovery
         from craftkit.commands import spec as commands_spec
-        from craftkit.loop import repair
 
         context = context_for(None, offline=offline)
-        repair.repair(context)
+        recovery.repair(context)
         spec, old, new = commands_spec.phase(context, spec_name, target, force=force, reason=reason)
         data = {"spec": commands_spec.summary(context, spec), "from": old, "to": new}
         words = f"{spec.id}: {old} → {new}" if old != new else f"{spec.id} is in {new} already"
@@ -185,12 +187,12 @@ def link(
     """Make a parent issue for a spec and a Sub Issue for each task that has none."""
 
     def action() -> Reply:
-        from craftkit.loop import repair
+        from craftkit.commands import recovery
         from craftkit.sync import linking
         from craftkit.text import count
 
         context = context_for(None, offline=offline)
-        repair.repair(context, online=not dry_run)
+        recovery.repair(context, online=not dry_run)
         found = linking.propose(context, spec_name, dry=dry_run)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
@@ -251,11 +253,11 @@ def unlink(
     """Forget the issues of a spec, here and in its file; GitHub is not touched."""
 
     def action() -> Reply:
-        from craftkit.loop import repair
+        from craftkit.commands import recovery
         from craftkit.sync import unlinking
 
         context = context_for(None)
-        repair.repair(context)
+        recovery.repair(context)
         data = unlinking.unlink(context, spec_name, task)
         links = "link" if data["forgotten"] == 1 else "links"
         words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
@@ -269,11 +271,10 @@ def update(spec_name: SpecName = None, offline: Offline = False, as_json: AsJson
     """Take in a spec file that was edited: check it, settle its boxes, tell what changed."""
 
     def action() -> Reply:
-        from craftkit.commands import spec_update
-        from craftkit.loop import repair
+        from craftkit.commands import recovery, spec_update
 
         context = context_for(None, offline=offline)
-        repair.repair(context)
+        recovery.repair(context)
         data, lines, notes = spec_update.update(context, spec_name)
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
         return Reply(data, lines, notes, int(bad), context.diagnostics)
@@ -294,11 +295,10 @@ def delete(
     """Delete a spec file that git can bring back; GitHub is not touched."""
 
     def action() -> Reply:
-        from craftkit.commands import spec_delete
-        from craftkit.loop import repair
+        from craftkit.commands import recovery, spec_delete
 
         context = context_for(None)
-        repair.repair(context)
+        recovery.repair(context)
         found = spec_delete.propose(context, spec_name, force)
         agree(spec_delete.question(found), yes, "Nothing was deleted.")
         data = spec_delete.delete(context, found)

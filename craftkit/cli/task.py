@@ -53,7 +53,7 @@ def _line(row: TaskStatus) -> str:
 
 
 def _start(session: str | None, *, offline: bool = False) -> Context:
-    from craftkit.loop.repair import repair
+    from craftkit.commands.recovery import repair
 
     context = context_for(session, offline=offline)
     repair(context)
@@ -274,18 +274,20 @@ def start(
     """Put a task in progress and remember who works on it."""
 
     def action() -> Reply:
+        from craftkit.commands import task as commands_task
         from craftkit.errors import AnotherTaskInProgress
-        from craftkit.loop import tasks
 
         context = _start(session, offline=offline)
         try:
-            outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=switch)
+            outcome = commands_task.start(
+                context, spec_name, key, take_over=take_over, switch=switch
+            )
         except AnotherTaskInProgress as error:
             if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
                 raise
             if not typer.confirm(f"{error.message} Set it aside?", err=True):
                 raise
-            outcome = tasks.start(context, spec_name, key, take_over=take_over, switch=True)
+            outcome = commands_task.start(context, spec_name, key, take_over=take_over, switch=True)
         _mention_hooks(context)
         verb = "started" if outcome.changed else "is in progress already:"
         return _answer(
@@ -307,10 +309,10 @@ def done(
     """Complete a task: record it, tick its box, print the next one."""
 
     def action() -> Reply:
-        from craftkit.loop import tasks
+        from craftkit.commands import task as commands_task
 
         context = _start(session, offline=offline)
-        outcome = tasks.done(context, spec_name, key)
+        outcome = commands_task.done(context, spec_name, key)
         _mention_hooks(context)
         verb = "done" if outcome.changed else "is done already"
         reply = _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
@@ -331,10 +333,10 @@ def reopen(
     """Open a finished or dropped task again: its box is unticked."""
 
     def action() -> Reply:
-        from craftkit.loop import tasks
+        from craftkit.commands import task as commands_task
 
         context = _start(session, offline=offline)
-        outcome = tasks.reopen(context, spec_name, key)
+        outcome = commands_task.reopen(context, spec_name, key)
         verb = "is open again" if outcome.changed else "is open already"
         return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
 
@@ -354,10 +356,10 @@ def drop(
     """Drop a task that will not be done; its box stays open."""
 
     def action() -> Reply:
-        from craftkit.loop import tasks
+        from craftkit.commands import task as commands_task
 
         context = _start(session, offline=offline)
-        outcome = tasks.drop(context, spec_name, key, reason)
+        outcome = commands_task.drop(context, spec_name, key, reason)
         verb = "dropped" if outcome.changed else "is dropped already"
         return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
 

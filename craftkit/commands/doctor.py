@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from craftkit import repo as git
+from craftkit.commands import recovery
 from craftkit.errors import (
     EXIT_AUTH,
     EXIT_FAILED,
@@ -150,7 +151,7 @@ def _database(context: Context, fix: bool) -> Check:
 
 def _processes(context: Context, fix: bool) -> Check:
     if fix:
-        process_runner.recover(context)
+        recovery.recover(context)
     left = process_runner.unfinished(context)
     if not left:
         return _check("processes", "ok", "nothing is interrupted")

@@ -48,7 +48,9 @@ def _open(context: Context, spec: Spec, issues: dict[str, int]) -> tuple[set[int
             return {i.number for i in found if i.state == gh.OPEN}, True
         except CraftkitError as error:
             context.gave_up = error
-    rows = context.store.rows("select task_id from tasks where spec_id = ? and agreed = 1", spec.id)
+    rows = context.store.rows(
+        "select task_id from tasks where spec_id = ? and synced_done = 1", spec.id
+    )
     agreed = {row["task_id"] for row in rows}
     return {number for task_id, number in issues.items() if task_id not in agreed}, False
 

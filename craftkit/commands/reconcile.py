@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from craftkit.commands import recovery
 from craftkit.errors import UsageProblem
 from craftkit.loop import repair, spec_index, spec_writer
 from craftkit.runtime.context import Context
@@ -30,7 +31,7 @@ def reconcile(
         )
     recorded: list[str] = []
     if change:
-        repair.repair(context, online=True)
+        recovery.repair(context, online=True)
     specs = (
         spec_index.load_all(context)
         if every

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from craftkit.commands import recovery
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.loop import repair, sessions, spec_index, spec_writer, tasks, work_status
 from craftkit.model import Spec
@@ -16,7 +17,7 @@ NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it beg
 def resume(context: Context, wanted_spec: str | None) -> work_status.WorkStatus:
     """Re-read the spec, repair what was forgotten, and return where the work stands."""
     context.network_until = context.clock() + NETWORK_SECONDS
-    repaired = repair.repair(context, online=True)
+    repaired = recovery.repair(context, online=True)
     try:
         chosen = spec_index.choose_spec(context, wanted_spec)
     except (AmbiguousSpec, UnknownSpec) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import sqlite3
@@ -15,7 +14,8 @@ from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import files
-from craftkit.store import journal, outbox
+from craftkit.store import journal, outbox, processes
+from craftkit.store.processes import Process
 from craftkit.text import count
 
 SHOWN = 20  # files of a folder
@@ -28,7 +28,7 @@ class DeletionProposal(NamedTuple):
     commit: str  # that has the file
     stays: tuple[str, ...]  # what else is in the spec's folder
     unsent: tuple[int, ...]  # ids of writes that GitHub has not got
-    unfinished: tuple[sqlite3.Row, ...]  # its processes
+    unfinished: tuple[Process, ...]  # its processes
     claimed: tuple[str, ...]  # tasks in progress
 
     @property
@@ -51,11 +51,7 @@ def propose(context: Context, wanted_spec: str | None, force: bool) -> DeletionP
             "commit it first, or delete the file yourself",
         )
     waiting = [r for r in outbox.waiting(context.store) if r.spec_id == spec.id]
-    unfinished = [
-        row
-        for row in context.store.rows("select * from processes where status <> 'completed'")
-        if json.loads(row["input"]).get("spec") == spec.id
-    ]
+    unfinished = [row for row in processes.unfinished(context.store) if row.spec_id == spec.id]
     if not force:
         _refuse_live(context, spec)
         _refuse_unsent(spec, waiting, unfinished)
@@ -89,16 +85,16 @@ def _refuse_live(context: Context, spec: Spec) -> None:
             )
 
 
-def _refuse_unsent(spec: Spec, waiting: list[outbox.Row], unfinished: list[sqlite3.Row]) -> None:
+def _refuse_unsent(spec: Spec, waiting: list[outbox.Row], unfinished: list[Process]) -> None:
     if waiting:
         raise SpecNeedsAttention(
             f"GitHub has not got {count(len(waiting), 'write')} of {spec.id} yet.",
             "`craftkit reconcile` sends them; or `--force`, which forgets them",
         )
     if unfinished:
-        number = unfinished[0]["id"]
+        number = unfinished[0].id
         raise SpecNeedsAttention(
-            f"Process {number} ({unfinished[0]['kind']}) of {spec.id} is not finished.",
+            f"Process {number} ({unfinished[0].kind}) of {spec.id} is not finished.",
             f"`craftkit process resume {number}`, `craftkit process drop {number}`, or `--force`",
         )
 
@@ -162,7 +158,7 @@ def delete(context: Context, found: DeletionProposal) -> dict[str, Any]:
         "stays": list(found.stays),
         "issue": spec.issue,
         "forgotten_writes": len(found.unsent),
-        "abandoned": [row["id"] for row in found.unfinished],
+        "abandoned": [row.id for row in found.unfinished],
     }
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from typing import Any
 
+from craftkit.loop.decisions import DecidedTask, Decision
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.text import one_line
 
 
-def close_again(context: Context, spec: Spec, task: Task) -> None:
-    """Say `done` to GitHub once more: somebody may have re-opened the issue since."""
+def queue_closing_again(context: Context, spec: Spec, task: Task) -> bool:
+    """Say `done` to GitHub once more, if the task has an issue: it may be open again."""
     issue = issues(context, spec, [task.id]).get(task.id)
     if issue is None or not context.config["github.repo"] or not context.store.durable:
-        return
+        return False
     if task.id not in outbox.pending(context.store, spec.id):
-        payload = claim(context, spec, task, issue)
+        payload = ownership_check(context, spec, task, issue)
         with context.store.write() as tx:
             outbox.queue(tx, context.now(), spec.id, task.id, issue, "close", payload=payload)
+    return True
 
 
 def issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
@@ -37,8 +40,8 @@ def issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
     return found
 
 
-def claim(context: Context, spec: Spec, task: Task | None, number: int) -> dict[str, Any]:
-    """What the outbox has to ask before it changes an issue that only the file names.
+def ownership_check(context: Context, spec: Spec, task: Task | None, number: int) -> dict[str, Any]:
+    """What the sender has to ask before it changes an issue that only the file names.
 
     Any file can name any number; GitHub is asked once whether the issue is the task's.
     """
@@ -46,19 +49,21 @@ def claim(context: Context, spec: Spec, task: Task | None, number: int) -> dict[
     sql = "select 1 from issues where repo = ? and number = ? and spec_id = ?"
     if context.store.value(sql, repo, number, spec.id):
         return {}
-    titles = [spec.name] if task is None else [task.title, title_of(task)]
-    return {"claimed": {"titles": titles, "parent": spec.issue}}
+    titles = [spec.name] if task is None else [task.title, issue_title(task)]
+    return {"ownership_check": {"titles": titles, "parent": spec.issue}}
 
 
-def concerns_github(
-    context: Context, spec: Spec, touched: list[str], issues: dict[str, int]
-) -> bool:
-    if not context.config["github.repo"]:
-        return False
-    with context.store.read() as connection:
-        return bool(issues) or not outbox.pending_creations(connection, spec.id).keys().isdisjoint(
-            touched
-        )
+Checks = Mapping[str, dict[str, Any]]  # task id -> what its writes have to ask first
+
+
+def ownership_checks(context: Context, spec: Spec, decision: Decision) -> Checks:
+    """The checks of all tasks of a decision that have an issue."""
+    by_id = {task.id: task for task in spec.tasks}
+    return {
+        task.id: ownership_check(context, spec, by_id.get(task.id), task.issue)
+        for task in (*decision.tasks, *decision.set_aside)
+        if task.issue is not None and context.config["github.repo"]
+    }
 
 
 def issue_of(context: Context, spec: Spec, task: Task) -> int | None:
@@ -66,29 +71,37 @@ def issue_of(context: Context, spec: Spec, task: Task) -> int | None:
     return issues(context, spec, [task.id]).get(task.id)
 
 
-def queue(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:
-    """Queue what GitHub has to hear, for every task that has an issue, or gets one."""
+def queue(
+    context: Context,
+    tx: sqlite3.Connection,
+    process_id: int,
+    decision: Decision,
+    checks: Checks,
+) -> bool:
+    """Queue what GitHub has to hear of every task that has an issue, or gets one; if anything."""
     if not context.config["github.repo"]:
-        return
-    now, action = context.now(), data["action"]
-    verb = "close" if action == "done" else action
-    issues: dict[str, int | None] = {**outbox.pending_creations(tx, data["spec"]), **data["issues"]}
-    for task_id in data.get("set_aside", ()):
-        if task_id in issues:
-            place = (data["spec"], task_id, issues[task_id])
-            payload = {"aside": True, **data["claimed"].get(task_id, {})}
-            outbox.queue(tx, now, *place, "start", payload=payload)
-    for number, task_id in enumerate(data["tasks"]):
-        if task_id not in issues:
+        return False
+    now, action = context.now(), decision.action
+    making = outbox.pending_creations(tx, decision.spec)
+    queued = False
+
+    def write(task: DecidedTask, verb: str, payload: dict[str, Any]) -> None:
+        nonlocal queued
+        queued = True
+        place = (decision.spec, task.id, task.issue)
+        whole = payload | checks.get(task.id, {})
+        outbox.queue(tx, now, *place, verb, process_id=process_id, payload=whole)
+
+    for task in decision.set_aside:
+        if task.issue is not None or task.id in making:
+            write(task, "start", {"aside": True})
+    for task in decision.tasks:
+        if task.issue is None and task.id not in making:
             continue
-        issue = issues[task_id]
-        suffix = f"-{number}" if number else ""
-        intent = data["intent"] + suffix
-        asked = data["claimed"].get(task_id, {})
-        outbox.queue(tx, now, data["spec"], task_id, issue, verb, intent_id=intent, payload=asked)
+        write(task, "close" if action == "done" else action, {})
         if action in ("start", "done") and context.config["github.comments"] == "true":
-            text = {"text": _comment(context, action), **asked}
-            outbox.queue(tx, now, data["spec"], task_id, issue, "comment", payload=text)
+            write(task, "comment", {"text": _comment(context, action)})
+    return queued
 
 
 def _comment(context: Context, action: str) -> str:
@@ -101,7 +114,7 @@ def _comment(context: Context, action: str) -> str:
 TITLE_LIMIT = 256  # characters of an issue title
 
 
-def title_of(task: Task) -> str:
+def issue_title(task: Task) -> str:
     """The issue's title: the key leads, so that a list of issues reads like the spec."""
     words = task.title or "(no words)"
     return one_line(f"{task.key} {words}" if task.key else words, TITLE_LIMIT)

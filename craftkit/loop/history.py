@@ -44,7 +44,7 @@ def record(
         )
     spec_index.record_snapshot(context, spec)
     task_id = task.id if task else None
-    asked = github_writes.claim(context, spec, task, issue) if issue is not None else {}
+    asked = github_writes.ownership_check(context, spec, task, issue) if issue is not None else {}
     with context.store.write() as tx:
         now = context.now()
         sessions.touch(context, tx)

@@ -1,20 +1,24 @@
-"""Recorded processes: run the steps of an operation so that a kill at any point loses nothing.
+"""Recorded processes: carry out a decision so that a kill at any point loses nothing.
 
-A step has a part that acts outside the database (`do`, repeatable) and a part that writes to it
-(`save`, in the transaction that marks the step as done).  A step marked done never runs again.
+The decision is on the disk before its first step runs.  A step has a part that acts outside the
+database (`do`, repeatable) and a part that writes to it (`save`, in the transaction that marks
+the step as ended).  Steps are planned from the decision, again after a kill; a step that is
+recorded as ended never runs again.
 """
+
+from __future__ import annotations
 
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
-from importlib import import_module
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from craftkit.errors import CraftkitError, UnexpectedStep, UnknownProcess
+from craftkit.errors import AlreadyRecorded, CraftkitError, UnknownProcess
 from craftkit.runtime import log
 from craftkit.runtime.context import Context
 from craftkit.store import processes
+from craftkit.store.processes import ENDED, Process
 
 Save = Callable[[sqlite3.Connection, dict[str, Any]], None]
 
@@ -26,28 +30,21 @@ class ProcessStep(NamedTuple):
     online: bool = False  # asks GitHub: not run ahead of a command that does without
 
 
+Steps = Sequence[ProcessStep]
+# Plans the steps of a recorded process.  Raises UnexpectedStep if its kind is not known.
+Planner = Callable[[Context, Process], Steps]
+
+
 class Recovered(NamedTuple):
     """What became of the processes that were interrupted here; those that failed are in neither."""
 
-    finished: list[sqlite3.Row]
-    waiting: list[sqlite3.Row]  # for a command that asks GitHub
+    finished: list[Process]
+    waiting: list[Process]  # for a command that asks GitHub
 
 
-Builder = Callable[[Context, int, dict[str, Any]], tuple[ProcessStep, ...]]
-KINDS: dict[str, Builder] = {}
-# Who registers a kind, by the kind or its first word: a recovery may meet a kind that nothing
-# has loaded yet.
-HOMES = {
-    "task": "craftkit.loop.transitions",
-    "spec phase": "craftkit.commands.spec",
-    "spec link": "craftkit.sync.linking",
-}
+WAITS = "the rest of it has to ask GitHub"
 
-
-ENDED = ("success", "skipped")
-WAITS = "what is left of it asks GitHub"
-
-# What this operating-system process began and gave up, where not even that could be recorded:
+# What this operating-system process began and gave up, if not even that could be recorded:
 # (database, id).  A server outlives its calls, so that its being alive says nothing.
 _LEFT: set[tuple[str, int]] = set()
 
@@ -89,85 +86,98 @@ def is_alive(name: str) -> bool:
     return _started(int(pid)) == started
 
 
-def _builder(kind: str) -> Builder:
-    home = HOMES.get(kind) or HOMES.get(kind.split(" ")[0])
-    if kind not in KINDS and home is not None:
-        import_module(home)
-    if kind not in KINDS:
-        raise UnexpectedStep(
-            f"This craftkit knows no operation {kind}.", "finish it with the version that began it"
-        )
-    return KINDS[kind]
-
-
-def start(
+def record(
     context: Context,
     kind: str,
-    data: dict[str, Any],
-    record: Callable[[sqlite3.Connection, int], None],
+    decision: str,
+    steps: Steps,
+    save: Callable[[sqlite3.Connection, int], None],
+    decision_id: str | None = None,
 ) -> int:
-    """Record the decision and the process in one transaction: from here it cannot be lost."""
-    now = context.now()
-    names = [step.name for step in _builder(kind)(context, 0, data)]
+    """Record a decision (JSON) with the steps that carry it out; the number of its process.
+
+    `save` writes what belongs to it, in the same transaction: from here it cannot be lost.
+    Raises AlreadyRecorded if the decision is known.
+    """
     with context.store.write() as tx:
         process_id = processes.create(
             tx,
             kind,
-            data,
-            names,
+            decision,
+            [step.name for step in steps],
             owner=owner(),
             worktree=context.worktree,
             session=context.session.id,
-            now=now,
+            now=context.now(),
+            decision_id=decision_id,
         )
-        record(tx, process_id)
-        processes.begin_step(tx, process_id, 1, names[0], now)
+        if process_id is None:
+            raise AlreadyRecorded(f"The decision {decision_id} is recorded already.")
+        save(tx, process_id)
     return process_id
 
 
-def run(context: Context, process_id: int) -> dict[str, Any]:
-    """Run what is left of a process.  Returns each step's result by name.
+def carry_out(
+    context: Context,
+    process_id: int,
+    steps: Steps,
+    ended: Mapping[str, dict[str, Any]] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Run the steps that have not `ended`; each step's result by name.
 
-    It stops before a step that may not ask GitHub now.  Raises UnknownProcess, UnexpectedStep, or
-    the error of the step that failed; the failure is recorded, and the process can be resumed.
+    It stops before a step that may not ask GitHub now.  The failure of a step is recorded and
+    raised, and the process can be resumed.
     """
+    results = dict(ended or {})
+    left = [step for step in steps if step.name not in results]
     try:
-        return _run(context, process_id)
+        while left:
+            step = left[0]
+            if step.online and not may_ask(context):
+                with context.store.write() as tx:
+                    processes.set_status(tx, process_id, "interrupted", context.now(), WAITS)
+                break
+            result = _do(context, process_id, step)
+            # What acts on nothing outside is saved with the step before it, in one commit.
+            count = next((n for n, later in enumerate(left) if n and later.do), len(left))
+            for saved in left[:count]:
+                results[saved.name] = result if saved is step else {}
+            _save(context, process_id, left[:count], result, left[count:])
+            left = left[count:]
     except BaseException:
         if context.store.durable:
             _LEFT.add((context.store.path, process_id))
         raise
-
-
-def _run(context: Context, process_id: int) -> dict[str, Any]:
-    store = context.store
-    row = store.row("select * from processes where id = ?", process_id)
-    if row is None:
-        raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list`")
-    steps = _steps(context, row)
-    recorded = store.rows(
-        "select * from process_steps where process_id = ? order by position", process_id
-    )
-    if [r["name"] for r in recorded] != [s.name for s in steps]:
-        raise UnexpectedStep(
-            f"Process {process_id} ({row['kind']}) was recorded with other steps than this craftkit"
-            " has.",
-            "finish it with the version that began it",
-        )
-    results = {r["name"]: json.loads(r["result"] or "{}") for r in recorded}
-    for position, (step, old) in enumerate(zip(steps, recorded, strict=True), start=1):
-        if old["status"] in ENDED:
-            continue
-        if step.online and not may_ask(context):
-            with store.write() as tx:
-                processes.set_status(tx, process_id, "interrupted", context.now(), WAITS)
-            break
-        results[step.name] = _run_step(context, process_id, position, step, steps)
     return results
 
 
-def _steps(context: Context, row: sqlite3.Row) -> tuple[ProcessStep, ...]:
-    return _builder(row["kind"])(context, row["id"], json.loads(row["input"]))
+def _do(context: Context, process_id: int, step: ProcessStep) -> dict[str, Any]:
+    try:
+        return step.do() if step.do else {}
+    except BaseException as error:
+        _fail(context, process_id, step, error)
+        raise
+
+
+def _save(
+    context: Context, process_id: int, ended: Steps, result: dict[str, Any], left: Steps
+) -> None:
+    """Record steps as ended, with what they write, and that the next one begins."""
+    now = context.now()
+    with context.store.write() as tx:
+        for step in ended:
+            own = result if step is ended[0] else {}
+            if step.save:
+                step.save(tx, own)
+            status = "skipped" if own.get("skipped") else "success"
+            processes.end_step(tx, process_id, step.name, status, own, now)
+        if left:
+            processes.begin_step(tx, process_id, left[0].name, now)
+            processes.set_step(tx, process_id, left[0].name, now)
+        else:
+            processes.complete(tx, process_id, ended[-1].name, now)
+    for step in ended:
+        log.write(context, "info", step.name, "step done", {"process": process_id})
 
 
 def may_ask(context: Context) -> bool:
@@ -178,39 +188,13 @@ def may_ask(context: Context) -> bool:
     return not (context.repairing or context.offline)
 
 
-def waits_for_github(context: Context, row: sqlite3.Row) -> bool:
+def waits_for_github(context: Context, row: Process, planner: Planner) -> bool:
     """Whether the next thing to do in an unfinished process is to ask GitHub."""
     try:
-        steps = _steps(context, row)
+        steps = planner(context, row)
     except CraftkitError:
         return False  # running it tells why
-    return any(step.online for step in steps if step.name == row["current_step"])
-
-
-def _run_step(
-    context: Context,
-    process_id: int,
-    position: int,
-    step: ProcessStep,
-    steps: tuple[ProcessStep, ...],
-) -> dict[str, Any]:
-    try:
-        result = step.do() if step.do else {}
-    except BaseException as error:
-        _fail(context, process_id, position, step, error)
-        raise
-    now = context.now()
-    with context.store.write() as tx:
-        if step.save:
-            step.save(tx, result)
-        status = "skipped" if result.get("skipped") else "success"
-        processes.end_step(tx, process_id, position, status, result, now)
-        if position == len(steps):
-            processes.set_status(tx, process_id, "completed", now)
-        else:
-            processes.begin_step(tx, process_id, position + 1, steps[position].name, now)
-    log.write(context, "info", step.name, "step done", {"process": process_id})
-    return result
+    return any(step.online for step in steps if step.name == row.current_step)
 
 
 def report_unapplied(context: Context, path: str, error: CraftkitError) -> None:
@@ -223,9 +207,7 @@ def report_unapplied(context: Context, path: str, error: CraftkitError) -> None:
     )
 
 
-def _fail(
-    context: Context, process_id: int, position: int, step: ProcessStep, error: BaseException
-) -> None:
+def _fail(context: Context, process_id: int, step: ProcessStep, error: BaseException) -> None:
     now = context.now()
     facts = {
         "class": error.kind if isinstance(error, CraftkitError) else "system",
@@ -239,7 +221,7 @@ def _fail(
         status, reason = "interrupted", "interrupted by the user"
     try:
         with context.store.write() as tx:
-            processes.fail_step(tx, process_id, position, facts, now)
+            processes.fail_step(tx, process_id, step.name, facts, now)
             processes.set_status(tx, process_id, status, now, reason)
     except CraftkitError:
         return  # The row still says "running" with a dead owner: the next command takes it up.
@@ -247,56 +229,86 @@ def _fail(
         log.write(context, "error", step.name, reason, {"process": process_id, **facts})
 
 
-def unfinished(context: Context) -> list[sqlite3.Row]:
+def unfinished(context: Context) -> list[Process]:
     """Processes of this worktree that nobody is running, oldest first."""
-    rows = context.store.rows("select * from processes where status <> 'completed' order by id")
-    mine = [
-        r for r in rows if r["worktree"] == context.worktree or not os.path.isdir(r["worktree"])
-    ]
     return [
-        r
-        for r in mine
-        if r["status"] != "running" or not is_alive(r["owner"]) or _is_left(context, r)
+        row
+        for row in processes.unfinished(context.store)
+        if (row.worktree == context.worktree or not os.path.isdir(row.worktree))
+        and (row.status != "running" or not is_alive(row.owner) or _is_left(context, row))
     ]
 
 
-def _is_left(context: Context, row: sqlite3.Row) -> bool:
-    return row["owner"] == owner() and (context.store.path, row["id"]) in _LEFT
+def _is_left(context: Context, row: Process) -> bool:
+    return row.owner == owner() and (context.store.path, row.id) in _LEFT
 
 
-def resume(context: Context, row: sqlite3.Row) -> sqlite3.Row | None:
-    """Take over one unfinished process and go on; its row then, None where somebody else has it."""
-    reason = None if row["interrupt_reason"] else "its process was killed"
+def resume(context: Context, row: Process, planner: Planner) -> Process | None:
+    """Take over an unfinished process and go on; it as it is then, None if somebody else has it.
+
+    Raises UnexpectedStep if this craftkit does not know its kind, or the error of a step.
+    """
+    steps = planner(context, row)
     with context.store.write() as tx:
-        if not processes.take(tx, row["id"], row["owner"], owner(), context.now()):
+        if not processes.take(tx, row, owner(), context.now(), "its process was killed"):
             return None
-        if reason:
-            tx.execute(
-                "update processes set interrupt_reason = ? where id = ?", (reason, row["id"])
-            )
-    _LEFT.discard((context.store.path, row["id"]))
-    run(context, row["id"])
-    return context.store.row("select * from processes where id = ?", row["id"])
+        ended = _agree(context, tx, row.id, steps)
+    _LEFT.discard((context.store.path, row.id))
+    carry_out(context, row.id, steps, ended)
+    return find(context, row.id)
 
 
-def recover(context: Context, rows: Sequence[sqlite3.Row] | None = None) -> Recovered:
+def _agree(
+    context: Context, tx: sqlite3.Connection, process_id: int, steps: Steps
+) -> dict[str, dict[str, Any]]:
+    """Bring the record in line with the plan; the results of the steps that have ended.
+
+    An earlier version may have recorded other steps: what is not planned now is skipped.
+    """
+    recorded = processes.steps(context.store, process_id)
+    planned = {step.name for step in steps}
+    now = context.now()
+    open_steps = [s.name for s in recorded if s.status not in ENDED and s.name not in planned]
+    processes.skip_steps(tx, process_id, now, open_steps)
+    missing = [s.name for s in steps if s.name not in {old.name for old in recorded}]
+    if missing:
+        processes.add_steps(tx, process_id, missing, after=len(recorded))
+    ended = {s.name: json.loads(s.result or "{}") for s in recorded if s.status in ENDED}
+    left = [step.name for step in steps if step.name not in ended]
+    if left:
+        processes.begin_step(tx, process_id, left[0], now)
+        processes.set_step(tx, process_id, left[0], now)
+    else:
+        processes.complete(tx, process_id, steps[-1].name, now)
+    return ended
+
+
+def find(context: Context, process_id: int) -> Process:
+    """A process by its number.  Raises UnknownProcess."""
+    row = processes.find(context.store, process_id)
+    if row is None:
+        raise UnknownProcess(f"There is no process {process_id}.", "`craftkit process list --all`")
+    return row
+
+
+def recover(context: Context, planner: Planner, rows: Sequence[Process] | None = None) -> Recovered:
     """Finish what was interrupted here, or these; a failure is a diagnostic, never a stop."""
-    finished: list[sqlite3.Row] = []
-    waiting: list[sqlite3.Row] = []
+    finished: list[Process] = []
+    waiting: list[Process] = []
     for row in unfinished(context) if rows is None else rows:
-        if waits_for_github(context, row) and not may_ask(context):
+        if waits_for_github(context, row, planner) and not may_ask(context):
             waiting.append(row)
             continue
         try:
-            now = resume(context, row)
+            now = resume(context, row, planner)
         except CraftkitError as error:
             context.note(
                 "warning",
                 "process_unfinished",
-                f"Process {row['id']} ({row['kind']}) could not be finished: {error.message}",
-                error.hint or f"`craftkit process resume {row['id']}`",
+                f"Process {row.id} ({row.kind}) could not be finished: {error.message}",
+                error.hint or f"`craftkit process resume {row.id}`",
             )
             continue
         if now is not None:
-            (finished if now["status"] == "completed" else waiting).append(now)
+            (finished if now.status == "completed" else waiting).append(now)
     return Recovered(finished, waiting)

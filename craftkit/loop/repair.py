@@ -11,11 +11,14 @@ from craftkit.model import Spec, Task
 from craftkit.runtime import background
 from craftkit.runtime.context import Context
 from craftkit.specs import files
+from craftkit.store.processes import Process
 
 WAITS = "process_waits"
 
 
-def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
+def repair(
+    context: Context, planner: process_runner.Planner, *, online: bool = False
+) -> list[dict[str, str]]:
     """Finish what was interrupted and take in what was spooled.  Every command begins with it.
 
     What has to ask GitHub is left to a command that asks it anyway: an `online` one.
@@ -27,7 +30,7 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
 
     context.repairing = True
     try:
-        found = process_runner.recover(context)
+        found = process_runner.recover(context, planner)
         notes += _finished(found)
         background.report_dead_writes(context)
         taken = spool_import.take_in_spool(context)
@@ -36,31 +39,37 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
     if taken:
         notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
     if online and not context.offline:
-        return notes + (resume_waiting(context) if found.waiting else [])
+        return notes + (resume_waiting(context, planner) if found.waiting else [])
     for row in found.waiting:
         context.note(
             "info",
             WAITS,
-            f"Process {row['id']} ({row['kind']}) was interrupted, and {process_runner.WAITS}.",
+            f"Process {row.id} ({row.kind}) was interrupted, and {process_runner.WAITS}.",
             "`craftkit reconcile` finishes it",
         )
     return notes
 
 
-def resume_waiting(context: Context) -> list[dict[str, str]]:
+def resume_waiting(context: Context, planner: process_runner.Planner) -> list[dict[str, str]]:
     """Finish what was interrupted and has to ask GitHub."""
     rows = [
-        r for r in process_runner.unfinished(context) if process_runner.waits_for_github(context, r)
+        row
+        for row in process_runner.unfinished(context)
+        if process_runner.waits_for_github(context, row, planner)
     ]
-    return _finished(process_runner.recover(context, rows))
+    return _finished(process_runner.recover(context, planner, rows))
 
 
 def _finished(found: process_runner.Recovered) -> list[dict[str, str]]:
-    notes = []
-    for row in found.finished:
-        what = f"{row['kind']} {json.loads(row['input']).get('refs', '')}".strip()
-        notes.append({"code": "process_resumed", "message": f"finished `{what}`"})
-    return notes
+    return [
+        {"code": "process_resumed", "message": f"finished `{_what(row)}`"} for row in found.finished
+    ]
+
+
+def _what(row: Process) -> str:
+    """A process as a person calls it: `task done T002`."""
+    facts = json.loads(row.input)
+    return f"{row.kind} {facts.get('ref') or facts.get('refs') or ''}".strip()
 
 
 def changed_specs(context: Context) -> list[Spec]:
@@ -91,7 +100,7 @@ def ticked_unrecorded(context: Context, spec: Spec) -> list[Task]:
     known = {
         row["task_id"]
         for row in context.store.rows(
-            "select task_id from tasks where spec_id = ? and base_done = 0", spec.id
+            "select task_id from tasks where spec_id = ? and local_done = 0", spec.id
         )
     }
     return [task for task in spec.tasks if task.checked and task.id in known]

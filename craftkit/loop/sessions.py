@@ -52,6 +52,15 @@ def forget_current(
     )
 
 
+def current_task(context: Context, connection: sqlite3.Connection) -> str | None:
+    """The id of the task that this session has saved as its current one."""
+    row = connection.execute(
+        "select task_id from workflow_state where worktree = ? and session = ?",
+        (context.worktree, context.session.id),
+    ).fetchone()
+    return None if row is None else row[0]
+
+
 def save_state(
     context: Context,
     tx: sqlite3.Connection,

@@ -1,6 +1,7 @@
 """Which specs this worktree has, which one a command means, and what the database knows of it."""
 
 import os
+import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,8 +15,9 @@ from craftkit.errors import (
 )
 from craftkit.loop import task_status
 from craftkit.model import Spec
-from craftkit.runtime.context import Context, cached_yaml
-from craftkit.specs import files, parse
+from craftkit.runtime.context import Context
+from craftkit.specs import edit, files, parse
+from craftkit.store import decisions
 from craftkit.text import shell_word
 
 # Why a spec was chosen, where somebody chose it.
@@ -30,15 +32,38 @@ class Chosen(NamedTuple):
 
 
 def load(context: Context, path: str) -> Spec:
-    """The spec as its file is now: read each time, parsed again only where it has changed."""
-    data = files.read(context.worktree, path)
+    """The spec as its file is now: read each time, parsed again only if it has changed."""
+    return remember(context, path, files.read(context.worktree, path))
+
+
+def remember(context: Context, path: str, data: bytes) -> Spec:
+    """The spec that a file with these bytes holds; this command knows it from now on."""
     known = context.specs_read.get(path)
     if known is not None and known[0] == data:
         return known[1]
-    sections = context.config["specs.task_sections"]
-    spec = parse(data, path, task_sections=sections, load_yaml=cached_yaml(context))
+    spec = _parse(context, path, data)
     context.specs_read[path] = (data, spec)
     return spec
+
+
+def _parse(context: Context, path: str, data: bytes) -> Spec:
+    sections = context.config["specs.task_sections"]
+    return parse(data, path, task_sections=sections)
+
+
+def parsed(context: Context, path: str, text: str) -> Spec:
+    """The spec that a file with this text would hold."""
+    return _parse(context, path, edit.encode(text))
+
+
+def is_known(context: Context, path: str) -> bool:
+    """Whether this command has read the file."""
+    return path in context.specs_read
+
+
+def known(context: Context, path: str) -> Spec:
+    """The spec as this command read it, or wrote it, last."""
+    return context.specs_read[path][1] if is_known(context, path) else load(context, path)
 
 
 def load_all(context: Context) -> list[Spec]:
@@ -234,14 +259,10 @@ def task_statuses(context: Context, spec: Spec) -> list[task_status.TaskStatus]:
     store = context.store
     dropped = store.rows("select task_id from tasks where spec_id = ? and dropped", spec.id)
     claims = store.rows("select task_id, session from claims where spec_id = ?", spec.id)
-    pending = store.rows(
-        "select task_id from intents where spec_id = ? and kind = 'done' and state = 'recorded'",
-        spec.id,
-    )
-    done = store.rows("select task_id from tasks where spec_id = ? and base_done = 1", spec.id)
+    done = store.rows("select task_id from tasks where spec_id = ? and local_done = 1", spec.id)
     return task_status.derive_statuses(
         spec,
-        finished=[row[0] for row in pending],
+        finished=decisions.unapplied(store, spec.id, "done"),
         dropped=[row[0] for row in dropped],
         claims={row[0]: row[1] for row in claims},
         recorded=[row[0] for row in done],
@@ -260,44 +281,51 @@ def record_snapshot(context: Context, spec: Spec, *, again: bool = False) -> Non
     known_spec = store.value("select 1 from specs where id = ?", spec.id)
     if seen == spec.digest and known_spec and not again:
         return
+    with store.write() as tx:
+        save_snapshot(context, tx, spec)
+
+
+def save_snapshot(context: Context, tx: sqlite3.Connection, spec: Spec) -> None:
+    """Remember what the file says, as part of a transaction."""
     now = context.now()
     known = {
         row["task_id"]: (row["title"], row["issue"])
-        for row in store.rows("select task_id, title, issue from tasks where spec_id = ?", spec.id)
+        for row in tx.execute(
+            "select task_id, title, issue from tasks where spec_id = ?", (spec.id,)
+        )
     }
     changed = [t for t in spec.tasks if known.get(t.id) != (t.title, t.issue)]
-    with store.write() as tx:
-        tx.execute(
-            "insert into specs (id, path, dialect, name, phase, issue, branch, created_at,"
-            " updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
-            " path = excluded.path, dialect = excluded.dialect, name = excluded.name,"
-            " phase = coalesce(excluded.phase, specs.phase), issue = excluded.issue,"
-            " branch = excluded.branch, updated_at = excluded.updated_at",
-            (
-                spec.id,
-                spec.path,
-                spec.dialect,
-                spec.name,
-                spec.phase,
-                spec.issue,
-                spec.branch,
-                now,
-                now,
-            ),
-        )
-        tx.executemany(
-            "insert into tasks (spec_id, task_id, key, title, issue, base_done, updated_at)"
-            " values (?, ?, ?, ?, ?, ?, ?) on conflict (spec_id, task_id) do update set"
-            " key = excluded.key, title = excluded.title, issue = excluded.issue,"
-            " updated_at = excluded.updated_at",
-            [(spec.id, t.id, t.key, t.title, t.issue, int(t.checked), now) for t in changed],
-        )
-        tx.execute(
-            "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
-            " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
-            " total = excluded.total, seen_at = excluded.seen_at",
-            (context.worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
-        )
+    tx.execute(
+        "insert into specs (id, path, dialect, name, phase, issue, branch, created_at,"
+        " updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+        " path = excluded.path, dialect = excluded.dialect, name = excluded.name,"
+        " phase = coalesce(excluded.phase, specs.phase), issue = excluded.issue,"
+        " branch = excluded.branch, updated_at = excluded.updated_at",
+        (
+            spec.id,
+            spec.path,
+            spec.dialect,
+            spec.name,
+            spec.phase,
+            spec.issue,
+            spec.branch,
+            now,
+            now,
+        ),
+    )
+    tx.executemany(
+        "insert into tasks (spec_id, task_id, key, title, issue, local_done, updated_at)"
+        " values (?, ?, ?, ?, ?, ?, ?) on conflict (spec_id, task_id) do update set"
+        " key = excluded.key, title = excluded.title, issue = excluded.issue,"
+        " updated_at = excluded.updated_at",
+        [(spec.id, t.id, t.key, t.title, t.issue, int(t.checked), now) for t in changed],
+    )
+    tx.execute(
+        "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
+        " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
+        " total = excluded.total, seen_at = excluded.seen_at",
+        (context.worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
+    )
 
 
 def dropped(context: Context, spec: Spec) -> set[str]:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from craftkit.errors import FileChanged
 from craftkit.loop import spec_index
@@ -16,23 +17,39 @@ from craftkit.specs import edit, files
 TRIES = 50
 
 
-def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> tuple[Spec, bool]:
-    """Apply `change` (spec to new text) to the file as it is; the spec it saw, and if it wrote.
+class Rewritten(NamedTuple):
+    before: Spec  # what `change` saw
+    after: Spec  # the same if nothing was to be changed
 
-    Raises SpecNeedsAttention, or FileChanged when the file never stays still.
+    @property
+    def changed(self) -> bool:
+        return self.after is not self.before
+
+
+def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> Rewritten:
+    """Apply `change` (spec to new text) to the file as it is.
+
+    It is tried first on what this command has read: the swap refuses if the file is another by
+    now, and so does a change that finds nothing to do.  Raises SpecNeedsAttention, or FileChanged
+    if the file never stays still.
     """
-    told = functools.partial(report_rescued_save, context)
+    report = functools.partial(report_rescued_save, context)
+    fresh = not spec_index.is_known(context, path)
+    spec = spec_index.known(context, path)
     for _ in range(TRIES):
-        spec = spec_index.load(context, path)
         spec_index.refuse_if_blocked(spec)
         text = change(spec)
-        if text == spec.text:
-            return spec, False
-        try:
-            files.replace(context.worktree, path, spec.digest, edit.encode(text), told)
-            return spec, True
-        except FileChanged:
-            continue
+        if text == spec.text and fresh:
+            return Rewritten(spec, spec)
+        if text != spec.text:
+            data = edit.encode(text)
+            try:
+                files.replace(context.worktree, path, spec.digest, data, report)
+            except FileChanged:
+                pass
+            else:
+                return Rewritten(spec, spec_index.remember(context, path, data))
+        spec, fresh = spec_index.load(context, path), True
     raise FileChanged(f"{path} keeps changing under the edit.", "run the command again")
 
 

@@ -9,7 +9,7 @@ from craftkit import repo as git
 from craftkit.errors import AlreadyRecorded, CannotRead, TaskClaimed, UnsafePath
 from craftkit.loop import spec_index, tasks, transitions
 from craftkit.runtime.context import Context
-from craftkit.store import spool
+from craftkit.store import decisions, spool
 
 
 def take_in_spool(context: Context) -> int:
@@ -37,7 +37,7 @@ def take_in_spool(context: Context) -> int:
 
 @transitions.retry_on_conflict
 def _take_in(context: Context, intent: dict[str, Any]) -> bool:
-    if context.store.value("select 1 from intents where id = ?", intent["id"]):
+    if decisions.is_recorded(context.store, intent["id"]):
         return True
     try:
         spec = spec_index.by_id(context, intent["spec_id"])
@@ -57,7 +57,7 @@ def _take_in(context: Context, intent: dict[str, Any]) -> bool:
         else:
             tasks.refuse_foreign_claim(author, spec, task, take_over=False)
             transitions.apply_transition(
-                author, spec, task, "start", "spool", intent_id=intent["id"]
+                author, spec, task, "start", "spool", decision_id=intent["id"]
             )
     except TaskClaimed as error:  # somebody took the task since: the later decision stands
         context.note("warning", error.code, error.message, error.hint)

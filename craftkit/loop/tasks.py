@@ -17,6 +17,7 @@ from craftkit.errors import (
     UsageProblem,
 )
 from craftkit.loop import github_writes, sessions, spec_index, spec_writer, task_status, transitions
+from craftkit.loop.decisions import Source
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
@@ -124,7 +125,7 @@ def start(
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
-    seen = transitions.decision_version(context, spec, task)
+    version = transitions.decision_version(context, spec, task)
     rows = spec_index.task_statuses(context, spec)
     row = next(r for r in rows if r.task.id == task.id)
     if row.state == DONE:
@@ -167,7 +168,7 @@ def start(
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
     aside = [t.id for t in others]
     return transitions.apply_transition(
-        context, spec, task, "start", "command", seen=seen, set_aside=aside
+        context, spec, task, "start", "command", expected_version=version, set_aside=aside
     )
 
 
@@ -221,30 +222,35 @@ def done(context: Context, wanted_spec: str | None, word: str | None) -> transit
 
 
 def complete(
-    context: Context, spec: Spec, task: Task, source: str, intent_id: str | None = None
+    context: Context, spec: Spec, task: Task, source: Source, decision_id: str | None = None
 ) -> transitions.TaskOutcome:
     """The one path of every completion: from a command, a box ticked by hand, or the spool.
 
     Raises Overtaken where another session decided on the task meanwhile: read it again.
     """
-    seen = transitions.decision_version(context, spec, task)
+    version = transitions.decision_version(context, spec, task)
     base = context.store.value(
-        "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
+        "select local_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
     claimed = context.store.value(
         "select 1 from claims where spec_id = ? and task_id = ?", spec.id, task.id
     )
     if task.checked and base and not claimed:
-        if source == "command":
-            github_writes.close_again(context, spec, task)
-            transitions.send(context)
-        return transitions.outcome(context, spec, task, changed=False, applied=True)
+        queued = source == "command" and github_writes.queue_closing_again(context, spec, task)
+        return transitions.outcome(context, spec, task, changed=False, applied=True, queued=queued)
     rows = spec_index.task_statuses(context, spec)
     also = [t.id for t in task_status.parents_finished_by(rows, task)]
     held = _held_by_another(context, spec, task)
-    more = {"also": also, "held_by": held}
     return transitions.apply_transition(
-        context, spec, task, "done", source, intent_id=intent_id, seen=seen, **more
+        context,
+        spec,
+        task,
+        "done",
+        source,
+        decision_id=decision_id,
+        expected_version=version,
+        also=also,
+        held_by=held,
     )
 
 
@@ -253,10 +259,10 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
-    seen = transitions.decision_version(context, spec, task)
+    version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
     base = context.store.value(
-        "select base_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
+        "select local_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
     )
     # Of a task with an issue, that may be closed: what is open here is not known to be open there.
     linked = task.issue is not None and context.config["github.repo"]
@@ -264,7 +270,7 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
         return transitions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
     return transitions.apply_transition(
-        context, spec, task, "reopen", "command", seen=seen, held_by=held
+        context, spec, task, "reopen", "command", expected_version=version, held_by=held
     )
 
 
@@ -275,7 +281,7 @@ def drop(
     spec, task = find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
-    seen = transitions.decision_version(context, spec, task)
+    version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
     if row.state == DONE:
         raise UsageProblem(
@@ -286,7 +292,14 @@ def drop(
         return transitions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, spec, task)
     return transitions.apply_transition(
-        context, spec, task, "drop", "command", seen=seen, reason=reason, held_by=held
+        context,
+        spec,
+        task,
+        "drop",
+        "command",
+        expected_version=version,
+        reason=reason,
+        held_by=held,
     )
 
 
@@ -317,7 +330,7 @@ def add(
         return text
 
     with spec_writer.edit_lock(context, spec.path):
-        before, _ = spec_writer.rewrite(context, spec.path, change)
+        before = spec_writer.rewrite(context, spec.path, change).before
         spec = spec_index.load(context, spec.path)
     old = {t.id for t in before.tasks}
     added = [t for t in spec.tasks if (t.key == key if key else t.id not in old)]

@@ -1,12 +1,13 @@
 """A decision on a task: recorded in one transaction, then carried out as a resumable process."""
 
-import contextlib
+from __future__ import annotations
+
 import functools
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from craftkit.errors import AlreadyRecorded, ConcurrentUpdate, CraftkitError, DatabaseUnwritable
+from craftkit.errors import ConcurrentUpdate, CraftkitError, DatabaseUnwritable
 from craftkit.loop import (
     github_writes,
     process_runner,
@@ -15,10 +16,12 @@ from craftkit.loop import (
     spec_writer,
     task_status,
 )
+from craftkit.loop.decisions import Action, DecidedTask, Decision, Source
+from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import journal, spool
+from craftkit.store import claims, decisions, journal, outbox, spool, tasks
 
 TRIES = 20  # a task on which others decide faster than this is not ours to decide on
 
@@ -33,6 +36,7 @@ class TaskOutcome(NamedTuple):
     delivered: bool
     next: task_status.TaskStatus | None
     rows: list[task_status.TaskStatus]
+    queued: bool = False  # it has something to say to GitHub
 
 
 P = ParamSpec("P")
@@ -40,7 +44,7 @@ R = TypeVar("R")
 
 
 def retry_on_conflict(use_case: Callable[P, R]) -> Callable[P, R]:
-    """Look again and decide anew where another session was faster."""
+    """Look again and decide anew if another session was faster."""
 
     @functools.wraps(use_case)
     def run(*args: P.args, **named: P.kwargs) -> R:
@@ -54,120 +58,111 @@ def retry_on_conflict(use_case: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
-def _count(connection: sqlite3.Connection, spec_id: str, task_id: str) -> int:
-    """How many decisions on a task there are; each command on it adds one."""
-    sql = "select count(*) from intents where spec_id = ? and task_id = ?"
-    return int(connection.execute(sql, (spec_id, task_id)).fetchone()[0])
-
-
 def decision_version(context: Context, spec: Spec, task: Task) -> int:
+    """What `apply_transition` compares: another number tells of another decision."""
     with context.store.read() as connection:
-        return _count(connection, spec.id, task.id)
-
-
-def decision_versions(connection: sqlite3.Connection) -> dict[tuple[str, str], int]:
-    """By spec and task a number that every decision raises, also one that changes nothing here."""
-    rows = connection.execute(
-        "select spec_id, task_id, count(*) from (select spec_id, task_id from intents"
-        " union all select spec_id, task_id from outbox where task_id is not null"
-        " and action in ('close', 'reopen', 'drop')) group by 1, 2"
-    )
-    return {(str(spec), str(task)): int(number) for spec, task, number in rows}
+        return decisions.version(connection, spec.id, task.id)
 
 
 def apply_transition(
     context: Context,
     spec: Spec,
     task: Task,
-    kind: str,
-    source: str,
+    action: Action,
+    source: Source,
     *,
-    intent_id: str | None = None,
-    seen: int | None = None,
-    **extra: Any,
+    decision_id: str | None = None,
+    expected_version: int | None = None,
+    also: Collection[str] = (),
+    set_aside: Collection[str] = (),
+    reason: str = "",
+    held_by: str | None = None,
 ) -> TaskOutcome:
     """Record a decision in one transaction, then carry it out as a resumable process.
 
-    `seen` is how many decisions on the task the caller knew of.  Raises Overtaken where there are
-    more by now.
+    `also` are the ids of parents that are done with the task, `set_aside` of the tasks that the
+    session had in progress in its place.  Raises ConcurrentUpdate if there are more decisions on
+    the task than `expected_version` by now, or AlreadyRecorded if `decision_id` is known.
     """
-    data = {
-        "spec": spec.id,
-        "path": spec.path,
-        "tasks": [task.id, *extra.pop("also", [])],
-        "refs": task.ref,
-        "action": kind,
-        "intent": intent_id or context.ids(),
-        "source": source,
-        **extra,
-    }
-    touched = [*data["tasks"], *data.get("set_aside", ())]
-    data["issues"] = github_writes.issues(context, spec, touched)
-    named = {task.id: task for task in spec.tasks if task.id in data["issues"]}
-    data["claimed"] = {
-        i: github_writes.claim(context, spec, named.get(i), number)
-        for i, number in data["issues"].items()
-    }
-    # A ticked box is met by commands that compare all with GitHub in a moment, in one go.
-    data["sends"] = source not in ("github", "box") and github_writes.concerns_github(
-        context, spec, touched, data["issues"]
+    issues = github_writes.issues(context, spec, [task.id, *also, *set_aside])
+    decision = Decision(
+        decision_id or context.ids(),
+        action,
+        source,
+        spec.id,
+        spec.path,
+        task.ref,
+        tuple(DecidedTask(i, issues.get(i)) for i in (task.id, *also)),
+        tuple(DecidedTask(i, issues.get(i)) for i in set_aside),
+        reason,
+        held_by,
     )
     if not context.store.durable:
-        if kind not in spool.KINDS:
-            raise DatabaseUnwritable(
-                f"The database cannot be written here, and `task {kind}` needs it.",
-                "run it where .craftkit is writable",
-            )
-        spool.write(context.worktree, _intent(context, data, task.id, 0))
+        _spool(context, decision)
+    checks = github_writes.ownership_checks(context, spec, decision)
+    queued = False
 
-    def record(tx: sqlite3.Connection, number: int) -> None:
-        if seen is not None and _count(tx, spec.id, task.id) != seen:
+    def save(tx: sqlite3.Connection, process_id: int) -> None:
+        nonlocal queued
+        version = decisions.version(tx, spec.id, task.id)
+        if expected_version is not None and version != expected_version:
             raise ConcurrentUpdate(f"Another session has just decided on {task.ref}.", "look again")
-        _record(context, tx, number, data, task)
+        _record(context, tx, process_id, decision, task)
+        if source != "github":  # it is there already
+            queued = github_writes.queue(context, tx, process_id, decision, checks)
 
-    process_id = process_runner.start(context, f"task {kind}", data, record)
+    plan = steps(context, decision)
+    process_id = process_runner.record(
+        context, decision.kind, decision.to_json(), plan, save, decision.id
+    )
     applied = True
     try:
-        process_runner.run(context, process_id)
+        process_runner.carry_out(context, process_id, plan)
     except CraftkitError as error:
         applied = False
         process_runner.report_unapplied(context, spec.path, error)
     if applied:
-        spec = spec_index.load(context, spec.path)
-        with contextlib.suppress(DatabaseUnwritable):  # it is done; the next command observes
-            spec_index.record_snapshot(context, spec)
-    return outcome(context, spec, task, changed=True, applied=applied)
+        spec = spec_index.known(context, spec.path)
+    return outcome(context, spec, task, changed=True, applied=applied, queued=queued)
+
+
+def _spool(context: Context, decision: Decision) -> None:
+    """Keep a decision in a file of its own.  Raises DatabaseUnwritable, CannotWrite."""
+    if decision.action not in spool.KINDS:
+        raise DatabaseUnwritable(
+            f"The database cannot be written here, and `task {decision.action}` needs it.",
+            "run it where .craftkit is writable",
+        )
+    spool.write(
+        context.worktree,
+        {
+            "id": decision.id,
+            "kind": decision.action,
+            "spec_id": decision.spec,
+            "task_id": decision.tasks[0].id,
+            "source": decision.source,
+            "payload": "{}",
+            "worktree": context.worktree,
+            "path": decision.path,
+            "session": context.session.id,
+            "created_at": context.now(),
+        },
+    )
 
 
 def outcome(
-    context: Context, spec: Spec, task: Task, *, changed: bool, applied: bool
+    context: Context,
+    spec: Spec,
+    task: Task,
+    *,
+    changed: bool,
+    applied: bool,
+    queued: bool = False,
 ) -> TaskOutcome:
     rows = spec_index.task_statuses(context, spec)
-    queued = context.store.value(
-        "select count(*) from outbox where spec_id = ? and task_id = ? and state <> 'delivered'",
-        spec.id,
-        task.id,
-    )
-    return TaskOutcome(spec, task, changed, applied, not queued, task_status.next_ready(rows), rows)
-
-
-def _intent(
-    context: Context, data: dict[str, Any], task_id: str, process_id: int
-) -> dict[str, Any]:
-    suffix = "" if task_id == data["tasks"][0] else f"-{data['tasks'].index(task_id)}"
-    return {
-        "id": data["intent"] + suffix,
-        "kind": data["action"],
-        "spec_id": data["spec"],
-        "task_id": task_id,
-        "source": data["source"],
-        "payload": "{}",
-        "worktree": context.worktree,
-        "path": data["path"],
-        "session": context.session.id,
-        "process_id": process_id,
-        "created_at": context.now(),
-    }
+    delivered = not outbox.waits(context.store, spec.id, task.id)
+    following = task_status.next_ready(rows)
+    return TaskOutcome(spec, task, changed, applied, delivered, following, rows, queued)
 
 
 EVENTS = {
@@ -179,114 +174,58 @@ EVENTS = {
 
 
 def _record(
-    context: Context, tx: sqlite3.Connection, process_id: int, data: dict[str, Any], task: Task
+    context: Context, tx: sqlite3.Connection, process_id: int, decision: Decision, task: Task
 ) -> None:
     """The transaction after which the decision cannot be lost."""
-    now, action = context.now(), data["action"]
-    for task_id in data["tasks"]:
-        if not journal.add_intent(tx, _intent(context, data, task_id, process_id)):
-            raise AlreadyRecorded(f"The decision {data['intent']} is recorded already.")
-        journal.record(
-            tx,
-            now,
-            EVENTS[action],
-            context.session,
-            data["spec"],
-            task_id,
-            source=data["source"],
-            reason=data.get("reason", ""),
-            held_by=data.get("held_by"),
-        )
-    if data["source"] != "github":
-        github_writes.queue(context, tx, data)
+    now, session = context.now(), context.session
+    named = [(t.id, t.issue) for t in decision.tasks]
+    decisions.record(tx, process_id, decision.spec, decision.action, named, now)
+    facts = {"source": decision.source, "reason": decision.reason, "held_by": decision.held_by}
+    for task_id in decision.task_ids:
+        event = EVENTS[decision.action]
+        journal.record(tx, now, event, session, decision.spec, task_id, **facts)
     sessions.touch(context, tx)
-    settled = (*data["tasks"], *data.get("set_aside", ()))
-    sessions.forget_current(tx, data["spec"], settled, now, but=context.session)
-    if action == "start":
-        for other in data.get("set_aside", []):
-            _release(tx, data["spec"], other)
-        _claim(context, tx, data["spec"], task.id, now)
-        sessions.save_state(context, tx, data["spec"], task, "done")
+    aside = [other.id for other in decision.set_aside]
+    sessions.forget_current(tx, decision.spec, [*decision.task_ids, *aside], now, but=session)
+    if decision.action == "start":
+        claims.release(tx, decision.spec, aside)
+        claims.take(tx, session, decision.spec, task.id, now)
+        sessions.save_state(context, tx, decision.spec, task, "done")
         return
-    saved = tx.execute(
-        "select task_id from workflow_state where worktree = ? and session = ?",
-        (context.worktree, context.session.id),
-    ).fetchone()
-    for task_id in data["tasks"]:
-        _release(tx, data["spec"], task_id)
-    if saved is None or saved[0] in (None, *data["tasks"]):
-        sessions.save_state(context, tx, data["spec"], None, "start")
+    claims.release(tx, decision.spec, decision.task_ids)
+    if sessions.current_task(context, tx) in (None, *decision.task_ids):
+        sessions.save_state(context, tx, decision.spec, None, "start")
 
 
-def _claim(context: Context, tx: sqlite3.Connection, spec_id: str, task_id: str, now: str) -> None:
-    session = context.session
-    tx.execute(
-        "insert or replace into claims values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            spec_id,
-            task_id,
-            session.id,
-            session.agent,
-            session.worktree,
-            session.branch,
-            session.head,
-            session.actor,
-            now,
-        ),
-    )
+# What a decision does to the box of its tasks; a drop leaves it as it is.
+BOX_STEPS = {"done": "tick_box", "start": "mark_box", "reopen": "untick_box"}
 
 
-def _release(tx: sqlite3.Connection, spec_id: str, task_id: str) -> None:
-    tx.execute("delete from claims where spec_id = ? and task_id = ?", (spec_id, task_id))
+def steps(context: Context, decision: Decision) -> tuple[ProcessStep, ...]:
+    """The steps that carry a decision out: first the file, then what is remembered of the tasks."""
+
+    after: list[Spec] = []
+
+    def flip_boxes() -> dict[str, Any]:
+        def flip(path: str) -> dict[str, Any]:
+            written = _flip_boxes(context, decision, path)
+            after.append(written.after)
+            return {"changed": int(written.changed)}
+
+        return spec_index.at_current_path(context, decision.spec, decision.path, flip)
+
+    def settle(tx: sqlite3.Connection, _: dict[str, Any]) -> None:
+        _remember(context, tx, decision)
+        if after:
+            spec_index.save_snapshot(context, tx, after[-1])
+
+    if decision.action not in BOX_STEPS:
+        return (ProcessStep("settle", save=settle),)
+    flipping = ProcessStep(BOX_STEPS[decision.action], do=flip_boxes)
+    return (flipping, ProcessStep("settle", save=settle))
 
 
-def _build(
-    context: Context, process_id: int, data: dict[str, Any]
-) -> tuple[process_runner.ProcessStep, ...]:
-    names = {"done": "tick_box", "start": "mark_box", "reopen": "untick_box"}
-    action = data["action"]
-    steps = [process_runner.ProcessStep("settle", save=lambda tx, _: _settle(context, tx, data))]
-    if action in names:
-        tick = process_runner.ProcessStep(
-            names[action],
-            do=lambda: spec_index.at_current_path(
-                context, data["spec"], data["path"], lambda path: _edit(context, data, path)
-            ),
-        )
-        steps.insert(0, tick)
-    if data.get("sends"):
-        steps.append(process_runner.ProcessStep(SENDS[action], do=lambda: send(context)))
-    return tuple(steps)
-
-
-def send(context: Context) -> dict[str, Any]:
-    """Tell GitHub now, if it can be reached; else the outbox keeps it.
-
-    What is repaired at the beginning of a command waits for what the command itself has to say:
-    that must be on the disk first.
-    """
-    if context.repairing:
-        return {"queued": True}
-    from craftkit.sync import connection
-
-    sent = connection.send(context)
-    connection.report_pending(context, sent)
-    return sent.as_dict()
-
-
-# What a decision is to GitHub, as `process show` names it.
-SENDS = {
-    "start": "mark_issue",
-    "done": "close_issue",
-    "reopen": "reopen_issue",
-    "drop": "drop_issue",
-}
-
-for _kind in EVENTS:
-    process_runner.KINDS[f"task {_kind}"] = _build
-
-
-def _change(action: str, spec: Spec, task: Task) -> str:
+def _change(action: Action, spec: Spec, task: Task) -> str:
     if action == "done":
         return spec.text if task.checked else edit.tick(spec, task)
     if action == "reopen":
@@ -294,21 +233,23 @@ def _change(action: str, spec: Spec, task: Task) -> str:
     return spec.text if task.checked or task.started else edit.start_mark(spec, task)
 
 
-def _edit(context: Context, data: dict[str, Any], path: str) -> dict[str, Any]:
+def _flip_boxes(context: Context, decision: Decision, path: str) -> spec_writer.Rewritten:
     """Flip the boxes.  Repeatable: what is flipped already is left alone."""
-    changed, missing = 0, []
+
+    def change(spec: Spec) -> str:
+        spec_index.refuse_another(spec, decision.spec)
+        text, now = spec.text, spec
+        for task_id in decision.task_ids:
+            task = next((t for t in now.tasks if t.id == task_id), None)
+            if task is not None:
+                text = _change(decision.action, now, task)
+                now = now if text == now.text else spec_index.parsed(context, path, text)
+        return text
+
     with spec_writer.edit_lock(context, path):
-        for task_id in data["tasks"]:
-
-            def change(spec: Spec, task_id: str = task_id) -> str:
-                spec_index.refuse_another(spec, data["spec"])
-                task = next((t for t in spec.tasks if t.id == task_id), None)
-                return spec.text if task is None else _change(data["action"], spec, task)
-
-            spec, written = spec_writer.rewrite(context, path, change)
-            changed += written
-            if all(task.id != task_id for task in spec.tasks):
-                missing.append(task_id)
+        written = spec_writer.rewrite(context, path, change)
+    there = {task.id for task in written.before.tasks}
+    missing = [task_id for task_id in decision.task_ids if task_id not in there]
     if missing:
         context.note(
             "warning",
@@ -316,23 +257,20 @@ def _edit(context: Context, data: dict[str, Any], path: str) -> dict[str, Any]:
             f"{path} has no line for {', '.join(missing)} any more; it is recorded all the same.",
             "`craftkit history` shows it",
         )
-    return {"changed": changed, "missing": missing}
+    return written
 
 
-def _settle(context: Context, tx: sqlite3.Connection, data: dict[str, Any]) -> None:
-    now, action = context.now(), data["action"]
-    if action in ("done", "reopen", "drop"):
-        values = {"done": (1, 0), "reopen": (0, 0), "drop": (0, 1)}[action]
-        tx.executemany(
-            "update tasks set base_done = ?, dropped = ?, updated_at = ?"
-            " where spec_id = ? and task_id = ?",
-            [(*values, now, data["spec"], task_id) for task_id in data["tasks"]],
+def _remember(context: Context, tx: sqlite3.Connection, decision: Decision) -> None:
+    """What the decision makes of its tasks."""
+    action, ids = decision.action, decision.task_ids
+    if action != "start":
+        tasks.set_decided(
+            tx,
+            decision.spec,
+            ids,
+            done=action == "done",
+            dropped=action == "drop",
+            now=context.now(),
         )
-    if data["source"] == "github":  # it is there already
-        tx.executemany(
-            "update tasks set agreed = ? where spec_id = ? and task_id = ?",
-            [(int(action == "done"), data["spec"], task_id) for task_id in data["tasks"]],
-        )
-    for number, _ in enumerate(data["tasks"]):
-        suffix = f"-{number}" if number else ""
-        journal.settle_intent(tx, data["intent"] + suffix, "applied", now)
+    if decision.source == "github":  # spec and GitHub agree on it
+        tasks.set_synced(tx, decision.spec, ids, done=action == "done")

@@ -7,7 +7,7 @@ from craftkit.errors import CraftkitError
 from craftkit.loop import sessions, spec_index, task_status, tasks
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import decisions, outbox
 from craftkit.text import count, for_model, one_line, shell_word, typed
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
@@ -132,12 +132,7 @@ def known_conflicts(context: Context, spec: Spec) -> list[dict[str, str]]:
     if row is None:
         return []
     ids = {task.ref: task.id for task in spec.tasks}
-    settled = {
-        found["task_id"]
-        for found in context.store.rows(
-            "select task_id from intents where spec_id = ? and created_at > ?", spec.id, row["at"]
-        )
-    }
+    settled = decisions.decided_since(context.store, spec.id, row["at"])
     notes: list[dict[str, str]] = json.loads(row["value"])
     return [note for note in notes if ids.get(note["task"]) not in settled]
 

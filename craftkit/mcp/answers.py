@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from craftkit.commands import issue_text as texts
 from craftkit.commands import reconcile as commands_reconcile
-from craftkit.commands import session
+from craftkit.commands import recovery, session
 from craftkit.commands import spec as specs_
+from craftkit.commands import task as task_commands
 from craftkit.errors import AmbiguousSpec, UnknownSpec
-from craftkit.loop import repair, spec_index, task_status, tasks, transitions, work_status
+from craftkit.loop import spec_index, task_status, tasks, transitions, work_status
 from craftkit.mcp.shapes import (
     IssueShape,
     Next,
@@ -40,14 +41,14 @@ WORD, LINE = 200, 400  # characters of an argument, and of a string in an answer
 
 
 def status(context: Context, spec: str) -> Status:
-    repaired = repair.repair(context)
+    repaired = recovery.repair(context)
     data = tidy(_standing(context, spec, repaired))
     data["notes"] = notes(context)
     return cast(Status, {name: data[name] for name in Status.__annotations__})
 
 
 def task_list(context: Context, spec: str) -> TaskList:
-    repair.repair(context)
+    recovery.repair(context)
     found, rows = _tasks(context, spec)
     shown = rows
     if len(shown) > MOST_TASKS:
@@ -62,7 +63,7 @@ def task_list(context: Context, spec: str) -> TaskList:
 
 
 def task_next(context: Context, spec: str) -> Next:
-    repair.repair(context)
+    recovery.repair(context)
     found, rows = _tasks(context, spec)
     return {
         "spec": one_line(found.id, LINE),
@@ -75,21 +76,21 @@ def task_next(context: Context, spec: str) -> Next:
 
 
 def task_start(context: Context, key: str, spec: str) -> OutcomeShape:
-    repair.repair(context)
+    recovery.repair(context)
     wanted = named(context, spec)
-    done = tasks.start(context, wanted, key[:WORD], take_over=False, switch=False)
+    done = task_commands.start(context, wanted, key[:WORD], take_over=False, switch=False)
     return _outcome(context, done)
 
 
 def task_done(context: Context, key: str, spec: str) -> OutcomeShape:
-    repair.repair(context)
-    return _outcome(context, tasks.done(context, named(context, spec), key[:WORD]))
+    recovery.repair(context)
+    return _outcome(context, task_commands.done(context, named(context, spec), key[:WORD]))
 
 
 def task_drop(context: Context, key: str, reason: str, spec: str) -> OutcomeShape:
-    repair.repair(context)
+    recovery.repair(context)
     why = one_line(reason, LINE)
-    return _outcome(context, tasks.drop(context, named(context, spec), key[:WORD], why))
+    return _outcome(context, task_commands.drop(context, named(context, spec), key[:WORD], why))
 
 
 def session_resume(context: Context, spec: str) -> Resumed:

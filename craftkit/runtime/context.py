@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from craftkit import digests
 from craftkit import repo as git
 from craftkit.clock import iso_utc
 from craftkit.errors import CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
@@ -142,27 +140,3 @@ def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) 
         head=git.head(found),
         actor=actor,
     )
-
-
-def cached_yaml(context: Context) -> Callable[[str], Any]:
-    """A YAML loader that keeps parsed front matter by digest, so that PyYAML loads once."""
-    import json
-
-    def load(text: str) -> Any:
-        digest = digests.sha256(text.encode("utf-8", "surrogateescape"))
-        known = None
-        with contextlib.suppress(DatabaseUnwritable):  # a cache must not stand in the way
-            known = context.store.value("select json from parsed_yaml where digest = ?", digest)
-        if known is not None:
-            return json.loads(known)
-        import yaml
-
-        value = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - builds strings only
-        with contextlib.suppress(DatabaseUnwritable), context.store.write() as tx:
-            tx.execute(
-                "insert into parsed_yaml values (?, ?) on conflict do nothing",
-                (digest, json.dumps(value)),
-            )
-        return value
-
-    return load

@@ -1,4 +1,4 @@
-"""History and intents: what happened, and what was decided."""
+"""The append-only history: what happened, when and by whom."""
 
 from __future__ import annotations
 
@@ -34,23 +34,4 @@ def record(
             session.head,
             json.dumps(data, ensure_ascii=False),
         ),
-    )
-
-
-def add_intent(tx: sqlite3.Connection, intent: dict[str, Any]) -> bool:
-    """Insert one intent; False when its id is known already (a spool file read twice)."""
-    cursor = tx.execute(
-        "insert into intents (id, kind, spec_id, task_id, source, payload, worktree, path,"
-        " session, state, process_id, created_at)"
-        " values (:id, :kind, :spec_id, :task_id, :source, :payload, :worktree, :path, :session,"
-        " 'recorded', :process_id, :created_at) on conflict (id) do nothing",
-        intent,
-    )
-    return cursor.rowcount == 1
-
-
-def settle_intent(tx: sqlite3.Connection, intent_id: str, state: str, now: str) -> None:
-    tx.execute(
-        "update intents set state = ?, settled_at = ? where id = ? and state = 'recorded'",
-        (state, now, intent_id),
     )

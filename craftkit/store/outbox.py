@@ -17,7 +17,7 @@ OPEN = "('queued', 'sent', 'unknown')"
 
 class Row(NamedTuple):
     id: int
-    intent_id: str | None
+    process_id: int | None  # of the decision that it tells of
     spec_id: str
     task_id: str | None  # None: the parent's
     issue: int | None  # None: it is to be made, or was not known when this was queued
@@ -55,14 +55,14 @@ def queue(
     issue: int | None,
     action: str,
     *,
-    intent_id: str | None = None,
+    process_id: int | None = None,
     payload: dict[str, Any] | None = None,
 ) -> int:
     """Queue one write; its id."""
     cursor = tx.execute(
-        "insert into outbox (intent_id, spec_id, task_id, issue, action, payload, state,"
+        "insert into outbox (process_id, spec_id, task_id, issue, action, payload, state,"
         " created_at, updated_at) values (?, ?, ?, ?, ?, ?, 'queued', ?, ?)",
-        (intent_id, spec_id, task_id, issue, action, json.dumps(payload or {}), now, now),
+        (process_id, spec_id, task_id, issue, action, json.dumps(payload or {}), now, now),
     )
     return int(cursor.lastrowid or 0)
 
@@ -94,6 +94,12 @@ def mark(
         " not_before = ?, high_water = coalesce(high_water, ?) where id = ?",
         [(state, now, error, int(attempt), not_before, high_water, i) for i in ids],
     )
+
+
+def waits(store: Store, spec_id: str, task_id: str) -> bool:
+    """Whether GitHub has not got everything of a task."""
+    sql = "select 1 from outbox where spec_id = ? and task_id = ? and state <> 'delivered' limit 1"
+    return bool(store.value(sql, spec_id, task_id))
 
 
 def counts(store: Store) -> dict[str, int]:

@@ -169,6 +169,76 @@ def agents(db: Database) -> None:
         db.execute(statement)
 
 
+# A decision is the head row of its process; which tasks it is about is an index of its own.
+DECISION_TABLES = (
+    "alter table processes add column decision_id text",
+    """update processes set decision_id = json_extract(input, '$.intent')
+        where json_valid(input)""",
+    "create unique index processes_by_decision on processes (decision_id)"
+    " where decision_id is not null",
+    # What has no process was carried out before this schema, or given up.
+    """insert into processes (kind, input, status, current_step, attempts, owner, worktree,
+        session, started_at, updated_at, finished_at, decision_id)
+        select 'task ' || kind, json_object('intent', id, 'action', kind, 'source', source,
+            'spec', spec_id, 'path', path, 'refs', task_id, 'tasks', json_array(task_id)),
+        case state when 'recorded' then 'interrupted' else 'completed' end, 'settle', 1, '::',
+        worktree, session, created_at, created_at, settled_at, id
+        from intents where process_id is null or process_id not in (select id from processes)""",
+    """create table decision_tasks (
+        process_id integer not null references processes(id) on delete cascade,
+        position integer not null, spec_id text not null, task_id text not null,
+        action text not null check (action in ('start', 'done', 'reopen', 'drop')),
+        issue integer, -- as it was known when this was decided
+        created_at text not null,
+        primary key (process_id, position)
+    ) strict""",
+    """insert into decision_tasks
+        select p.id, row_number() over (partition by p.id order by i.rowid) - 1,
+        i.spec_id, i.task_id, i.kind,
+        (select value from json_each(p.input, '$.issues') where key = i.task_id), i.created_at
+        from intents i join processes p
+        on p.id = i.process_id or (p.decision_id = i.id and
+            (i.process_id is null or i.process_id not in (select id from processes)))""",
+    "create index decisions_of_task on decision_tasks (spec_id, task_id)",
+    """create table writes (
+        id integer primary key autoincrement,
+        process_id integer references processes(id), -- of the decision that it tells of
+        spec_id text not null, task_id text, -- null: the parent's
+        issue integer, -- null: it is to be created
+        action text not null check (action in ('start', 'close', 'reopen', 'drop', 'create',
+            'list', 'phase', 'retitle', 'block', 'duplicate', 'comment')),
+        payload text not null default '{}',
+        state text not null check (state in ('queued', 'sent', 'unknown', 'delivered', 'dead')),
+        attempts integer not null default 0,
+        high_water integer, -- of a creation: the highest issue number before it was sent
+        not_before real not null default 0, -- seconds since 1970
+        error text, created_at text not null, updated_at text not null
+    ) strict""",
+    """insert into writes select o.id,
+        (select d.process_id from intents i join decision_tasks d
+            on d.spec_id = i.spec_id and d.task_id = i.task_id and d.created_at = i.created_at
+            where i.id = o.intent_id limit 1),
+        o.spec_id, o.task_id, o.issue, o.action,
+        replace(o.payload, '"claimed":', '"ownership_check":'),
+        o.state, o.attempts, o.high_water, o.not_before, o.error, o.created_at, o.updated_at
+        from outbox o""",
+    "drop table outbox",
+    "alter table writes rename to outbox",
+    "create index outbox_open on outbox (state) where state <> 'delivered'",
+    "drop table intents",
+    # What was decided here, and what spec and GitHub last agreed on.
+    "alter table tasks rename column base_done to local_done",
+    "alter table tasks rename column agreed to synced_done",
+    "drop table parsed_yaml",
+)
+
+
+@migrations(name="004_decisions")
+def decisions(db: Database) -> None:
+    for statement in DECISION_TABLES:
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date in one immediate transaction.
 

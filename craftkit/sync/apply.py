@@ -9,10 +9,11 @@ from craftkit import errors
 from craftkit.errors import CraftkitError, SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
 from craftkit.loop import github_writes, spec_index, spec_writer, transitions
+from craftkit.loop.decisions import Action
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, parse
-from craftkit.store import journal, outbox
+from craftkit.store import decisions, journal, outbox
 from craftkit.sync import (
     connection,
     discovery,
@@ -39,7 +40,7 @@ def apply_plan(
 
     def is_as_counted(task_id: str) -> bool:
         with context.store.read() as db:
-            now = transitions.decision_versions(db)
+            now = decisions.versions(db)
         return now.get((spec.id, task_id)) == counted.get((spec.id, task_id))
 
     agreed: list[tuple[int, str, str]] = []
@@ -54,17 +55,18 @@ def apply_plan(
                 with contextlib.suppress(errors.ConcurrentUpdate):
                     kind, why = LOCAL[action.kind], action.why
                     transitions.apply_transition(
-                        context, spec, task, kind, "github", seen=known, reason=why
+                        context, spec, task, kind, "github", expected_version=known, reason=why
                     )
         elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
             _queue(context, spec, action, task)
     undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
     if agreed or undropped:  # before links are written: they give a line without a key its name
         with context.store.write() as tx:
-            now = transitions.decision_versions(tx)
+            now = decisions.versions(tx)
             agreed = [a for a in agreed if now.get(a[1:]) == counted.get(a[1:])]
             tx.executemany(
-                "update tasks set agreed = ?1, base_done = ?1 where spec_id = ?2 and task_id = ?3",
+                "update tasks set synced_done = ?1, local_done = ?1"
+                " where spec_id = ?2 and task_id = ?3",
                 agreed,
             )
             tx.executemany(
@@ -80,7 +82,7 @@ def apply_plan(
     return report._replace(plan=plan, applied=True)
 
 
-LOCAL = {planner.TICK: "done", planner.UNTICK: "reopen"}
+LOCAL: dict[str, Action] = {planner.TICK: "done", planner.UNTICK: "reopen"}
 
 
 STATES = (planner.CLOSE, planner.REOPEN)
@@ -97,7 +99,7 @@ REMOTE = {
 def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | None) -> None:
     payload = {}
     if action.kind == planner.RETITLE and task is not None:
-        payload = {"title": github_writes.title_of(task)}
+        payload = {"title": github_writes.issue_title(task)}
     owner = None if action.kind == planner.CLOSE_DUPLICATE else action.task
     verb = REMOTE[action.kind]
     same = [

@@ -145,6 +145,13 @@ def send(
     return sent._replace(delivered=done.delivered)
 
 
+def deliver(context: Context) -> DeliveryStatus:
+    """The end of a command: send what it has queued, once, and say what still waits."""
+    sent = send(context)
+    report_pending(context, sent)
+    return sent
+
+
 def pending_status(context: Context) -> DeliveryStatus:
     """What waits in the outbox."""
     return _sent(outbox.counts(context.store))

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from craftkit import repo as git
 from craftkit.errors import SpecNeedsAttention
 from craftkit.github import gateway as gh
-from craftkit.loop.github_writes import title_of
+from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
@@ -33,7 +33,7 @@ def remember_issue(
     part: str = "",
 ) -> None:
     """An issue that is there is ours.  Its title may be a person's, so it is not to be changed."""
-    titles = {t.id: title_of(t) for t in spec.tasks}
+    titles = {t.id: issue_title(t) for t in spec.tasks}
     title = titles.get(task_id, issue.title) if task_id else issue.title
     facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
     outbox.remember_issue(tx, repo, outbox.LinkedIssue(*facts))
@@ -90,7 +90,7 @@ def rediscover_issues(
 
 def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None:
     """Two specs may have the same id: where no title is the same, the issues are another one's."""
-    titles = {task.id: title_of(task) for task in spec.tasks}
+    titles = {task.id: issue_title(task) for task in spec.tasks}
     found = [(task_id, issue) for task_id, issue in marked if task_id in titles]
     if found and all(issue.title != titles[task_id] for task_id, issue in found):
         task_id, issue = found[0]
@@ -130,7 +130,7 @@ def _find_below(
 
 def _marker_filter(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bool]:
     """Whether an issue's marker is enough to be the issue of a task."""
-    titles = {t.id: title_of(t) for t in spec.tasks}
+    titles = {t.id: issue_title(t) for t in spec.tasks}
     not_any_more = unlinking.unlinked(context, spec.id)
 
     def may_be(task_id: str, issue: gh.Issue) -> bool:

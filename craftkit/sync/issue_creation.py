@@ -214,7 +214,7 @@ def _made(sync: SyncContext, row: outbox.Row, made: gh.Issue) -> str:
         _mark_delivered(tx, sync, row, made.number)
         if row.task_id is not None:
             tx.execute(
-                "update tasks set issue = coalesce(issue, ?), agreed = ?"
+                "update tasks set issue = coalesce(issue, ?), synced_done = ?"
                 " where spec_id = ? and task_id = ?",
                 (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
             )

@@ -165,7 +165,7 @@ def _child(context: Context, spec: Spec, task: Task, home: str) -> dict[str, Any
     if task.depends_on:
         lines += ["", f"Depends on: {', '.join(task.depends_on)}"]
     lines += ["", markers.marker(spec.id, task.id)]
-    return {"title": github_writes.title_of(task), "body": "\n".join(lines), "part": home}
+    return {"title": github_writes.issue_title(task), "body": "\n".join(lines), "part": home}
 
 
 def _where(context: Context, spec: Spec, line: int | None = None) -> str:

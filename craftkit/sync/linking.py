@@ -16,15 +16,18 @@ from craftkit.errors import SpecNeedsAttention, UsageProblem
 from craftkit.github import address
 from craftkit.github import gateway as gh
 from craftkit.loop import process_runner, spec_index, work_status
-from craftkit.loop.github_writes import title_of
+from craftkit.loop.decisions import LinkDecision
+from craftkit.loop.github_writes import issue_title
+from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
-from craftkit.sync import connection, discovery, links, markers, ownership, planner
+from craftkit.sync import connection, discovery, links, markers, ownership, planner, reconcile
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import LinkPlan, plan_links
 from craftkit.text import count, one_line
 
+KIND = "spec link"
 SECONDS = 3600.0  # linking a long spec takes a second for each task
 
 
@@ -123,38 +126,31 @@ def link(
 ) -> dict[str, Any]:
     """Make the issues as a recorded process; what could not be sent stays queued."""
     spec, making = found.spec, found.making
-    data = {
-        "spec": spec.id,
-        "path": spec.path,
-        "adopted": {t.id: t.issue for t in making.adopted},
-        "blocks": [list(pair) for pair in making.blocks],
-    }
-    process_id = process_runner.start(
-        context, "spec link", data, links.record(context, spec, making)
-    )
+    adopted = {t.id: t.issue for t in making.adopted if t.issue is not None}
+    decision = LinkDecision(spec.id, spec.path, adopted, making.blocks)
     context.progress = progress
-    return process_runner.run(context, process_id)
+    plan = steps(context, decision)
+    save = links.record(context, spec, making)
+    process_id = process_runner.record(context, KIND, decision.to_json(), plan, save)
+    return process_runner.carry_out(context, process_id, plan)
 
 
-def _build(
-    context: Context, process_id: int, data: dict[str, Any]
-) -> tuple[process_runner.ProcessStep, ...]:
+def steps(context: Context, decision: LinkDecision) -> tuple[ProcessStep, ...]:
+    """The steps of a linking; all but the writing of the links ask GitHub."""
+
     def write(path: str) -> dict[str, Any]:
-        return {"written": links.write_links(context, data["spec"], path)}
+        return {"written": links.write_links(context, decision.spec, path)}
 
-    def follow() -> dict[str, Any]:
-        return spec_index.at_current_path(context, data["spec"], data["path"], write)
+    def write_links() -> dict[str, Any]:
+        return spec_index.at_current_path(context, decision.spec, decision.path, write)
 
     return (
-        process_runner.ProcessStep("adopt_links", do=lambda: _adopt(context, data), online=True),
-        process_runner.ProcessStep("make_issues", do=lambda: _make(context), online=True),
-        process_runner.ProcessStep("write_links", do=follow),
-        process_runner.ProcessStep("block", do=lambda: _block(context, data), online=True),
-        process_runner.ProcessStep("verify", do=lambda: _verify(context, data), online=True),
+        ProcessStep("adopt_links", do=lambda: _adopt(context, decision), online=True),
+        ProcessStep("make_issues", do=lambda: _make(context), online=True),
+        ProcessStep("write_links", do=write_links),
+        ProcessStep("block", do=lambda: _block(context, decision), online=True),
+        ProcessStep("verify", do=lambda: _verify(context, decision), online=True),
     )
-
-
-process_runner.KINDS["spec link"] = _build
 
 
 def _make(context: Context) -> dict[str, Any]:
@@ -163,15 +159,15 @@ def _make(context: Context) -> dict[str, Any]:
     return sent.as_dict()
 
 
-def _adopt(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+def _adopt(context: Context, decision: LinkDecision) -> dict[str, Any]:
     """Remember the issues that task lines name already, and the parent that the spec names."""
     repo = connection.settings(context).repo
-    spec = spec_index.by_id(context, data["spec"])
+    spec = spec_index.by_id(context, decision.spec)
     if spec is None:
         return {"skipped": True}
     # What a line does not name any more was unlinked since.
     named: dict[str | None, int | None] = {
-        task.id: task.issue for task in spec.tasks if data["adopted"].get(task.id) == task.issue
+        task.id: task.issue for task in spec.tasks if decision.adopted.get(task.id) == task.issue
     }
     named[None] = spec.issue
     wanted = [n for n in named.values() if n is not None]
@@ -204,7 +200,9 @@ def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issu
     marker = markers.find(issue.body) if issue.trusted else None
     with context.store.read() as db:
         moved = spec.id in ownership.linked_elsewhere(db, connection.settings(context).repo)
-    titles = [t for task in spec.tasks if task.id == task_id for t in (task.title, title_of(task))]
+    titles = [
+        t for task in spec.tasks if task.id == task_id for t in (task.title, issue_title(task))
+    ]
     if marker is None and (not moved or ownership.is_ours(issue, spec.id, titles, ())):
         return True
     if marker is not None and marker.spec == spec.id:
@@ -219,56 +217,54 @@ def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issu
     return False
 
 
-def _block(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+def _block(context: Context, decision: LinkDecision) -> dict[str, Any]:
     """Queue the dependencies as "blocked by", where the server has them."""
-    if not data["blocks"]:
+    if not decision.blocks:
         return {"skipped": True}
     with connection.github_session(context, SECONDS) as sync:
         if not sync.gateway.capabilities().dependencies:
             return {"skipped": True, "why": "this server has no issue dependencies"}
-    now, pairs = context.now(), _pairs(context, data)
+    now, pairs = context.now(), _pairs(context, decision)
     # By task, not by issue: where one could not be made yet, this waits for it.
     rows = context.store.rows(
         "select task_id, payload from outbox where spec_id = ? and action = 'block'"
         " and state <> 'delivered'",
-        data["spec"],
+        decision.spec,
     )
     queued = {(r["task_id"], json.loads(r["payload"]).get("by_task")) for r in rows}
     with context.store.write() as tx:
         for task_id, other in pairs:
             if (task_id, other) not in queued:  # else its process was killed behind this
                 payload = {"by_task": other}
-                outbox.queue(tx, now, data["spec"], task_id, None, "block", payload=payload)
+                outbox.queue(tx, now, decision.spec, task_id, None, "block", payload=payload)
     return {"blocked": len(pairs), **connection.send(context, SECONDS).as_dict()}
 
 
-def _pairs(context: Context, data: dict[str, Any]) -> list[tuple[str, str]]:
+def _pairs(context: Context, decision: LinkDecision) -> list[tuple[str, str]]:
     """The dependencies by what their tasks are known as now; not those that were unlinked since.
 
     A line without a key got its issue's number for a name when its link was written.
     """
-    known = outbox.issues_of(context.store, connection.settings(context).repo, data["spec"])
+    known = outbox.issues_of(context.store, connection.settings(context).repo, decision.spec)
     linked = {k.task_id for k in known}
     names: dict[str, str] = {}
     for row in context.store.rows(
         "select task_id, payload, state from outbox where spec_id = ? and action = 'create'"
         " and task_id is not null",
-        data["spec"],
+        decision.spec,
     ):
         marker = markers.find(json.loads(row["payload"])["body"])
         if marker is not None and marker.task is not None:
             names[marker.task] = row["task_id"]
         if row["state"] != "delivered":
             linked.add(row["task_id"])
-    pairs = [(names.get(a, a), names.get(b, b)) for a, b in data["blocks"]]
+    pairs = [(names.get(a, a), names.get(b, b)) for a, b in decision.blocks]
     return [pair for pair in pairs if linked.issuperset(pair)]
 
 
-def _verify(context: Context, data: dict[str, Any]) -> dict[str, Any]:
+def _verify(context: Context, decision: LinkDecision) -> dict[str, Any]:
     """List what is there now, and settle what the listing shows (a second issue, a done task)."""
-    from craftkit.sync import reconcile
-
-    spec = spec_index.by_id(context, data["spec"])
+    spec = spec_index.by_id(context, decision.spec)
     if spec is None:
         return {"skipped": True}
     report = reconcile.run(context, [spec], planner.Policy(), seconds=SECONDS)
@@ -303,7 +299,7 @@ def preview(found: LinkProposal) -> list[str]:
     for _, payload in making.children:
         lines.append(f"sub-issue  {payload['title']}")
         lines += [f"  | {line}" for line in payload["body"].splitlines()]
-    lines += [f"adopt      #{task.issue} {title_of(task)}" for task in making.adopted]
+    lines += [f"adopt      #{task.issue} {issue_title(task)}" for task in making.adopted]
     lines += [f"block      {a} waits for {b}" for a, b in making.blocks]
     if found.waiting:
         lines.append(f"waiting    {count(found.waiting, 'issue')}, queued before")

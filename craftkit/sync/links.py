@@ -81,7 +81,7 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
         return edit.link_all(spec, numbers, parents[0] if parents else None)
 
     with spec_writer.edit_lock(context, path):
-        before, _ = spec_writer.rewrite(context, path, change)
+        before = spec_writer.rewrite(context, path, change).before
     known_by_issue(context, spec_id, numbers)
     spec_index.record_snapshot(context, spec_index.load(context, path), again=True)
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
@@ -112,7 +112,7 @@ def _rename(tx: sqlite3.Connection, spec_id: str, old: str, number: int) -> None
         return  # it was renamed before
     if tx.execute(sql, (spec_id, new)).fetchone():  # another branch has the link
         tx.execute(
-            "update tasks set base_done = max(base_done, (select o.base_done from tasks o"
+            "update tasks set local_done = max(local_done, (select o.local_done from tasks o"
             " where o.spec_id = ?2 and o.task_id = ?3)) where spec_id = ?2 and task_id = ?1",
             names,
         )

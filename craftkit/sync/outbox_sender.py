@@ -95,19 +95,19 @@ def _here(
 
 def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     """Give up what would change an issue that only a file names, and that is somebody else's."""
-    doubtful = [row for row in rows if row.issue is not None and "claimed" in row.payload]
+    doubtful = [row for row in rows if row.issue is not None and "ownership_check" in row.payload]
     if not doubtful:
         return list(rows)
     seen = sync.gateway.issues(sorted({row.issue for row in doubtful if row.issue is not None}))
     foreign = set()
     for row in doubtful:
-        issue, claim = seen.get(row.issue or 0), row.payload["claimed"]
+        issue, check = seen.get(row.issue or 0), row.payload["ownership_check"]
         if not isinstance(issue, gh.Issue):
             continue  # what is gone is refused by itself
         with sync.store.write() as tx:
-            if ownership.is_ours(issue, row.spec_id, claim["titles"], {claim["parent"]} - {None}):
+            if ownership.is_ours(issue, row.spec_id, check["titles"], {check["parent"]} - {None}):
                 # With our title: one that a person gave it is not to be changed.
-                facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, claim["titles"][-1])
+                facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, check["titles"][-1])
                 outbox.remember_issue(
                     tx, sync.settings.repo, outbox.LinkedIssue(issue.number, *facts)
                 )
@@ -309,11 +309,11 @@ def _record_results(
             continue
         with sync.store.write() as tx:
             outbox.mark(tx, [row.id], "delivered", sync.now())
-            agreed = {"close": 1, "reopen": 0}.get(row.action)
-            if agreed is not None and row.task_id is not None:
+            done = {"close": 1, "reopen": 0}.get(row.action)
+            if done is not None and row.task_id is not None:
                 tx.execute(
-                    "update tasks set agreed = ? where spec_id = ? and task_id = ?",
-                    (agreed, row.spec_id, row.task_id),
+                    "update tasks set synced_done = ? where spec_id = ? and task_id = ?",
+                    (done, row.spec_id, row.task_id),
                 )
             if row.action == "retitle":
                 tx.execute(

@@ -34,11 +34,11 @@ LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in conf
 class Base(NamedTuple):
     """What is remembered of a task."""
 
-    agreed: bool | None  # done or open, as spec and GitHub last agreed; None: never
+    synced_done: bool | None  # done or open, as spec and GitHub last agreed; None: never
     issue: int | None = None
     title: str | None = None  # the title that the issue last got from the spec
     dropped: bool = False
-    done: bool = False  # what was decided here, whatever GitHub has heard of it
+    local_done: bool = False  # what was decided here, whatever GitHub has heard of it
 
 
 NEVER = Base(None)  # of a task that nothing is remembered of
@@ -302,10 +302,10 @@ def merge_task(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> 
         return _while_open(base, box)
     if base.dropped and not seen.completed:
         return ()
-    if base.agreed and not box:
+    if base.synced_done and not box:
         return BOX_OPEN_AGAIN  # an old branch and a real untick look alike
     if box:
-        return () if base.agreed else (AGREE_DONE,)
+        return () if base.synced_done else (AGREE_DONE,)
     if seen.completed:
         return (UNDROP, TICK) if base.dropped else (TICK,)
     return NOT_PLANNED
@@ -326,10 +326,10 @@ def _while_open(base: Base, box: bool) -> tuple[str, ...]:
     if base.dropped:
         return (UNDROP, CLOSE) if box else (UNDROP,)
     if box:
-        return (UNTICK,) if base.agreed else (CLOSE,)
-    if base.done and not base.agreed:
+        return (UNTICK,) if base.synced_done else (CLOSE,)
+    if base.local_done and not base.synced_done:
         return DONE_ELSEWHERE  # GitHub never heard of it, and the file lost it
-    return () if base.agreed is False else (AGREE_OPEN,)
+    return () if base.synced_done is False else (AGREE_OPEN,)
 
 
 def _evidence(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> str:
@@ -339,7 +339,7 @@ def _evidence(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> s
         state = "closed as completed" if seen.completed else "closed as not planned"
     said = f", intent {intent}" if intent else ""
     box_words = "ticked" if box else "open"
-    return f"base {words[base.agreed]}, box {box_words}, #{seen.number} {state}{said}"
+    return f"base {words[base.synced_done]}, box {box_words}, #{seen.number} {state}{said}"
 
 
 def _conflict(verdict: tuple[str, ...], line: SpecTask, number: int) -> Conflict:

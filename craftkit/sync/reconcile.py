@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
-from craftkit.loop import spec_index, transitions, work_status
+from craftkit.loop import spec_index, work_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import decisions, outbox
 from craftkit.sync import (
     apply,
     connection,
@@ -43,7 +43,7 @@ def run(
             # Also what is delivered in a moment: a list may show how it was before.
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
             with context.store.read() as db:
-                counted = transitions.decision_versions(db)
+                counted = decisions.versions(db)
             sent = _drain(context, sync, max_writes, decided) if change else 0
             with context.store.read() as db:
                 away = ownership.linked_elsewhere(db, sync.settings.repo)

@@ -98,7 +98,7 @@ def _sort_out(
         issue = issues.get(task.issue) if task.issue is not None else None
         if not isinstance(issue, gh.Issue) or issue.number in have:
             continue
-        titles = (task.title, github_writes.title_of(task))
+        titles = (task.title, github_writes.issue_title(task))
         if not ownership.is_ours(issue, spec.id, titles, set(parents) - foreign):
             foreign.add(issue.number)
         elif task.id not in have:
@@ -132,14 +132,14 @@ def _snapshot(
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
     base = {
         row["task_id"]: planner.Base(
-            None if row["agreed"] is None else bool(row["agreed"]),
+            None if row["synced_done"] is None else bool(row["synced_done"]),
             of_task.get(row["task_id"], row["issue"]),
             titles.get(of_task.get(row["task_id"], 0)),
             bool(row["dropped"]),
-            bool(row["base_done"]),
+            bool(row["local_done"]),
         )
         for row in context.store.rows(
-            "select task_id, agreed, issue, dropped, base_done from tasks where spec_id = ?",
+            "select task_id, synced_done, issue, dropped, local_done from tasks where spec_id = ?",
             spec.id,
         )
     }
@@ -159,7 +159,7 @@ def _snapshot(
         making = frozenset(outbox.pending_creations(db, spec.id))
     return planner.SpecSnapshot(
         [
-            planner.SpecTask(t.id, t.ref, github_writes.title_of(t), t.checked, t.issue)
+            planner.SpecTask(t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue)
             for t in spec.tasks
         ],
         base,

@@ -33,7 +33,7 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
     only = task.id if task is not None else None
     repo = connection.settings(context).repo
     with spec_writer.edit_lock(context, spec.path):
-        before, _ = spec_writer.rewrite(context, spec.path, lambda now: edit.unlink(now, only))
+        before = spec_writer.rewrite(context, spec.path, lambda now: edit.unlink(now, only)).before
     links = {t.id: t.issue for t in before.tasks if t.issue is not None and only in (None, t.id)}
     known = outbox.issues_of(context.store, repo, spec.id)
     gone = [k for k in known if only in (None, k.task_id) or k.number in links.values()]
@@ -45,7 +45,7 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
         outbox.forget_issues(tx, spec.id, None if only is None else numbers)
         _forget_writes(tx, spec.id, only, numbers)
         tx.execute(
-            "update tasks set issue = null, agreed = null"
+            "update tasks set issue = null, synced_done = null"
             " where spec_id = ?1 and (?2 is null or task_id = ?2)",
             (spec.id, only),
         )

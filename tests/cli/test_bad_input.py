@@ -118,11 +118,11 @@ class Place:
         """All decisions that the database holds."""
         if not self.database.exists():
             return []
-        tables = ("history", "intents", "claims", "processes", "outbox")
+        tables = ("history", "decision_tasks", "claims", "processes", "outbox")
         connection = sqlite3.connect(self.database)
         try:
             found = [connection.execute(f"select * from {t}").fetchall() for t in tables]  # noqa: S608
-            base = "select spec_id, task_id, base_done, dropped from tasks order by 1, 2"
+            base = "select spec_id, task_id, local_done, dropped from tasks order by 1, 2"
             return [*found, connection.execute(base).fetchall()]
         except sqlite3.DatabaseError:
             return [self.database.read_bytes()]

@@ -369,8 +369,7 @@ def stuck(ck: Ck, repo: Path, spec: Path) -> int:
             (f"{os.uname().nodename}:999999999:1", number),
         )
         db.execute("update process_steps set status = 'pending' where process_id = ?", (number,))
-        db.execute("update intents set state = 'recorded' where process_id = ?", (number,))
-        db.execute("update tasks set base_done = 0")
+        db.execute("update tasks set local_done = 0")
     spec.unlink()
     found: int = number
     return found
@@ -392,7 +391,8 @@ def test_what_can_never_finish_is_given_up(ck: Ck, repo: Path, stuck: int) -> No
     code, _, err = ck("process", "drop", str(stuck), "--yes")
     assert code == 2 and "abandoned already" in err
     with sqlite3.connect(repo / ".craftkit/craftkit.db") as db:
-        assert db.execute("select state from intents").fetchall() == [("abandoned",)]
+        sql = "select status, interrupt_reason from processes"
+        assert db.execute(sql).fetchall() == [("completed", "abandoned")]
 
 
 @pytest.mark.parametrize("number", ["999", "0", "-1", "x", "1.5", "9" * 30, "1"])

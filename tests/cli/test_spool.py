@@ -24,6 +24,11 @@ pytestmark = [
 NOBODY = 65534
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 
+DECISIONS = (
+    "select d.action, d.task_id, json_extract(p.input, '$.source'), p.status"
+    " from decision_tasks d join processes p on p.id = d.process_id"
+)
+
 
 class Sandbox(NamedTuple):
     """A main worktree that an agent cannot write to, and a linked one that it works in."""
@@ -176,11 +181,11 @@ def test_decisions_go_to_the_spool_and_come_back_once(sandbox: Sandbox) -> None:
         ("task.started", "T001", "agent"),
         ("task.done", "T001", "agent"),
     ]
-    assert sandbox.ask("select kind, source, state from intents order by kind") == [
-        ("done", "spool", "applied"),
-        ("start", "spool", "applied"),
+    assert sandbox.ask(DECISIONS + " order by 1") == [
+        ("done", "T001", "spool", "completed"),
+        ("start", "T001", "spool", "completed"),
     ]
-    assert sandbox.ask("select base_done from tasks where task_id = 'T001'") == [(1,)]
+    assert sandbox.ask("select local_done from tasks where task_id = 'T001'") == [(1,)]
     assert sandbox.ask("select * from claims") == []
 
 
@@ -196,7 +201,10 @@ def test_the_oldest_decision_comes_first(sandbox: Sandbox) -> None:
         path.rename(sandbox.spool / f"{intent['id']}.json")
     sandbox.unlock()
     agent(sandbox.side, "status")
-    assert sandbox.ask("select kind from intents order by rowid") == [("start",), ("done",)]
+    assert sandbox.ask("select action from decision_tasks order by rowid") == [
+        ("start",),
+        ("done",),
+    ]
     assert sandbox.ask("select * from claims") == []
 
 
@@ -218,7 +226,7 @@ def test_a_box_ticked_by_hand_in_the_sandbox_is_recorded(sandbox: Sandbox) -> No
     assert [r["code"] for r in answer["data"]["repaired"]] == ["box_ticked"]
     sandbox.unlock()
     agent(sandbox.side, "status")
-    assert sandbox.ask("select task_id, source from intents") == [("T003", "spool")]
+    assert sandbox.ask(DECISIONS) == [("done", "T003", "spool", "completed")]
 
 
 def test_a_spec_that_cannot_be_written_either(sandbox: Sandbox) -> None:

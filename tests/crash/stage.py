@@ -36,11 +36,13 @@ def end_state(repo: Path) -> dict[str, Any]:
     return {
         "spec": re.sub(rb"(?m)^updated:.*$", b"", data),
         "tasks": forked.ask(
-            repo, "select task_id, base_done, dropped from tasks order by spec_id, task_id"
+            repo, "select task_id, local_done, dropped from tasks order by spec_id, task_id"
         ),
         "claims": forked.ask(repo, "select task_id, session, worktree from claims order by 1"),
-        "intents": forked.ask(
-            repo, "select kind, task_id, source, state from intents order by kind, task_id"
+        "decisions": forked.ask(
+            repo,
+            "select d.action, d.task_id, json_extract(p.input, '$.source'), p.status"
+            " from decision_tasks d join processes p on p.id = d.process_id order by 1, 2",
         ),
         "phase": forked.ask(repo, "select id, phase from specs"),
         "processes": forked.ask(repo, "select kind, status from processes order by id"),
@@ -87,7 +89,7 @@ class Stage:
         self.wanted = end_state(self.repo)
         assert self.wanted["left over"] == []
         assert {status for _, status in self.wanted["processes"]} == {"completed"}
-        assert {intent[3] for intent in self.wanted["intents"]} == {"applied"}
+        assert {decision[3] for decision in self.wanted["decisions"]} == {"completed"}
         assert self.trace.count(forked.DECISION) == 1
         self.decision = self.trace.index(forked.DECISION) + 1
 

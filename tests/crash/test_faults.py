@@ -159,9 +159,10 @@ def text_of(repo: Path) -> bytes:
 
 
 QUERIES = {
-    "tasks": "select task_id, base_done, dropped from tasks order by spec_id, task_id",
+    "tasks": "select task_id, local_done, dropped from tasks order by spec_id, task_id",
     "claims": "select task_id, session, worktree from claims order by 1",
-    "intents": "select kind, task_id, state from intents order by kind, task_id",
+    "decisions": "select d.action, d.task_id, p.status from decision_tasks d"
+    " join processes p on p.id = d.process_id order by 1, 2",
     "phase": "select id, phase from specs",
     "unfinished": "select kind, status from processes where status <> 'completed'",
     "events": "select event, task_id, count(*) from history"

@@ -93,7 +93,7 @@ def test_eight_sessions_at_once(tmp_path: Path) -> None:
     nothing_is_lost(repo, results)
     assert forked.run(repo, "session-resume", session="another")[0] == 0
     nothing_is_lost(repo, results)
-    ticked = dict(forked.ask(repo, "select key, base_done from tasks"))
+    ticked = dict(forked.ask(repo, "select key, local_done from tasks"))
     text = (repo / "specs/demo.md").read_text(encoding="utf-8")
     boxes = re.findall(r"(?m)^- \[(.)\] (T\d+) ", text)
     assert {key for box, key in boxes if box == "x"} <= {key for key in ticked if ticked[key]}
@@ -111,8 +111,9 @@ def nothing_is_lost(repo: Path, results: list[tuple[tuple[str, ...], int, str]])
     keys = re.findall(r"(?m)^- \[.\] (T\d+) ", text)
     assert len(keys) == len(set(keys))
     assert forked.ask(repo, "select * from processes where status <> 'completed'") == []
-    assert forked.ask(repo, "select * from intents where state <> 'applied'") == []
     assert list(repo.rglob("*craftkit-*")) == []
-    settled = {row[0] for row in forked.ask(repo, "select task_id from tasks where base_done = 1")}
-    decided = {row[0] for row in forked.ask(repo, "select task_id from intents where kind='done'")}
+    settled = {row[0] for row in forked.ask(repo, "select task_id from tasks where local_done = 1")}
+    decided = {
+        row[0] for row in forked.ask(repo, "select task_id from decision_tasks where action='done'")
+    }
     assert kept <= settled and done <= decided

@@ -182,7 +182,7 @@ def test_what_a_call_could_not_even_record_is_taken_up_by_the_next(
     desk: Any, monkeypatch: Any
 ) -> None:
     """The owner of the operation is alive all the while: it is the server itself."""
-    real, calls = processes.set_status, []
+    real, calls = processes.complete, []
 
     def full(*args: Any) -> None:
         calls.append(args)
@@ -190,7 +190,7 @@ def test_what_a_call_could_not_even_record_is_taken_up_by_the_next(
             raise DatabaseUnwritable("The disk is full.")
         real(*args)
 
-    monkeypatch.setattr(processes, "set_status", full)
+    monkeypatch.setattr(processes, "complete", full)
     with talking.inside(desk) as talk:
         talk.data("task_start", key="T001")  # begins and is left half-way
         assert desk.ask("select status from processes") == [("running",)]

@@ -37,14 +37,14 @@ class Killer(forked.Killer):  # type: ignore[misc]
         super().install()
         from craftkit.github.wire import Wire
 
-        real = Wire.carry
+        real = Wire.send_with_timeout
 
         def carry(wire: Any, request: Any, seconds: float) -> Any:
             found = re.search(r"(?:mutation|query) (\w+)", request.body or "")
             name = found[1] if found else request.url.rpartition("/")[2]
             return self.at(f"{request.verb} {name}", lambda: real(wire, request, seconds))
 
-        Wire.carry = carry  # type: ignore[method-assign]
+        Wire.send_with_timeout = carry  # type: ignore[method-assign]
 
 
 class Watcher(Killer):

@@ -240,7 +240,7 @@ class Desk:
             "issues": shown,
             "spec": re.sub(r"(?m)^updated:.*$", "", self.text),
             "tasks": self.ask(
-                "select task_id, issue, base_done, dropped, agreed from tasks order by 1"
+                "select task_id, issue, local_done, dropped, synced_done from tasks order by 1"
             ),
             "claims": self.ask("select task_id, session from claims order by 1"),
             "outbox": self.ask("select action, state from outbox where state <> 'delivered'"),

@@ -92,7 +92,7 @@ def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) 
         desk.write(6)
 
     def another_one_first() -> None:
-        from craftkit.sync import linking, links
+        from craftkit.sync import link_plan, links
 
         real = links.still_to_make
 
@@ -107,19 +107,15 @@ def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) 
         if command[0] == "spec":
             links.still_to_make = after_another
             return
-        plan = linking.plan
+        plan = link_plan.plan_links
 
         def plan_after_another(*args: Any) -> Any:
-            from craftkit.sync import link_plan
-
             link_plan.plan_links = plan
             made = plan(*args)
             if not os.fork():
                 desk._child(command, None, {**desk.env, "CRAFTKIT_SESSION": "s2"}, places)
             os.wait()
             return made
-
-        from craftkit.sync import link_plan
 
         link_plan.plan_links = plan_after_another
 

@@ -1078,7 +1078,7 @@ def test_a_decision_is_recorded_before_an_older_one_is_sent(desk: Desk) -> None:
     desk.begin(2).link()
     desk.ok("task", "done", "T001", "--offline")
     desk.ask("update processes set status = 'running', finished_at = null")
-    desk.ask("update process_steps set status = 'pending' where name = 'close_issue'")
+    desk.ask("update process_steps set status = 'pending' where name = 'settle'")
     before = desk.requests()
     desk.ok("task", "done", "T002", "--offline")
     assert desk.requests() == before and desk.text.count("[x]") == 2

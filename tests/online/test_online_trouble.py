@@ -272,7 +272,7 @@ def test_a_decision_is_recorded_before_a_linking_goes_on(desk: Desk) -> None:
         from craftkit.github.wire import Wire
         from craftkit.loop import transitions
 
-        record, carry = transitions._record, Wire.carry
+        record, carry = transitions._record, Wire.send_with_timeout
 
         def recorded(*args: Any) -> None:
             seen.open("a").write("recorded ")
@@ -283,7 +283,7 @@ def test_a_decision_is_recorded_before_a_linking_goes_on(desk: Desk) -> None:
             return carry(*args)
 
         transitions._record = recorded
-        Wire.carry = asked  # type: ignore[method-assign]
+        Wire.send_with_timeout = asked  # type: ignore[method-assign]
 
     desk.ok("task", "done", "T001", prepare=watch)
     assert seen.read_text().startswith("recorded ")

@@ -60,9 +60,9 @@ THOROUGH = os.environ.get("CRAFTKIT_THOROUGH") == "1"
 FACTS = """select (select count(*) from history where event like 'merge.%'),
     (select count(*) from processes where kind = 'task reopen' and status <> 'completed'),
     (select group_concat(number) from (
-        select issue as number from tasks where agreed = 1
+        select issue as number from tasks where synced_done = 1
         union select i.number from issues i join tasks t using (spec_id, task_id)
-        where t.agreed = 1))"""
+        where t.synced_done = 1))"""
 
 
 class Line(NamedTuple):
@@ -549,7 +549,7 @@ class Sync(RuleBasedStateMachine):
         except AssertionError:
             say(f"github: {dump(self.world)}")
             for clone in CLONES:
-                rows = self.ask(clone, "select task_id, issue, base_done, agreed from tasks")
+                rows = self.ask(clone, "select task_id, issue, local_done, synced_done from tasks")
                 left = self.ask(
                     clone,
                     "select task_id, issue, action, state, error from outbox"
@@ -585,7 +585,9 @@ class Sync(RuleBasedStateMachine):
             if line.issue is None or line.issue in doubts:
                 continue
             record = self.world.records[line.issue]
-            rows = self.ask(clone, "select agreed, dropped from tasks where issue = ?", line.issue)
+            rows = self.ask(
+                clone, "select synced_done, dropped from tasks where issue = ?", line.issue
+            )
             assert rows, f"I1 {clone}: {line.word} is not known"
             agreed, dropped = rows[0]
             closed = record.state == gh.CLOSED or record.deleted

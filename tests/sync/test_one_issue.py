@@ -245,7 +245,7 @@ def test_i4_lists_that_lack_some_or_are_old_never_close_the_last_one(
 
 
 def test_a_task_that_was_done_with_the_higher_issue_is_for_a_person() -> None:
-    known = {"T001": Base(True, 9, done=True)}
+    known = {"T001": Base(True, 9, local_done=True)}
     lines = [task(1, 9, checked=True)]
     result = plan_merge(look(lines, [seen(7), seen(9, DONE)], base=known))
     assert does(result) == [] and codes(result) == [("linked_to_duplicate", 9)]

@@ -88,7 +88,7 @@ def test_i3_what_was_done_here_is_not_forgotten(base: bool | None, box: bool, st
     """Done before GitHub could hear of it, then lost from the file: a person is asked."""
     lost = not base and not box and state == OPEN
     wanted = DONE_ELSEWHERE if lost else TABLE[base, box, state]
-    assert merge_task(Base(base, done=True), box, seen(state), None) == wanted
+    assert merge_task(Base(base, local_done=True), box, seen(state), None) == wanted
 
 
 @pytest.mark.parametrize(("box", "state"), list(DROPPED))
@@ -121,21 +121,21 @@ def test_i5_nothing_automatic_reopens_and_untick_needs_its_reason(
     verdict = merge_task(base, box, seen(state), None)
     assert "reopen" not in verdict
     if "untick" in verdict:
-        assert base.agreed is True and state == OPEN and box
+        assert base.synced_done is True and state == OPEN and box
 
 
 @given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
 def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, state: str) -> None:
-    assume(not (base.dropped and base.done))  # to drop is to take the other back
+    assume(not (base.dropped and base.local_done))  # to drop is to take the other back
     verdict = merge_task(base, box, seen(state), None)
     if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
         return
     for kind in verdict:
         if kind in ("tick", "agree_done", "close"):
-            base, box = base._replace(agreed=True), True
+            base, box = base._replace(synced_done=True), True
             state = DONE if kind == "close" else state
         if kind in ("untick", "agree_open"):
-            base, box = base._replace(agreed=False, done=False), False
+            base, box = base._replace(synced_done=False, local_done=False), False
         if kind == "undrop":
             base = base._replace(dropped=False)
     assert merge_task(base, box, seen(state), None) in ((), ("agree_open",), ("agree_done",))

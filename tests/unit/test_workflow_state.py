@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from craftkit.commands import session
+from craftkit.commands import recovery, session
 from craftkit.errors import TaskClaimed, UsageProblem
-from craftkit.loop import repair, spec_index, tasks, transitions, work_status
+from craftkit.loop import spec_index, tasks, transitions, work_status
 from craftkit.loop.task_status import TaskStatus
 from craftkit.model import DROPPED, IN_PROGRESS, TODO
 from craftkit.runtime.context import Context, open_context
@@ -67,12 +67,12 @@ class Loop(RuleBasedStateMachine):
     def command(self, who: str, work: Callable[[Context], Any]) -> Any:
         """What `work` returns; None where it was refused, and then nothing may have changed."""
         with self.context(who) as context:
-            repair.repair(context)
-            before = self.file.read_bytes(), self.ask("select count(*) from intents")
+            recovery.repair(context)
+            before = self.file.read_bytes(), self.ask("select count(*) from decision_tasks")
             try:
                 result = work(context)
             except (UsageProblem, TaskClaimed):
-                after = self.file.read_bytes(), self.ask("select count(*) from intents")
+                after = self.file.read_bytes(), self.ask("select count(*) from decision_tasks")
                 assert before == after
                 return None
             remarks = {"depends_open", "held_by_another", "done_before"}
@@ -149,7 +149,7 @@ class Loop(RuleBasedStateMachine):
         stand = self.command(who, lambda c: session.resume(c, None))
         self.by_hand.clear()
         self.finished |= self.ticked()
-        base = dict(self.ask("select key, base_done from tasks"))
+        base = dict(self.ask("select key, local_done from tasks"))
         told = {item["message"].split()[0] for item in stand.conflicts}
         unlike = {key for key, done in base.items() if bool(done) != (key in self.ticked())}
         assert unlike <= told, "base and file differ, and nobody is told"
@@ -221,7 +221,6 @@ class Loop(RuleBasedStateMachine):
     @invariant()
     def nothing_is_left_half_done(self) -> None:
         assert self.ask("select * from processes where status <> 'completed'") == []
-        assert self.ask("select * from intents where state <> 'applied'") == []
         assert list(self.place.rglob("*craftkit-*")) == []
 
 
@@ -238,7 +237,7 @@ TestLoop = Loop.TestCase
 def as_session(place: Path, who: str, work: Callable[[Context], Any]) -> Any:
     context = open_context(str(place), {}, who)
     try:
-        repair.repair(context)
+        recovery.repair(context)
         return work(context)
     finally:
         context.store.connection.close()

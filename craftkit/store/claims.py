@@ -1,0 +1,62 @@
+"""Who has which task in progress: table `claims`."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import NamedTuple
+
+from craftkit.model import Session
+from craftkit.store.db import Store
+
+
+class Claim(NamedTuple):
+    spec_id: str
+    task_id: str
+    session: str
+    agent: str
+    worktree: str
+    branch: str | None
+    head: str | None
+    actor: str
+    started_at: str
+
+
+_COLUMNS = ", ".join(Claim._fields)
+
+
+def take(tx: sqlite3.Connection, session: Session, spec_id: str, task_id: str, now: str) -> None:
+    """Put a task in progress for a session, whoever had it before."""
+    claim = Claim(
+        spec_id,
+        task_id,
+        session.id,
+        session.agent,
+        session.worktree,
+        session.branch,
+        session.head,
+        session.actor,
+        now,
+    )
+    tx.execute("insert or replace into claims values (?, ?, ?, ?, ?, ?, ?, ?, ?)", claim)
+
+
+def release(tx: sqlite3.Connection, spec_id: str, task_ids: list[str]) -> None:
+    tx.executemany(
+        "delete from claims where spec_id = ? and task_id = ?",
+        [(spec_id, task_id) for task_id in task_ids],
+    )
+
+
+def of_task(store: Store, spec_id: str, task_id: str) -> Claim | None:
+    sql = f"select {_COLUMNS} from claims where spec_id = ? and task_id = ?"  # noqa: S608
+    row = store.row(sql, spec_id, task_id)
+    return None if row is None else Claim(*row)
+
+
+def in_worktree(store: Store, worktree: str, spec_id: str) -> list[Claim]:
+    """What is in progress of a spec in one worktree, newest first."""
+    sql = (
+        f"select {_COLUMNS} from claims where spec_id = ? and worktree = ?"  # noqa: S608
+        " order by started_at desc"
+    )
+    return [Claim(*row) for row in store.rows(sql, spec_id, worktree)]
