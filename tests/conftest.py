@@ -1,14 +1,36 @@
-"""What holds for every test: none hangs for ever, and what it starts can be interrupted."""
+"""What holds for every test: none hangs for ever, and none depends on who runs it."""
 
 from __future__ import annotations
 
 import faulthandler
 import os
+import re
 import signal
+
+import sampling
+from hypothesis import settings
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts from it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# What the shell of a developer, an agent or a runner sets, and a user's does not.
+FOREIGN = re.compile(
+    r"PYTHON(?!HASHSEED)|CRAFTKIT_(?!TESTS$|SEED$|THOROUGH$|CLIENTS)|GIT_|GITHUB_|GH_|XDG_"
+    r"|CLAUDE|CODEX_|GEMINI_|CURSOR_|COPILOT_|OPENCODE|NO_COLOR$|FORCE_COLOR$|CLICOLOR|COLUMNS$"
+    r"|TERM$|(HTTPS?|ALL|NO)_PROXY$",
+    re.IGNORECASE,
+)
+for _name in [name for name in os.environ if FOREIGN.match(name)]:
+    del os.environ[_name]
+
+for _mode, _examples in ((sampling.FAST, 50), (sampling.SAMPLED, 100), (sampling.ALL, 100)):
+    settings.register_profile(_mode, max_examples=_examples, deadline=None)
+settings.load_profile(sampling.MODE)
+
+
+def pytest_report_header() -> str:
+    return f"craftkit tests: {sampling.MODE}, CRAFTKIT_SEED={sampling.SEED}"
 
 
 def pytest_runtest_setup() -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
 import pytest
 
 AGENT_VARIABLES = (
@@ -54,17 +54,7 @@ def ck(repo: Path) -> Ck:
     """
 
     def run(*args: str, cwd: Path | None = None, umask: int = -1, **env: str) -> tuple[Any, ...]:
-        done = subprocess.run(
-            [sys.executable, "-m", "craftkit", *args],
-            cwd=cwd or repo,
-            env={**os.environ, **env},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            stdin=subprocess.DEVNULL,
-            umask=umask,
-            timeout=60,
-        )
+        done = commands.run(*args, cwd=cwd or repo, env={**os.environ, **env}, umask=umask)
         answer = json.loads(done.stdout) if "--json" in args else done.stdout
         assert "Traceback" not in done.stderr
         return done.returncode, answer, done.stderr

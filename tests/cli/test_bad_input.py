@@ -173,7 +173,8 @@ def _run_here(args: list[str]) -> None:
 def warm_up() -> None:
     """Load everything once: the children are quicker, and another user need not read it."""
     import craftkit.commands.init
-    import craftkit.commands.spec  # noqa: F401
+    import craftkit.commands.spec
+    import craftkit.store.schema  # noqa: F401
     from craftkit.cli import main
 
     with contextlib.redirect_stdout(io.StringIO()):

@@ -117,7 +117,8 @@ def agent(where: Path, *args: str, session: str = "agent") -> Any:
 @pytest.fixture
 def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     import craftkit.commands.init
-    import craftkit.commands.spec  # noqa: F401 - the other user may not be able to read them
+    import craftkit.commands.spec
+    import craftkit.store.schema  # noqa: F401 - the other user may not be able to read them
     from craftkit.cli import main
 
     with contextlib.redirect_stdout(io.StringIO()):

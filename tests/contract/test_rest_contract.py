@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import official_api as official
 import pytest
+from sandbox_client import ISSUES, REPO, call, link, new_issue
 
 from craftkit.sandbox import rest
 from craftkit.sandbox.render import Place
 from craftkit.sandbox.server import Server, serve
 from craftkit.sandbox.state import Answer, Request
-
-sys.path.append(str(Path(__file__).parents[1] / "sandbox"))
-
-from sandbox_client import ISSUES, REPO, call, link, new_issue
 
 SEED = {
     "users": [{"login": "octo-dev", "name": "Octo"}],

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import forked
 import pytest
 
 pytestmark = [
@@ -21,7 +22,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 
-forked = pytest.importorskip("forked")
+
 SPEC = "specs/demo.md"
 THOROUGH = os.environ.get("CRAFTKIT_THOROUGH") == "1"
 COMMANDS = {

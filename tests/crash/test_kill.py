@@ -11,15 +11,14 @@ import os
 import random
 from pathlib import Path
 
+import forked
 import pytest
+import stage as stages
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-
-forked = pytest.importorskip("forked")
-stages = pytest.importorskip("stage")
 
 
 def points(trace: list[str], side: str, reads: int) -> list[int]:

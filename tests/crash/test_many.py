@@ -8,6 +8,7 @@ import random
 import re
 from pathlib import Path
 
+import forked
 import pytest
 
 pytestmark = [
@@ -15,7 +16,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 
-forked = pytest.importorskip("forked")
+
 WORKERS, EACH, TASKS, KEPT = 8, 200, 160, 120  # tasks above KEPT may be reopened and dropped
 SHARES = {
     "start": 20,

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import forked
 import pytest
+import stage as stages
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 
-forked = pytest.importorskip("forked")
-stages = pytest.importorskip("stage")
+
 REPLACE = os.replace  # the editor's own calls are not counted
 WORDS = b"\nAn hour of somebody's work.\n"
 

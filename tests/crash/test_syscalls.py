@@ -14,15 +14,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forked
 import pytest
+import stage as stages
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
 
-forked = pytest.importorskip("forked")
-stages = pytest.importorskip("stage")
+
 CHANGING = (
     "write,writev,pwrite64,pwritev,fsync,fdatasync,ftruncate,fallocate,rename,renameat,renameat2,"
     "link,linkat,unlink,unlinkat,mkdir,mkdirat,fchmod,chmod,fchmodat,fchown"

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import commands
+
 FOREIGN = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_", "CLAUDE", "CODEX_", "GEMINI_", "CURSOR_")
-HOOK = "from craftkit.agent_hook import run; run()"
 
 
 class Bed:
@@ -58,17 +58,7 @@ class Bed:
         self.write(text)
 
     def ck(self, *words: str, **env: str) -> tuple[int, str, str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "craftkit", *words],
-            cwd=self.root,
-            env=self.env | env,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=60,
-            check=False,
-        )
-        return done.returncode, done.stdout, done.stderr
+        return commands.run(*words, cwd=self.root, env=self.env | env)
 
     def ask(self, sql: str) -> list[Any]:
         import sqlite3
@@ -83,19 +73,18 @@ class Bed:
         """Begin a hook; what waits for its stdout."""
         given = {"session_id": "abc", "cwd": str(self.root)} if payload is None else payload
         text = given if isinstance(given, str) else json.dumps(given)
-        process = subprocess.Popen(
-            [sys.executable, "-c", HOOK, event, *words],
+        wait = commands.begin(
+            event,
+            *words,
             cwd=cwd or self.root,
             env=self.env | env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding="utf-8",
+            given=text,
+            program=commands.HOOK,
         )
 
         def finish() -> str:
-            out, err = process.communicate(text, timeout=60)
-            assert process.returncode == 0, err
+            code, out, err = wait()
+            assert code == 0, err
             assert event not in ("prompt",) or not err, err
             return out
 

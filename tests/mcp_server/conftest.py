@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "online"))
-
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """A set-up repository with five tasks; this process has its environment, too."""
-    loopback = pytest.importorskip("loopback")
+    import loopback
+
     from craftkit.sandbox.server import serve
 
     with serve() as server:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import loopback
 import pytest
-
-loopback = pytest.importorskip("loopback")
 
 
 @pytest.fixture

@@ -12,8 +12,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-sys.path.append(str(Path(__file__).resolve().parent.parent / "crash"))
-
+import commands
 import forked  # type: ignore[import-not-found]
 
 from craftkit.sandbox import control
@@ -81,7 +80,11 @@ class Desk:
     # Commands
 
     def ck(self, *args: str, prepare: Callable[[], None] | None = None, **env: str) -> Said:
-        """Run a command in a forked child; `prepare` runs in it first."""
+        """Run a command; with `prepare`, in a child of this process, in which that runs first."""
+        if prepare is None:
+            kept = {k: v for k, v in os.environ.items() if not FOREIGN.match(k)}
+            done = commands.run(*args, cwd=self.repo, env={**kept, **self.env, **env})
+            return self._checked(args, Said(*done))
         import github  # noqa: F401 - loaded before the fork, so that a command is quick
         import requests  # noqa: F401
 
@@ -96,8 +99,11 @@ class Desk:
         status = os.waitpid(pid, 0)[1]
         out, err = (p.read_text(encoding="utf-8", errors="replace") for p in paths)
         said = Said(os.waitstatus_to_exitcode(status), out, err)
+        return self._checked(args, said)
+
+    def _checked(self, args: tuple[str, ...], said: Said) -> Said:
         assert said.code != -signal.SIGALRM, f"{args} hangs: {said.words}"
-        assert "Traceback" not in err and said.code != 99, f"{args}: {said.words}"
+        assert "Traceback" not in said.err and said.code != 99, f"{args}: {said.words}"
         return said
 
     def _child(

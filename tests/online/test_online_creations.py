@@ -8,13 +8,14 @@ import shutil
 import sqlite3
 from typing import Any
 
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
+
 Desk = Any
 
 CHILD = {"match": {"graphql": "createIssue"}, "nth": 2, "action": "reset", "apply": True}

@@ -17,14 +17,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import killing
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
-killing = pytest.importorskip("killing")
+
 forked = loopback.forked
 Desk = Any
 Point = tuple[str, int]  # "before" or "after", and the call, counted from 1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
+
 Desk = Any
 OTHER = "octo-dev/web"
 

@@ -6,13 +6,14 @@ import os
 import re
 from typing import Any
 
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
+
 Desk = Any
 
 

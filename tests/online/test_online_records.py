@@ -9,13 +9,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
+
 Desk = Any
 NOWHERE = {"GITHUB_API_URL": "http://127.0.0.1:9"}
 

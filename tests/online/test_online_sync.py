@@ -11,13 +11,14 @@ import subprocess
 import time
 from typing import Any
 
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
+
 Desk = Any
 PROGRESS = "status: in-progress"
 

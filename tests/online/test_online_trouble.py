@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import loopback
 import pytest
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
 ]
-loopback = pytest.importorskip("loopback")
+
 forked = loopback.forked
 Desk = Any
 BOARD = {"CRAFTKIT_GITHUB_PROJECT": "octo-dev/1"}

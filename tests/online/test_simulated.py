@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "hooks"))
 import injections  # type: ignore[import-not-found]
+import pytest
+import simulated
 
-simulated = pytest.importorskip("simulated")
 Desk = Any
 PAGE = Path(__file__).parents[2] / "docs/forgetting.md"
 

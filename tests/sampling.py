@@ -1,0 +1,54 @@
+"""How much of the suite runs: `make test` is fast, `make test-all` is everything.
+
+CRAFTKIT_TESTS is `fast` (the default), `sampled` or `all`.  In the fast run a product of parameters
+is thinned, always to the same cases; in the sampled run other cases are chosen, by a seed that
+pytest prints and CRAFTKIT_SEED repeats.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+MODE = os.environ.get("CRAFTKIT_TESTS", "fast")
+SEED = int(os.environ.setdefault("CRAFTKIT_SEED", str(int(time.time()))))
+FAST, SAMPLED, ALL = "fast", "sampled", "all"
+
+T = TypeVar("T")
+
+
+def some(cases: Iterable[T], one_in: int) -> list[T]:
+    """One in `one_in` cases; each value of each parameter of a product is kept at least once."""
+    every = list(cases)
+    if MODE == ALL:
+        return every
+    chosen = every[::one_in]
+    if MODE == SAMPLED:
+        count = min(len(every), max(1, round(len(every) / one_in)))
+        chosen = random.Random(SEED).sample(every, count)
+        chosen.sort(key=every.index)
+    return _with_every_value(every, chosen)
+
+
+def _with_every_value(every: Sequence[T], chosen: list[T]) -> list[T]:
+    """Add a case for each value of a product that no chosen case has."""
+    seen = {part for case in chosen for part in _parts(case)}
+    for case in every:
+        if isinstance(case, tuple) and not seen.issuperset(_parts(case)):
+            chosen.append(case)
+            seen.update(_parts(case))
+    return chosen
+
+
+def _parts(case: object) -> list[tuple[int, str]]:
+    """The values of a case, each with its place."""
+    values = case if isinstance(case, tuple) else (case,)
+    return [(place, repr(value)) for place, value in enumerate(values)]
+
+
+def examples(fast: int, every: int) -> int:
+    """How many examples hypothesis draws."""
+    return {FAST: fast, SAMPLED: min(every, 3 * fast)}.get(MODE, every)
