@@ -49,6 +49,16 @@ def _parts(case: object) -> list[tuple[int, str]]:
     return [(place, repr(value)) for place, value in enumerate(values)]
 
 
+def few(points: Sequence[T], count: int) -> Sequence[T]:
+    """The points that one test tries in turn: at most `count`, with the first and the last."""
+    if MODE == ALL or len(points) <= count:
+        return points
+    if MODE == FAST:
+        return [points[place * (len(points) - 1) // (count - 1)] for place in range(count)]
+    places = random.Random(SEED).sample(range(len(points)), count)
+    return [points[place] for place in sorted(places)]
+
+
 def examples(fast: int, every: int) -> int:
     """How many examples hypothesis draws."""
     return {FAST: fast, SAMPLED: min(every, 3 * fast)}.get(MODE, every)

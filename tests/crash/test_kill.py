@@ -13,6 +13,7 @@ from pathlib import Path
 
 import forked
 import pytest
+import sampling
 import stage as stages
 
 pytestmark = [
@@ -35,7 +36,8 @@ def points(trace: list[str], side: str, reads: int) -> list[int]:
 def test_killed_at_every_call(tmp_path: Path, name: str, side: str) -> None:
     stage = stages.Stage(tmp_path, name)
     failures = []
-    for stop in points(stage.trace, side, reads=6 if side == "before" else 0):
+    every = points(stage.trace, side, reads=6 if side == "before" else 0)
+    for stop in sampling.few(every, 12):
         forked.reset(stage.repo, stage.template)
         wrong = stage.kill(stop, side) + stage.recover()
         where = f"{side} call {stop} of {len(stage.trace)} ({stage.trace[stop - 1]})"
@@ -47,7 +49,9 @@ def second_points(dice: random.Random, trace: list[str]) -> list[tuple[int, str]
     """Calls of the recovering command that change something; two of them, or all."""
     writing = [n for n, call in enumerate(trace, 1) if not call.startswith(forked.READ)]
     every = [(stop, "before") for stop in writing] + [(writing[-1], "after")]
-    return every if forked.THOROUGH else dice.sample(every, min(2, len(every)))
+    return (
+        every if forked.THOROUGH else dice.sample(every, min(sampling.examples(1, 2), len(every)))
+    )
 
 
 @pytest.mark.parametrize("name", list(stages.COMMANDS))
@@ -55,7 +59,8 @@ def test_killed_again_while_recovering(tmp_path: Path, name: str) -> None:
     stage, dice = stages.Stage(tmp_path, name), random.Random(name)
     killed, failures = tmp_path / "killed", []
     writing = [n for n, call in enumerate(stage.trace, 1) if not call.startswith(forked.READ)]
-    for first, side in [(stop, "before") for stop in writing] + [(writing[-1], "after")]:
+    firsts = [*((stop, "before") for stop in writing), (writing[-1], "after")]
+    for first, side in sampling.few(firsts, 6):
         forked.reset(stage.repo, stage.template)
         wrong = stage.kill(first, side)
         stage.keep(killed)

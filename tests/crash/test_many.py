@@ -10,6 +10,7 @@ from pathlib import Path
 
 import forked
 import pytest
+import sampling
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -17,7 +18,8 @@ pytestmark = [
 ]
 
 
-WORKERS, EACH, TASKS, KEPT = 8, 200, 160, 120  # tasks above KEPT may be reopened and dropped
+WORKERS, EACH = 8, sampling.examples(60, 200)
+TASKS, KEPT = EACH * 4 // 5, EACH * 3 // 5  # tasks above KEPT may be reopened and dropped
 SHARES = {
     "start": 20,
     "done": 30,

@@ -15,6 +15,7 @@ from typing import Any
 
 import loopback
 import pytest
+import sampling
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -192,9 +193,8 @@ class Stage:
             return every
         dice, place = random.Random(self.name), list(SCENARIOS).index(self.name)
         kinds = list(KINDS)[place :: len(SCENARIOS)]  # together the scenarios try every kind
-        return [(kind, dice.randint(1, self.requests)) for kind in kinds] + dice.sample(
-            every, min(len(every), max(0, SAMPLE - len(kinds)))
-        )
+        more = min(len(every), max(0, sampling.examples(0, SAMPLE) - len(kinds)))
+        return [(kind, dice.randint(1, self.requests)) for kind in kinds] + dice.sample(every, more)
 
 
 @pytest.mark.parametrize("name", list(SCENARIOS))

@@ -8,13 +8,16 @@ from typing import Any
 
 import injections  # type: ignore[import-not-found]
 import pytest
+import sampling
 import simulated
 
 Desk = Any
 PAGE = Path(__file__).parents[2] / "docs/forgetting.md"
 
 
-@pytest.mark.parametrize("enabled", simulated.CASES, ids=lambda case: "+".join(case) or "none")
+@pytest.mark.parametrize(
+    "enabled", sampling.few(simulated.CASES, 5), ids=lambda case: "+".join(case) or "none"
+)
 def test_i3_i4_with_any_hooks_off_all_is_closed_once(desk: Desk, enabled: Sequence[str]) -> None:
     closed = simulated.play(desk, enabled)
     assert len(closed) == simulated.TASKS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sampling
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,7 +66,7 @@ def oracle(text: str) -> object:
 
 
 @given(st.lists(ROWS, max_size=6).map("\n".join))
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=sampling.examples(200, 2000), deadline=None)
 def test_read_simple_is_what_yaml_reads(text: str) -> None:
     fast = read_simple(text)
     if fast is not None:
@@ -73,7 +74,7 @@ def test_read_simple_is_what_yaml_reads(text: str) -> None:
 
 
 @given(st.lists(ROWS, max_size=6).map("\n".join))
-@settings(max_examples=2000, deadline=None)
+@settings(max_examples=sampling.examples(200, 2000), deadline=None)
 def test_read_config_is_what_yaml_reads(text: str) -> None:
     fast = read_config(text)
     if fast is not None:

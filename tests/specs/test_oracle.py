@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 
+import sampling
 from helpers import BULLETS
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -88,7 +89,7 @@ def unclosed(text: str) -> bool:
 
 @given(documents())
 @example("- [ ] a\n\n      2) [ ] b\npara\n\n    - [ ] c\n")
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=sampling.examples(150, 1500), deadline=None)
 def test_i8_boxes_and_headings_as_in_commonmark(text: str) -> None:
     if unclosed(text) or between_marker_and_words(text):
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+import sampling
 from helpers import PATHS, document
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ FRAGMENTS = st.lists(
 
 
 @given(st.one_of(st.binary(), FRAGMENTS.map(str.encode), document().map(str.encode)), PATHS)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=sampling.examples(100, 500), deadline=None)
 def test_i8_any_bytes_are_read_and_kept(data: bytes, path: str) -> None:
     spec = parse(data, path)
     assert encode(spec.text) == data
@@ -61,7 +62,7 @@ def test_i8_any_text_in_any_dialect(text: str, dialect: str) -> None:
 
 
 @given(document(), PATHS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=sampling.examples(60, 300), deadline=None)
 def test_i7_a_tick_is_one_byte_and_one_task(text: str, path: str) -> None:
     spec = parse(encode(text), path)
     for i, task in enumerate(spec.tasks):
@@ -83,7 +84,7 @@ def test_i7_a_tick_is_one_byte_and_one_task(text: str, path: str) -> None:
 
 
 @given(document(), PATHS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=sampling.examples(60, 300), deadline=None)
 def test_i7_a_link_reads_back_and_is_the_only_change(text: str, path: str) -> None:
     spec = parse(encode(text), path)
     for i, task in enumerate(spec.tasks):
@@ -97,7 +98,7 @@ def test_i7_a_link_reads_back_and_is_the_only_change(text: str, path: str) -> No
 
 
 @given(document(), PATHS, st.sampled_from(["Write more", "T009 x", "a (#3)", "[x] y", "終わり"]))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=sampling.examples(60, 300), deadline=None)
 def test_adding_a_task_keeps_every_line(text: str, path: str, title: str) -> None:
     spec = parse(encode(text), path)
     try:
@@ -113,7 +114,7 @@ def test_adding_a_task_keeps_every_line(text: str, path: str, title: str) -> Non
 
 
 @given(document(), PATHS, st.sampled_from(["design", "review"]), st.integers(1, 10**6))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=sampling.examples(50, 200), deadline=None)
 def test_metadata_reads_back(text: str, path: str, phase: str, number: int) -> None:
     spec = parse(encode(text), path)
     try:

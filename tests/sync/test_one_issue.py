@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+import sampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -228,7 +229,7 @@ SIGHTS = st.sets(st.sampled_from(NUMBERS), min_size=1)
     st.lists(st.sampled_from([OPEN, DUPLICATE]), min_size=4, max_size=4),
     st.lists(st.tuples(st.sampled_from(NUMBERS), SIGHTS, st.booleans()), min_size=1, max_size=6),
 )
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=sampling.examples(150, 400), deadline=None)
 def test_i4_lists_that_lack_some_or_are_old_never_close_the_last_one(
     states: list[str], acts: list[tuple[int, set[int], bool]]
 ) -> None:

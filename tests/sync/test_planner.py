@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+import sampling
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -292,7 +293,7 @@ def views(draw: st.DrawFn) -> SpecSnapshot:
 
 
 @given(views(), st.booleans(), st.booleans(), st.booleans())
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=sampling.examples(150, 400), deadline=None)
 def test_every_plan_is_sane(state: SpecSnapshot, create: bool, adopt: bool, yes: bool) -> None:
     result = plan_merge(state, Policy(create, adopt, yes))
     for action in result.actions:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sampling
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -225,7 +226,7 @@ class Loop(RuleBasedStateMachine):
 
 
 Loop.TestCase.settings = settings(
-    max_examples=500 if os.environ.get("CRAFTKIT_THOROUGH") == "1" else 25,
+    max_examples=500 if os.environ.get("CRAFTKIT_THOROUGH") == "1" else sampling.examples(8, 25),
     stateful_step_count=25,
     deadline=None,
     phases=[Phase.reuse, Phase.generate, Phase.shrink],  # an explanation takes minutes
