@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -26,13 +25,8 @@ def main(argv: Sequence[str]) -> int:
         code = _run(list(argv))
         output.flush()
         return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except CraftkitError as error:  # the answer itself could not be printed
         return run.fail("", False, error)
-    except SystemExit as error:  # typer met the broken pipe first
-        return int(error.code or 0)
 
 
 def _run(arguments: list[str]) -> int:
@@ -69,7 +63,9 @@ def _run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         output.print_note("interrupted")
         return EXIT_INTERRUPTED
-    except (BrokenPipeError, CraftkitError):
+    except SystemExit as error:  # typer ends so when a pipe that it prints to is closed
+        return 0 if {"-h", "--help"} & set(arguments) else int(error.code or 0)
+    except CraftkitError:
         raise
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
