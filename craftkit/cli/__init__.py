@@ -16,7 +16,7 @@ _NO_NUMBER = r"Invalid value for '\[?([^']*?)\]?': ('.*') is not a valid int(?:e
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code; never raises, save for debugging."""
+    """Run one command line and return its exit code.  It raises for debugging only."""
     from craftkit.cli import output, run
     from craftkit.errors import CraftkitError
 
@@ -90,7 +90,7 @@ def _words(app: typer.Typer, arguments: Sequence[str]) -> str:
 def _prune(app: typer.Typer, arguments: Sequence[str]) -> typer.Typer:
     """The tree with only the command that is named: building it whole costs more than most runs.
 
-    Where the words name none (help, a typing error, shell completion) the tree stays whole.
+    If the words name none (help, a typing error, shell completion), the tree stays whole.
     """
     noun = arguments[0] if arguments else ""
     groups = [copy(g) for g in app.registered_groups if g.name == noun]
@@ -114,5 +114,5 @@ def _name(command: Any) -> str:
 
 def _sentence(text: str) -> str:
     text = " ".join(text.split())
-    text = re.sub(_NO_NUMBER, r"\1 is a whole number, and \2 is none.", text)
+    text = re.sub(_NO_NUMBER, r"\1 must be a whole number, and \2 is not one.", text)
     return text if text.endswith((".", "?")) else text + "."
