@@ -43,6 +43,15 @@ SpecName = Annotated[
         autocompletion=complete_spec,
     ),
 ]
+SpecArgument = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[SPEC]",
+        help="ID, path or #N of the spec, as with --spec.",
+        autocompletion=complete_spec,
+        show_default=False,
+    ),
+]
 SessionId = Annotated[
     str | None,
     typer.Option("--session", metavar="ID", help="Who is at work; by default $CRAFTKIT_SESSION."),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, SpecName, Yes
+from craftkit.cli.options import AsJson, Offline, SpecArgument, SpecName, Yes
 from craftkit.cli.output import Reply, progress_bar
 from craftkit.cli.prompt import agree
 from craftkit.cli.run import run_command, run_plain
+from craftkit.errors import UsageProblem
 from craftkit.model import PHASES
 from craftkit.text import typed
 
@@ -64,15 +65,25 @@ def _row(item: dict[str, Any]) -> str:
     return f"{item['id']:<28} {item['phase']:<15} {done:>7}  {item['path']}"
 
 
-@app.command(epilog="Example: craftkit spec show --spec login")
-def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+def _named(argument: str | None, option: str | None) -> str | None:
+    """The spec that the command line names.  Raises UsageProblem if it names two."""
+    if argument and option and argument != option:
+        raise UsageProblem(
+            f"The argument names the spec {argument}, and `--spec` names {option}.",
+            "leave one of the two out",
+        )
+    return argument or option
+
+
+@app.command(epilog="Example: craftkit spec show login")
+def show(spec: SpecArgument = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
     """Show one spec: phase, progress, acceptance criteria, remarks."""
 
     def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
         from craftkit.loop import spec_index
 
-        chosen = spec_index.choose_spec(context, spec_name)
+        chosen = spec_index.choose_spec(context, _named(spec, spec_name))
         spec_index.record_snapshot(context, chosen.spec)
         data = commands_spec.summary(context, chosen.spec)
         lines = [
@@ -125,11 +136,12 @@ def check(
     return run_plain("spec check", as_json, action)
 
 
-@app.command(epilog="Example: craftkit spec phase implementation")
+@app.command(epilog="Example: craftkit spec phase implementation login")
 def phase(
     target: Annotated[
         str, typer.Argument(metavar="PHASE", help=", ".join(PHASES), autocompletion=lambda: PHASES)
     ],
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs --reason.")] = False,
     reason: Annotated[str, typer.Option(help="Why the gate is passed.")] = "",
@@ -144,14 +156,15 @@ def phase(
     def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
 
-        spec, old, new = commands_spec.phase(context, spec_name, target, force=force, reason=reason)
-        data = {"spec": commands_spec.summary(context, spec), "from": old, "to": new}
-        words = f"{spec.id}: {old} → {new}" if old != new else f"{spec.id} is in {new} already"
+        wanted = _named(spec, spec_name)
+        moved, old, new = commands_spec.phase(context, wanted, target, force=force, reason=reason)
+        data = {"spec": commands_spec.summary(context, moved), "from": old, "to": new}
+        words = f"{moved.id}: {old} → {new}" if old != new else f"{moved.id} is in {new} already"
         lines = [words]
         if new == "review":
             from craftkit.commands import pull_request
 
-            advice = pull_request.guidance(context, spec)
+            advice = pull_request.guidance(context, moved)
             data["pull_request"] = advice
             lines += pull_request.lines(advice)
         return Reply(data, lines)
@@ -159,8 +172,9 @@ def phase(
     return run_command("spec phase", as_json, action, offline=offline, repair=True)
 
 
-@app.command(epilog="Example: craftkit spec link --dry-run")
+@app.command(epilog="Example: craftkit spec link login --dry-run")
 def link(
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
@@ -179,7 +193,7 @@ def link(
         from craftkit.text import count
 
         repair.repair(context, online=not dry_run)
-        found = linking.propose(context, spec_name, dry=dry_run)
+        found = linking.propose(context, _named(spec, spec_name), dry=dry_run)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
         if dry_run:
@@ -228,8 +242,9 @@ def _mention_cycles(context: Context, spec: Spec) -> None:
             context.note("warning", note.code, words, note.hint, note.target)
 
 
-@app.command(epilog="Example: craftkit spec unlink --spec password-reset")
+@app.command(epilog="Example: craftkit spec unlink password-reset")
 def unlink(
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="KEY", help="Only the issue of this task.")
@@ -241,7 +256,7 @@ def unlink(
     def action(context: Context) -> Reply:
         from craftkit.sync import unlinking
 
-        data = unlinking.unlink(context, spec_name, task)
+        data = unlinking.unlink(context, _named(spec, spec_name), task)
         links = "link" if data["forgotten"] == 1 else "links"
         words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
         return Reply(data, [words])
@@ -249,22 +264,28 @@ def unlink(
     return run_command("spec unlink", as_json, action, repair=True)
 
 
-@app.command(epilog="Example: craftkit spec update --spec password-reset")
-def update(spec_name: SpecName = None, offline: Offline = False, as_json: AsJson = False) -> int:
+@app.command(epilog="Example: craftkit spec update password-reset")
+def update(
+    spec: SpecArgument = None,
+    spec_name: SpecName = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> int:
     """Take in a spec file that was edited: check it, settle its boxes, tell what changed."""
 
     def action(context: Context) -> Reply:
         from craftkit.commands import spec_update
 
-        data, lines, notes = spec_update.update(context, spec_name)
+        data, lines, notes = spec_update.update(context, _named(spec, spec_name))
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
         return Reply(data, lines, notes, int(bad))
 
     return run_command("spec update", as_json, action, offline=offline, repair=True)
 
 
-@app.command(epilog="Example: craftkit spec delete --spec password-reset --yes")
+@app.command(epilog="Example: craftkit spec delete password-reset --yes")
 def delete(
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     yes: Yes = False,
     force: Annotated[
@@ -278,7 +299,7 @@ def delete(
     def action(context: Context) -> Reply:
         from craftkit.commands import spec_delete
 
-        found = spec_delete.propose(context, spec_name, force)
+        found = spec_delete.propose(context, _named(spec, spec_name), force)
         agree(spec_delete.question(found), yes, "Nothing was deleted.")
         data = spec_delete.delete(context, found)
         lines = [f"{data['path']} deleted; git has it: {data['restore']}"]
