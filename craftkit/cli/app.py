@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +12,7 @@ from craftkit.cli import (
     agents,
     knowledge,
     outbox,
+    output,
     process,
     reconcile,
     schedule,
@@ -19,7 +22,8 @@ from craftkit.cli import (
 )
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName
 from craftkit.cli.output import Reply, paint
-from craftkit.cli.run import run_command, run_plain
+from craftkit.cli.run import fail, run_command, run_plain
+from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 
 if TYPE_CHECKING:
     from craftkit.loop.work_status import WorkStatus
@@ -46,9 +50,8 @@ app.add_typer(agents.app, name="agents")
 def _version(wanted: bool) -> None:
     if wanted:
         from craftkit import __version__
-        from craftkit.cli.output import print_data
 
-        print_data(f"craftkit {__version__}")
+        output.print_data(f"craftkit {__version__}")
         raise typer.Exit
 
 
@@ -96,7 +99,6 @@ def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJso
     """Show on one screen: spec, task, progress, what waits, what needs attention."""
 
     def action(context: Context) -> Reply:
-        from craftkit.errors import AmbiguousSpec, UnknownSpec
         from craftkit.loop import repair, spec_index, work_status
 
         repaired = repair.repair(context)
@@ -160,17 +162,13 @@ def git_hook(
     ] = None,
 ) -> int:
     """What the hooks of git run; silent, and always 0, so that git is never stopped."""
-    import os
-
     try:
         from craftkit.automation import git_hooks
 
         git_hooks.run(event, words or [])
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
-            from craftkit.cli.output import print_note
-
-            print_note(f"craftkit git-hook: {error!r}")
+            output.print_note(f"craftkit git-hook: {error!r}")
     return 0
 
 
@@ -227,10 +225,9 @@ def demo(as_json: AsJson = False) -> int:
     """Watch the whole story on a throw-away repository: work, a real kill, resume, finish."""
 
     def action() -> Reply:
-        from craftkit.cli.output import print_data
         from craftkit.commands import demo as story
 
-        data = story.play((lambda line: None) if as_json else print_data)
+        data = story.play((lambda line: None) if as_json else output.print_data)
         return Reply(data, exit_code=0 if data["ok"] else 1)
 
     return run_plain("demo", as_json, action)
@@ -253,15 +250,12 @@ def sandbox(
     """
     import threading
 
-    from craftkit.cli import output, run
-    from craftkit.errors import CraftkitError
-
     try:
         from craftkit.sandbox.server import serve
 
         server = serve(port, seed)
     except CraftkitError as error:
-        return run.fail("sandbox", as_json, error)
+        return fail("sandbox", as_json, error)
     with server:
         environment = server.environment()
         if as_json:
@@ -290,13 +284,10 @@ def mcp() -> int:
     """Serve this project to an MCP client on stdin and stdout, until it hangs up."""
 
     def action() -> Reply:
-        import sys
-
-        from craftkit.cli.output import print_note
         from craftkit.mcp import serve
 
         if sys.stdin.isatty():
-            print_note("waiting for an MCP client on stdin; Ctrl-D ends it")
+            output.print_note("waiting for an MCP client on stdin; Ctrl-D ends it")
         serve()
         return Reply({})
 
