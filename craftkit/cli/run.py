@@ -60,7 +60,7 @@ def fail(command: str, as_json: bool, error: CraftkitError, flag: str = "") -> i
     if os.environ.get("CRAFTKIT_DEBUG") == "1":
         import traceback
 
-        traceback.print_exc()
+        output.print_note(traceback.format_exc().rstrip())
     hint = with_spec_flag(error.hint, flag)
     note = Diagnostic("error", error.code, error.message, hint, error.target)
     if as_json:
