@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -13,11 +14,8 @@ def run() -> None:
         code = main(sys.argv[1:])
     except KeyboardInterrupt:  # while it was loading
         code = 130
-    try:
-        sys.stdout.flush()
+    with contextlib.suppress(OSError):  # `main` has answered for stdout
         sys.stderr.flush()
-    except OSError:
-        code = code or 1
     # Nothing is left to tear down: every write is committed, and leaving SQLite's log for the
     # next command is cheaper than folding it into the database at each exit.
     os._exit(code)

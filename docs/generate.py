@@ -40,7 +40,7 @@ STORY = (
     'spec new "Password reset" --task "Add the token table" --task "Send the mail"'
     ' --task "Expire tokens"',
     "spec list",
-    "spec show",
+    "spec show password-reset",
     "spec check specs/password-reset.md",
     "spec phase design",
     "task list",

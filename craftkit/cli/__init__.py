@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Sequence
 from copy import copy
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ _NO_NUMBER = r"Invalid value for '\[?([^']*?)\]?': ('.*') is not a valid int(?:e
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit code; never raises, save for debugging."""
+    """Run one command line and return its exit code.  It raises for debugging only."""
     from craftkit.cli import output, run
     from craftkit.errors import CraftkitError
 
@@ -26,13 +25,8 @@ def main(argv: Sequence[str]) -> int:
         code = _run(list(argv))
         output.flush()
         return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except CraftkitError as error:  # the answer itself could not be printed
         return run.fail("", False, error)
-    except SystemExit as error:  # typer met the broken pipe first
-        return int(error.code or 0)
 
 
 def _run(arguments: list[str]) -> int:
@@ -69,7 +63,9 @@ def _run(arguments: list[str]) -> int:
     except (typer.Abort, KeyboardInterrupt):
         output.print_note("interrupted")
         return EXIT_INTERRUPTED
-    except (BrokenPipeError, CraftkitError):
+    except SystemExit as error:  # typer ends so when a pipe that it prints to is closed
+        return 0 if {"-h", "--help"} & set(arguments) else int(error.code or 0)
+    except CraftkitError:
         raise
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
@@ -94,7 +90,7 @@ def _words(app: typer.Typer, arguments: Sequence[str]) -> str:
 def _prune(app: typer.Typer, arguments: Sequence[str]) -> typer.Typer:
     """The tree with only the command that is named: building it whole costs more than most runs.
 
-    Where the words name none (help, a typing error, shell completion) the tree stays whole.
+    If the words name none (help, a typing error, shell completion), the tree stays whole.
     """
     noun = arguments[0] if arguments else ""
     groups = [copy(g) for g in app.registered_groups if g.name == noun]
@@ -118,5 +114,5 @@ def _name(command: Any) -> str:
 
 def _sentence(text: str) -> str:
     text = " ".join(text.split())
-    text = re.sub(_NO_NUMBER, r"\1 is a whole number, and \2 is none.", text)
+    text = re.sub(_NO_NUMBER, r"\1 must be a whole number, and \2 is not one.", text)
     return text if text.endswith((".", "?")) else text + "."

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from craftkit.cli.options import AsJson
-from craftkit.cli.output import Reply
-from craftkit.cli.run import run_command
+from craftkit.cli.output import Reply, print_note
+from craftkit.cli.prompt import confirm, has_terminal
+from craftkit.cli.run import run_plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ def install(
         done = installer.install_all(work, [clue.agent for clue in clues])
         return _reply(work, done, clues)
 
-    return run_command("agents install", as_json, action)
+    return run_plain("agents install", as_json, action)
 
 
 @app.command(epilog="Example: craftkit agents update")
@@ -91,7 +91,7 @@ def update(
         done = installer.install_all(work, _installed(work, agent), restore=False)
         return _reply(work, done)
 
-    return run_command("agents update", as_json, action)
+    return run_plain("agents update", as_json, action)
 
 
 @app.command(epilog="Example: craftkit agents remove --agent codex")
@@ -110,7 +110,7 @@ def remove(
         work = _work(scope, force, dry_run, None)
         return _reply(work, installer.remove_all(work, _installed(work, agent)))
 
-    return run_command("agents remove", as_json, action)
+    return run_plain("agents remove", as_json, action)
 
 
 @app.command("list", epilog="Example: craftkit agents list --scope user")
@@ -142,7 +142,7 @@ def list_(
         code = 1 if any(row["state"] == "unreadable" for row in rows) else 0
         return Reply({"agents": rows}, lines, exit_code=code, diagnostics=notes)
 
-    return run_command("agents list", as_json, action)
+    return run_plain("agents list", as_json, action)
 
 
 def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | None) -> InstallJob:
@@ -232,19 +232,19 @@ def _row_lines(row: dict[str, Any]) -> list[str]:
 
 
 def at_init(wanted: bool | None, as_json: bool) -> tuple[dict[str, Any] | None, list[str], Reply]:
-    """Install for the agents that are found, where that is wanted; data, lines and the rest."""
+    """Install for the agents that are found, if that is wanted; data, lines and the rest."""
     from craftkit.agents import detection, installer
 
     work = _work(ScopeName.project, False, False, None)
     advice = "for your coding agent: craftkit agents install"
-    if wanted is None and (as_json or not (sys.stdin.isatty() and sys.stderr.isatty())):
+    if wanted is None and (as_json or not has_terminal()):
         return None, [] if _is_known(work.scope) else [advice], Reply({})
     clues = [] if wanted is False else detection.detections(work.scope, work.env)
     clues = [clue for clue in clues if clue.why]
     if wanted is None and clues:
         for clue in clues:
-            typer.echo(f"found {clue.agent}: {clue.why}", err=True)
-        if not typer.confirm("Write craftkit's skill, commands, hooks and MCP server?", err=True):
+            print_note(f"found {clue.agent}: {clue.why}")
+        if not confirm("Write craftkit's skill, commands, hooks and MCP server?"):
             clues = []
     if not clues:
         return None, [] if wanted is False else [advice], Reply({})

@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli import agents, knowledge, outbox, process, schedule, spec, task
-from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, context_for
+from craftkit.cli import (
+    agents,
+    knowledge,
+    outbox,
+    output,
+    process,
+    reconcile,
+    schedule,
+    session,
+    spec,
+    task,
+)
+from craftkit.cli.options import AsJson, Offline, SessionId, SpecName
 from craftkit.cli.output import Reply, paint
-from craftkit.cli.run import run_command
+from craftkit.cli.run import fail, run_command, run_plain
+from craftkit.errors import AmbiguousSpec, CraftkitError, UnknownSpec
 
 if TYPE_CHECKING:
     from craftkit.loop.work_status import WorkStatus
-    from craftkit.model import Diagnostic
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(
     name="craftkit",
@@ -36,9 +50,8 @@ app.add_typer(agents.app, name="agents")
 def _version(wanted: bool) -> None:
     if wanted:
         from craftkit import __version__
-        from craftkit.cli.output import print_data
 
-        print_data(f"craftkit {__version__}")
+        output.print_data(f"craftkit {__version__}")
         raise typer.Exit
 
 
@@ -78,237 +91,63 @@ def init(
             [*remarks, *reply.diagnostics],
         )
 
-    return run_command("init", as_json, action)
+    return run_plain("init", as_json, action)
 
 
 @app.command(epilog="Example: craftkit status --json")
 def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False) -> int:
     """Show on one screen: spec, task, progress, what waits, what needs attention."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import recovery
-        from craftkit.errors import AmbiguousSpec, UnknownSpec
         from craftkit.loop import spec_index, work_status
 
-        context = context_for(session)
         repaired = recovery.repair(context)
         try:
             chosen = spec_index.choose_spec(context, spec_name)
             spec_index.record_snapshot(context, chosen.spec)
-            stand = work_status.describe(context, chosen, repaired)
+            found = work_status.describe(context, chosen, repaired)
         except (AmbiguousSpec, UnknownSpec) as error:
             if spec_name:
                 raise
-            stand = work_status.describe_without_spec(context, error, repaired)
-        return Reply(stand.data(), _screen(stand), diagnostics=context.diagnostics)
+            found = work_status.describe_without_spec(context, error, repaired)
+        return Reply(found.data(), _status_lines(found))
 
-    return run_command("status", as_json, action)
+    return run_command("status", as_json, action, session=session)
 
 
-def _screen(stand: WorkStatus) -> list[str]:
-    done, total = stand.progress["done"], stand.progress["total"]
+def _status_lines(found: WorkStatus) -> list[str]:
+    done, total = found.progress["done"], found.progress["total"]
     lines = []
-    if stand.spec is None:
-        lines.append(stand.why)
+    if found.spec is None:
+        lines.append(found.why)
         lines += [
             f"  {o['id']}  {o['phase']}  {o['progress']['done']}/{o['progress']['total']}"
-            for o in stand.others
+            for o in found.others
         ]
     else:
-        lines.append(f"{paint(stand.spec.name, 'bold')}  ({stand.spec.path}, {stand.phase})")
+        lines.append(f"{paint(found.spec.name, 'bold')}  ({found.spec.path}, {found.phase})")
     width = 24
     filled = round(width * done / total) if total else 0
-    if stand.spec is not None or stand.others:
+    if found.spec is not None or found.others:
         lines.append(f"[{'#' * filled}{'.' * (width - filled)}] {done}/{total} tasks done")
-    if stand.current:
-        lines.append(f"in progress  {stand.current['key']}  {stand.current['title']}")
-    if stand.next_command:
-        lines.append(f"next         {stand.next_command}")
-    for held in stand.elsewhere:
+    if found.current:
+        lines.append(f"in progress  {found.current['key']}  {found.current['title']}")
+    if found.next_command:
+        lines.append(f"next         {found.next_command}")
+    for held in found.elsewhere:
         lines.append(f"also held    {held['task']} of {held['spec']}")
-    lines += [f"repaired     {r['message']}" for r in stand.repaired]
-    for item in stand.conflicts:
+    lines += [f"repaired     {r['message']}" for r in found.repaired]
+    for item in found.conflicts:
         lines.append(f"{paint('attention', 'warning')}    {item['message']}: {item['hint']}")
-    if stand.outbox.get("queued") or stand.outbox.get("dead"):
-        lines.append(f"outbox       {stand.outbox['queued']} queued, {stand.outbox['dead']} dead")
+    if found.outbox.get("queued") or found.outbox.get("dead"):
+        lines.append(f"outbox       {found.outbox['queued']} queued, {found.outbox['dead']} dead")
     return lines
 
 
-Brief = Annotated[bool, typer.Option("--brief", help="At most 120 tokens.")]
-MaxTokens = Annotated[
-    int | None, typer.Option("--max-tokens", min=20, help="Limit of the brief, in tokens.")
-]
-
-
-@app.command("session-start", epilog="Example: craftkit session-start")
-def session_start(
-    spec_name: SpecName = None,
-    brief: Brief = False,
-    max_tokens: MaxTokens = None,
-    offline: Offline = False,
-    session: SessionId = None,
-    as_json: AsJson = False,
-) -> int:
-    """Begin a session: what a person, or an agent without hooks, runs first."""
-    return _stand("session-start", spec_name, brief, max_tokens, offline, session, as_json)
-
-
-@app.command("session-resume", epilog="Example: craftkit session-resume --brief")
-def session_resume(
-    spec_name: SpecName = None,
-    brief: Brief = False,
-    max_tokens: MaxTokens = None,
-    offline: Offline = False,
-    session: SessionId = None,
-    as_json: AsJson = False,
-) -> int:
-    """Compare the spec with what is recorded, repair it, and print where the work stands."""
-    return _stand("session-resume", spec_name, brief, max_tokens, offline, session, as_json)
-
-
-def _stand(
-    command: str,
-    spec_name: str | None,
-    brief: bool,
-    max_tokens: int | None,
-    offline: bool,
-    session: str | None,
-    as_json: bool,
-) -> int:
-    def action() -> Reply:
-        from craftkit.commands import session as commands_session
-        from craftkit.loop import work_status
-
-        context = context_for(session, offline=offline)
-        stand = commands_session.resume(context, spec_name)
-        limit = max_tokens or (work_status.SHORT_TOKENS if brief else work_status.BRIEF_TOKENS)
-        text = work_status.brief(stand, limit)
-        return Reply(stand.data() | {"brief": text}, [text], diagnostics=context.diagnostics)
-
-    return run_command(command, as_json, action)
-
-
-@app.command(epilog="Example: craftkit reconcile --dry-run")
-def reconcile(
-    spec_name: SpecName = None,
-    every: Annotated[bool, typer.Option("--all", help="Every spec of this worktree.")] = False,
-    check: Annotated[
-        bool, typer.Option("--check", help="Change nothing; exit with 3 where something differs.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Change nothing; show each action with its evidence.")
-    ] = False,
-    create: Annotated[
-        bool, typer.Option("--create", help="Make issues for task lines without one.")
-    ] = False,
-    adopt: Annotated[
-        bool, typer.Option("--adopt", help="Append task lines for sub-issues without one.")
-    ] = False,
-    max_writes: Annotated[
-        int | None, typer.Option("--max-writes", min=0, help="Send at most so many writes.")
-    ] = None,
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Go on where much would be unticked.")
-    ] = False,
-    job: Annotated[
-        bool, typer.Option("--job", help="As a scheduled job: all specs, log lines, one at a time.")
-    ] = False,
-    commit: Annotated[
-        bool, typer.Option("--commit", help="With --job: commit the spec files it changed.")
-    ] = False,
-    push: Annotated[bool, typer.Option("--push", help="With --commit: push that commit.")] = False,
-    offline: Offline = False,
-    session: SessionId = None,
-    as_json: AsJson = False,
-) -> int:
-    """Bring spec and GitHub in step: send what waits, compare, settle what can be settled."""
-
-    def action() -> Reply:
-        from craftkit.commands import reconcile as commands_reconcile
-        from craftkit.errors import UsageProblem
-        from craftkit.sync import reconcile_report
-        from craftkit.sync.planner import Policy
-
-        look = check or dry_run
-        _refuse_contradictions(every, spec_name, check, dry_run)
-        _refuse_job_options(job, look or bool(spec_name), commit, push)
-        if offline and (look or job):
-            raise UsageProblem(
-                "`--offline` compares nothing, so it takes no --check, --dry-run or --job.",
-                "leave them out: what the boxes say is recorded, and sent later",
-            )
-        # A job is a session of its own: it must not change what the person here is at work on.
-        context = context_for((session or "job") if job else session, offline=offline)
-        policy = Policy(create=create, adopt=adopt, yes=yes)
-        if job:
-            from craftkit.automation import job as jobs
-
-            options = jobs.JobOptions(policy, max_writes, commit, push)
-            data, code = jobs.run(context, options, (lambda line: None) if as_json else _tell)
-            failed = _failures(data) if as_json else []  # else its log lines have told them
-            return Reply(data, exit_code=code, diagnostics=[*failed, *context.diagnostics])
-        report = commands_reconcile.reconcile(
-            context, spec_name, every, policy, change=not look, max_writes=max_writes
-        )
-        lines, notes = reconcile_report.lines(report, evidence=dry_run)
-        if offline:
-            notes = ["offline: nothing was compared with GitHub"]
-        code = reconcile_report.exit_code(report, check)
-        return Reply(reconcile_report.as_dict(report), lines, notes, code, context.diagnostics)
-
-    return run_command("reconcile", as_json, action)
-
-
-def _tell(line: str) -> None:
-    """A log line, seen at once also where stdout is a pipe."""
-    from craftkit.cli.output import flush, print_data
-
-    print_data(line)
-    flush()
-
-
-def _failures(data: dict[str, Any]) -> list[Diagnostic]:
-    """What failed in a job, as diagnostics."""
-    from craftkit.model import Diagnostic
-
-    return [
-        Diagnostic(
-            "error",
-            item["code"],
-            f"{item['spec']}: {item['message']}" if item["spec"] else item["message"],
-            item["hint"],
-        )
-        for item in data.get("failed", ())
-    ]
-
-
-def _refuse_contradictions(every: bool, spec_name: str | None, check: bool, dry_run: bool) -> None:
-    from craftkit.errors import UsageProblem
-
-    if every and spec_name:
-        raise UsageProblem(
-            "`--all` means every spec and `--spec` one of them.", "leave one of the two out"
-        )
-    if check and dry_run:
-        raise UsageProblem(
-            "`--check` answers by its exit code and `--dry-run` shows what would be done.",
-            "leave one of the two out: both change nothing",
-        )
-
-
-def _refuse_job_options(job: bool, foreign: bool, commit: bool, push: bool) -> None:
-    from craftkit.errors import UsageProblem
-
-    if job and foreign:
-        raise UsageProblem(
-            "`--job` settles every spec, so it takes no --spec, --check or --dry-run.",
-            "leave them out, or leave out `--job`",
-        )
-    if (commit and not job) or (push and not commit):
-        raise UsageProblem(
-            "`--commit` belongs to `--job`, and `--push` to `--commit`.",
-            "`craftkit reconcile --job --commit --push`",
-        )
+# Here, because `--help` lists the commands in the order of their registration.
+app.registered_commands += session.app.registered_commands
+app.registered_commands += reconcile.app.registered_commands
 
 
 @app.command(
@@ -324,38 +163,14 @@ def git_hook(
     ] = None,
 ) -> int:
     """What the hooks of git run; silent, and always 0, so that git is never stopped."""
-    import os
-
     try:
         from craftkit.automation import git_hooks
 
         git_hooks.run(event, words or [])
     except Exception as error:
         if os.environ.get("CRAFTKIT_DEBUG") == "1":
-            from craftkit.cli.output import print_note
-
-            print_note(f"craftkit git-hook: {error!r}")
+            output.print_note(f"craftkit git-hook: {error!r}")
     return 0
-
-
-@app.command("session-end", epilog="Example: craftkit session-end --reason 'out of context'")
-def session_end(
-    reason: Annotated[str, typer.Option(help="Why the session ends.")] = "ended",
-    session: SessionId = None,
-    as_json: AsJson = False,
-) -> int:
-    """Record that this session ends, why, and what it leaves unfinished."""
-
-    def action() -> Reply:
-        from craftkit.commands import session as commands_session
-
-        context = context_for(session)
-        data = commands_session.end(context, reason)
-        left = ", ".join(item["task"] for item in data["unfinished"])
-        line = f"Session {data['session']} ended" + (f"; in progress: {left}" if left else "")
-        return Reply(data, [line + "."], diagnostics=context.diagnostics)
-
-    return run_command("session-end", as_json, action)
 
 
 @app.command(epilog="Example: craftkit history --limit 20")
@@ -366,17 +181,16 @@ def history(
 ) -> int:
     """Show what happened and why, newest last."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.loop import history as loop_history
 
-        context = context_for(None)
         events = loop_history.history(context, spec_name, limit)
         lines = [
             f"{e['at'][:19]}Z  {e['event']:<16} {e['task_id'] or e['spec_id'] or '':<12}"
             f" {e['session']} ({e['agent']}){loop_history.why(e)}"
             for e in events
         ]
-        return Reply({"events": events}, lines, diagnostics=context.diagnostics)
+        return Reply({"events": events}, lines)
 
     return run_command("history", as_json, action)
 
@@ -404,7 +218,7 @@ def doctor(
         data = {"checks": found, "healthy": not bad, "drift": drift}
         return Reply(data, lines, exit_code=checks.exit_code(found))
 
-    return run_command("doctor", as_json, action)
+    return run_plain("doctor", as_json, action)
 
 
 @app.command(epilog="Example: craftkit demo")
@@ -412,13 +226,12 @@ def demo(as_json: AsJson = False) -> int:
     """Watch the whole story on a throw-away repository: work, a real kill, resume, finish."""
 
     def action() -> Reply:
-        from craftkit.cli.output import print_data
         from craftkit.commands import demo as story
 
-        data = story.play((lambda line: None) if as_json else print_data)
+        data = story.play((lambda line: None) if as_json else output.print_data)
         return Reply(data, exit_code=0 if data["ok"] else 1)
 
-    return run_command("demo", as_json, action)
+    return run_plain("demo", as_json, action)
 
 
 @app.command(epilog="Example: craftkit sandbox --port 4100")
@@ -438,15 +251,12 @@ def sandbox(
     """
     import threading
 
-    from craftkit.cli import output, run
-    from craftkit.errors import CraftkitError
-
     try:
         from craftkit.sandbox.server import serve
 
         server = serve(port, seed)
     except CraftkitError as error:
-        return run.fail("sandbox", as_json, error)
+        return fail("sandbox", as_json, error)
     with server:
         environment = server.environment()
         if as_json:
@@ -475,14 +285,11 @@ def mcp() -> int:
     """Serve this project to an MCP client on stdin and stdout, until it hangs up."""
 
     def action() -> Reply:
-        import sys
-
-        from craftkit.cli.output import print_note
         from craftkit.mcp import serve
 
         if sys.stdin.isatty():
-            print_note("waiting for an MCP client on stdin; Ctrl-D ends it")
+            output.print_note("waiting for an MCP client on stdin; Ctrl-D ends it")
         serve()
         return Reply({})
 
-    return run_command("mcp", False, action)
+    return run_plain("mcp", False, action)

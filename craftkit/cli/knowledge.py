@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, complete_key, context_for
+from craftkit.cli.options import AsJson, Offline, SessionId, SpecName, complete_key
 from craftkit.cli.output import Reply
 from craftkit.cli.run import run_command
+
+if TYPE_CHECKING:
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Keep notes on the work, and read them back."
@@ -81,20 +84,19 @@ def _record(
     session: str | None,
     as_json: bool,
 ) -> int:
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import knowledge as commands_knowledge
-        from craftkit.commands.recovery import repair
 
-        context = context_for(session, offline=offline)
-        repair(context)
         note = commands_knowledge.record(context, kind, text, spec_name, task, comment)
         about = f"{note['spec']}/{note['task']}" if note["task"] else note["spec"]
         words = f"{kind} noted on {about}"
         if note["issue"]:
             words += f", and on #{note['issue']}" if note["delivered"] else ", comment queued"
-        return Reply({"note": note}, [words], diagnostics=context.diagnostics)
+        return Reply({"note": note}, [words])
 
-    return run_command(f"knowledge {kind}", as_json, action)
+    return run_command(
+        f"knowledge {kind}", as_json, action, session=session, offline=offline, repair=True
+    )
 
 
 @app.command("list", epilog="Example: craftkit knowledge list --kind tip")
@@ -112,14 +114,13 @@ def list_(
 ) -> int:
     """Read the notes back, newest last; those of every spec, unless told otherwise."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.loop import history
 
-        context = context_for(None)
         found = history.notes(context, spec_name, kind, task, limit)
         lines = [line for note in found for line in _lines(note)]
         remarks = [] if found else ["no notes yet"]
-        return Reply({"notes": found}, lines, remarks, diagnostics=context.diagnostics)
+        return Reply({"notes": found}, lines, remarks)
 
     return run_command("knowledge list", as_json, action)
 

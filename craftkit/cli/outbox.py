@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, context_for
+from craftkit.cli.options import AsJson
 from craftkit.cli.output import Reply
 from craftkit.cli.run import run_command
 
@@ -28,14 +28,13 @@ Number = Annotated[
 def list_(as_json: AsJson = False) -> int:
     """List the GitHub writes that are not delivered, in order, and why they wait."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import outbox
 
-        context = context_for(None)
         found = outbox.list_writes(context)
         lines = [_line(row) for row in found]
         notes = [] if found else ["nothing waits"]
-        return Reply({"outbox": found}, lines, notes, diagnostics=context.diagnostics)
+        return Reply({"outbox": found}, lines, notes)
 
     return run_command("outbox list", as_json, action)
 
@@ -59,17 +58,16 @@ def _line(row: dict[str, Any]) -> str:
 def send(as_json: AsJson = False) -> int:
     """Send what waits now; hooks do it in the background."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import recovery
         from craftkit.sync import connection
 
-        context = context_for(None)
         sent = connection.send(context)
         connection.report_pending(context, sent)
         if context.gave_up is None:
             recovery.resume_waiting(context)
         words = [f"{sent.delivered} delivered", *_given_up(context)]
-        return Reply(sent.as_dict(), words, diagnostics=context.diagnostics)
+        return Reply(sent.as_dict(), words)
 
     return run_command("outbox send", as_json, action)
 
@@ -78,17 +76,16 @@ def send(as_json: AsJson = False) -> int:
 def retry(number: Number = None, as_json: AsJson = False) -> int:
     """Queue writes that were given up once more, and send."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import outbox
         from craftkit.sync import connection
 
-        context = context_for(None)
         count = outbox.retry(context, number)
         sent = connection.send(context)
         connection.report_pending(context, sent)
         data = {"retried": count, **sent.as_dict()}
         words = [f"{count} tried again, {sent.delivered} delivered", *_given_up(context)]
-        return Reply(data, words, diagnostics=context.diagnostics)
+        return Reply(data, words)
 
     return run_command("outbox retry", as_json, action)
 
@@ -97,11 +94,10 @@ def retry(number: Number = None, as_json: AsJson = False) -> int:
 def drop(number: Number = None, as_json: AsJson = False) -> int:
     """Forget writes that were given up; the next `reconcile` decides anew."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import outbox
 
-        context = context_for(None)
         count = outbox.drop(context, number)
-        return Reply({"dropped": count}, [f"{count} dropped"], diagnostics=context.diagnostics)
+        return Reply({"dropped": count}, [f"{count} dropped"])
 
     return run_command("outbox drop", as_json, action)

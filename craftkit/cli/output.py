@@ -74,25 +74,31 @@ def print_diagnostic(note: Diagnostic) -> None:
 
 
 def print_data(line: str) -> None:
-    """Data for stdout.  Raises BrokenPipeError, or CannotWrite when stdout takes nothing."""
+    """Print data on stdout.  Raises CannotWrite if stdout takes nothing."""
     _print(_printable(line, sys.stdout))
 
 
 def print_note(line: str) -> None:
-    """Words for stderr; where it takes none, the exit code still says how it went."""
+    """Print words on stderr, after all data so far: `2>&1` shows both in the order they came.
+
+    If stderr takes nothing, the exit code still says how the command went.
+    """
+    with contextlib.suppress(OSError):  # the last `flush` answers for stdout
+        sys.stdout.flush()
     with contextlib.suppress(OSError):
         print(_printable(line, sys.stderr), file=sys.stderr)
 
 
 def flush() -> None:
-    with _unprintable():
+    """Hand over what was printed.  Raises CannotWrite if stdout takes nothing."""
+    with _stdout_errors():
         sys.stdout.flush()
 
 
 def replace_closed_streams() -> None:
-    """Put the null device where the caller closed stdin, stdout or stderr.
+    """Put the null device in place of stdin, stdout or stderr that the caller closed.
 
-    Else the next file that is opened, the database say, would get that number.
+    Otherwise the next file to be opened, perhaps the database, would get that number.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
@@ -100,16 +106,19 @@ def replace_closed_streams() -> None:
 
 
 def _print(text: str) -> None:
-    with _unprintable():
+    with _stdout_errors():
         print(text)
 
 
 @contextlib.contextmanager
-def _unprintable() -> Iterator[None]:
+def _stdout_errors() -> Iterator[None]:
+    """A reader that leaves early, as `head` does, changes neither the work nor its exit code."""
     try:
         yield
     except BrokenPipeError:
-        raise
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
     except OSError as error:
         raise CannotWrite(
             f"The answer cannot be printed ({error.strerror}).",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli.options import AsJson, Yes, context_for
+from craftkit.cli.options import AsJson, Yes
 from craftkit.cli.output import Reply
 from craftkit.cli.prompt import agree
 from craftkit.cli.run import run_command
+
+if TYPE_CHECKING:
+    from craftkit.runtime.context import Context
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="See, resume and give up recorded operations."
@@ -27,17 +30,16 @@ def list_(
 ) -> int:
     """List operations that were interrupted; with --all the completed ones as well."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import process
 
-        context = context_for(None)
         found = process.list_processes(context, every)
         lines = [
             f"{p['id']:>5}  {p['kind']:<14} {p['status']:<12} {p['current_step'] or ''}"
             for p in found
         ]
         notes = [] if found else ["no operation is unfinished"]
-        return Reply({"processes": found}, lines, notes, diagnostics=context.diagnostics)
+        return Reply({"processes": found}, lines, notes)
 
     return run_command("process list", as_json, action)
 
@@ -46,10 +48,9 @@ def list_(
 def show(process_id: ProcessId, as_json: AsJson = False) -> int:
     """Show the steps of one operation, with the time each took."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import process
 
-        context = context_for(None)
         data = process.show(context, process_id)
         lines = [f"{data['kind']}: {data['status']}  {data['display']}"]
         lines += [
@@ -58,7 +59,7 @@ def show(process_id: ProcessId, as_json: AsJson = False) -> int:
         ]
         if data["interrupt_reason"]:
             lines.append(f"interrupted: {data['interrupt_reason']}")
-        return Reply({"process": data}, lines, diagnostics=context.diagnostics)
+        return Reply({"process": data}, lines)
 
     return run_command("process show", as_json, action)
 
@@ -67,13 +68,12 @@ def show(process_id: ProcessId, as_json: AsJson = False) -> int:
 def resume(process_id: ProcessId, as_json: AsJson = False) -> int:
     """Continue an interrupted operation at its first unfinished step."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import process
 
-        context = context_for(None)
         data = process.resume(context, process_id)
         words = f"{data['kind']} {data['id']}: {data['status']}"
-        return Reply({"process": data}, [words], diagnostics=context.diagnostics)
+        return Reply({"process": data}, [words])
 
     return run_command("process resume", as_json, action)
 
@@ -82,10 +82,9 @@ def resume(process_id: ProcessId, as_json: AsJson = False) -> int:
 def drop(process_id: ProcessId, yes: Yes = False, as_json: AsJson = False) -> int:
     """Give up an interrupted operation that can never finish; what it did already stays."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import process
 
-        context = context_for(None)
         row = process.to_drop(context, process_id)
         question = (
             f"Process {process_id} ({row.kind}) stopped at {row.current_step}, and what is"
@@ -94,6 +93,6 @@ def drop(process_id: ProcessId, yes: Yes = False, as_json: AsJson = False) -> in
         agree(question, yes, "Nothing was given up.")
         data, notes = process.drop(context, process_id)
         words = f"{data['kind']} {data['id']}: {data['status']}"
-        return Reply({"process": data}, [words], notes, diagnostics=context.diagnostics)
+        return Reply({"process": data}, [words], notes)
 
     return run_command("process drop", as_json, action)

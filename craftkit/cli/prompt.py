@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
 
 import typer
 
-if TYPE_CHECKING:
-    pass
+from craftkit.cli.output import print_note
+from craftkit.errors import UsageProblem
 
 
 def agree(question: str, yes: bool, otherwise: str) -> None:
     """Ask a person.  Raises UsageProblem without a terminal or an agreement."""
-    import sys
-
-    from craftkit.cli.output import print_note
-    from craftkit.errors import UsageProblem
-
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not has_terminal():
         raise UsageProblem(f"{question} {otherwise}", "run it again with `--yes`")
     print_note(question)
-    if not typer.confirm("Go on?", err=True):
+    if not confirm("Go on?"):
         raise UsageProblem(otherwise, "")
+
+
+def has_terminal() -> bool:
+    """Whether a person can be asked here."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirm(question: str) -> bool:
+    """Ask for yes or no on stderr; no is the default."""
+    return typer.confirm(question, err=True)

@@ -2,26 +2,75 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from craftkit.cli import output
+from craftkit.cli.output import Reply
 from craftkit.errors import CraftkitError
 from craftkit.model import Diagnostic
 
+if TYPE_CHECKING:
+    from craftkit.runtime.context import Context
 
-def run_command(command: str, as_json: bool, action: Callable[[], output.Reply]) -> int:
-    """Run a command and print its answer; return the exit code."""
-    from craftkit.cli.options import at_the_end, flagged, last_words
 
+def run_command(
+    command: str,
+    as_json: bool,
+    action: Callable[[Context], Reply],
+    *,
+    session: str | None = None,
+    offline: bool = False,
+    repair: bool = False,
+) -> int:
+    """Run a command in a context of its own, print its answer, and return its exit code.
+
+    With `repair` it first finishes what an earlier command left undone.  The diagnostics of the
+    context are printed with those of the reply.
+    """
+    from craftkit.runtime.context import open_context
+
+    context: Context | None = None
+    try:
+        context = open_context(session=session)
+        context.offline = offline
+        if repair:
+            from craftkit.commands import recovery
+
+            recovery.repair(context)
+        reply = action(context)
+    except CraftkitError as error:
+        return fail(command, as_json, error, context.flag if context is not None else "")
+    return _print_reply(command, as_json, reply, _all_notes(command, context, reply))
+
+
+def run_plain(command: str, as_json: bool, action: Callable[[], Reply]) -> int:
+    """Run a command that needs no context, print its answer, and return its exit code."""
     try:
         reply = action()
     except CraftkitError as error:
         return fail(command, as_json, error)
-    last = last_words()
-    notes = [note for note in reply.diagnostics if note not in last]
-    notes += [at_the_end(note, command, _did(reply)) for note in last]
-    notes = [note._replace(hint=flagged(note.hint)) for note in notes]
+    return _print_reply(command, as_json, reply, reply.diagnostics)
+
+
+def fail(command: str, as_json: bool, error: CraftkitError, flag: str = "") -> int:
+    """Print an error, and return its exit code; its hints name the spec of `flag`."""
+    if os.environ.get("CRAFTKIT_DEBUG") == "1":
+        import traceback
+
+        output.print_note(traceback.format_exc().rstrip())
+    hint = with_spec_flag(error.hint, flag)
+    note = Diagnostic("error", error.code, error.message, hint, error.target)
+    if as_json:
+        output.print_envelope(command, False, {}, [note])
+    else:
+        output.print_diagnostic(note)
+    return error.exit_code
+
+
+def _print_reply(command: str, as_json: bool, reply: Reply, notes: Sequence[Diagnostic]) -> int:
     if as_json:
         output.print_envelope(command, reply.exit_code == 0, reply.data, notes)
         return reply.exit_code
@@ -29,23 +78,61 @@ def run_command(command: str, as_json: bool, action: Callable[[], output.Reply])
         output.print_data(line)
     for line in reply.notes:
         output.print_note(line)
-    for note in _once(notes):
+    for note in _without_repeats(notes):
         output.print_diagnostic(note)
     return reply.exit_code
 
 
-def _did(reply: output.Reply) -> bool:
-    """Whether a command did what it should: what is said besides is no error of it then."""
+def _all_notes(command: str, context: Context, reply: Reply) -> list[Diagnostic]:
+    """The diagnostics of a command: what it met, what its answer adds, and the last word."""
+    dead = dead_writes_note(context)
+    notes = [note for note in (*context.diagnostics, *reply.diagnostics) if note != dead]
+    if dead is not None:
+        notes.append(as_last_word(dead, command, _succeeded(reply)))
+    return [note._replace(hint=with_spec_flag(note.hint, context.flag)) for note in notes]
+
+
+def dead_writes_note(context: Context) -> Diagnostic | None:
+    """What every command says in the end: that GitHub writes were given up, if any were."""
+    from craftkit.runtime import background
+
+    with contextlib.suppress(CraftkitError):  # the command itself has told about the database
+        if context.has_store:
+            background.report_dead_writes(context)
+    return next((note for note in context.diagnostics if note.code == background.DEAD), None)
+
+
+def as_last_word(note: Diagnostic, command: str, succeeded: bool) -> Diagnostic:
+    """The note as this command says it: a warning, if the command did its own work."""
+    if command.startswith("outbox "):  # it has just shown why
+        note = note._replace(hint="`craftkit outbox retry` tries again, `outbox drop` forgets it")
+    return note._replace(severity="warning") if succeeded else note
+
+
+def _succeeded(reply: Reply) -> bool:
     return reply.exit_code == 0 and reply.data.get("delivered") is not False
 
 
-def _once(notes: Sequence[Diagnostic]) -> list[Diagnostic]:
+def with_spec_flag(hint: str, flag: str) -> str:
+    """A hint whose `task` commands name the spec that the command was about."""
+    if not flag or "`craftkit task " not in hint:
+        return hint
+    import re
+
+    return re.sub(
+        r"`(craftkit task (?:list|show|start|done|reopen|drop)\b[^`]*)`",
+        lambda found: found[0] if " --spec" in found[1] else f"`{found[1]}{flag}`",
+        hint,
+    )
+
+
+def _without_repeats(notes: Sequence[Diagnostic]) -> list[Diagnostic]:
     """Notes without those that an earlier one has said, in its own words or among others."""
-    told: list[Diagnostic] = []
+    kept: list[Diagnostic] = []
     for note in notes:
-        if not any(_says(other, note) for other in told):
-            told.append(note)
-    return told
+        if not any(_says(other, note) for other in kept):
+            kept.append(note)
+    return kept
 
 
 def _says(other: Diagnostic, note: Diagnostic) -> bool:
@@ -53,18 +140,3 @@ def _says(other: Diagnostic, note: Diagnostic) -> bool:
         return False
     within = bool(note.hint) and note.message.rstrip(".") in other.message
     return within or other.message == note.message
-
-
-def fail(command: str, as_json: bool, error: CraftkitError) -> int:
-    if os.environ.get("CRAFTKIT_DEBUG") == "1":
-        import traceback
-
-        traceback.print_exc()
-    from craftkit.cli.options import flagged
-
-    note = Diagnostic("error", error.code, error.message, flagged(error.hint), error.target)
-    if as_json:
-        output.print_envelope(command, False, {}, [note])
-    else:
-        output.print_diagnostic(note)
-    return error.exit_code

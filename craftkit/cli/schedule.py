@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from craftkit.cli.options import AsJson, context_for
+from craftkit.cli.options import AsJson
 from craftkit.cli.output import Reply
 from craftkit.cli.run import run_command
 
@@ -63,10 +63,9 @@ def print_(
 ) -> int:
     """Print what `schedule install` would write."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.automation import git_hook_files, schedule
 
-        context = context_for(None)
         if target is ScheduleTarget.git_hooks:
             _refuse_job_options(every, commit, push, requirement)
             files = git_hook_files.preview(context)
@@ -78,7 +77,7 @@ def print_(
                 lines += [""] * bool(number) + [f"# {file.path}"]
             lines += file.text.splitlines()
         data = {"target": target.value, "files": [file._asdict() for file in files]}
-        return Reply(data, lines, diagnostics=context.diagnostics)
+        return Reply(data, lines)
 
     return run_command("schedule print", as_json, action)
 
@@ -94,16 +93,15 @@ def install(
 ) -> int:
     """Write the schedule; a second time changes nothing."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.automation import git_hook_files, schedule
 
-        context = context_for(None)
         if target is ScheduleTarget.git_hooks:
             _refuse_job_options(every, commit, push, requirement)
             done = git_hook_files.install(context)
         else:
             done = schedule.install(context, target.value, every, commit, push, requirement)
-        return _reply(context, done, "installed" if done.changed else "installed already")
+        return _reply(done, "installed" if done.changed else "installed already")
 
     return run_command("schedule install", as_json, action)
 
@@ -112,13 +110,12 @@ def install(
 def remove(target: TargetOption, as_json: AsJson = False) -> int:
     """Take the schedule away again, with nothing left of it."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.automation import git_hook_files, schedule
 
-        context = context_for(None)
         hooks = target is ScheduleTarget.git_hooks
         done = git_hook_files.remove(context) if hooks else schedule.remove(context, target.value)
-        return _reply(context, done, "removed" if done.changed else "not installed")
+        return _reply(done, "removed" if done.changed else "not installed")
 
     return run_command("schedule remove", as_json, action)
 
@@ -132,10 +129,9 @@ def status(
 ) -> int:
     """Tell for each target whether the schedule is installed, was changed, or is absent."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.automation import git_hook_files, schedule
 
-        context = context_for(None)
         names = [target.value] if target is not None else [t.value for t in ScheduleTarget]
         found = [
             git_hook_files.status(context)
@@ -146,7 +142,7 @@ def status(
         lines = [f"{d.target:<15} {d.state:<10} {', '.join(d.places)}".rstrip() for d in found]
         data = {"schedules": [_as_dict(done) for done in found]}
         notes = [note for done in found for note in done.notes]
-        return Reply(data, lines, notes, diagnostics=context.diagnostics)
+        return Reply(data, lines, notes)
 
     return run_command("schedule status", as_json, action)
 
@@ -162,10 +158,10 @@ def _refuse_job_options(every: int, commit: bool, push: bool, requirement: str |
         )
 
 
-def _reply(context: Context, done: ScheduleResult, word: str) -> Reply:
+def _reply(done: ScheduleResult, word: str) -> Reply:
     lines = [f"{done.target}: {word}: {', '.join(done.places)}"]
     data = _as_dict(done) | {"changed": done.changed, "notes": list(done.notes)}
-    return Reply(data, lines, done.notes, int(done.failed), context.diagnostics)
+    return Reply(data, lines, done.notes, int(done.failed))
 
 
 def _as_dict(done: ScheduleResult) -> dict[str, object]:

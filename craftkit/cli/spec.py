@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, SpecName, Yes, context_for
+from craftkit.cli.options import AsJson, Offline, SpecArgument, SpecName, Yes
 from craftkit.cli.output import Reply, progress_bar
 from craftkit.cli.prompt import agree
-from craftkit.cli.run import run_command
+from craftkit.cli.run import run_command, run_plain
+from craftkit.errors import UsageProblem
 from craftkit.model import PHASES
 from craftkit.text import typed
 
@@ -31,17 +32,14 @@ def new(
 ) -> int:
     """Write a new spec file and make it the active one."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
 
-        context = context_for(None)
         spec = commands_spec.new(context, name, slug, task or [])
         first = spec.tasks[0].ref if spec.tasks else ""
         following = f"craftkit task start {typed(first)}" if first else "craftkit task add …"
         lines = [f"{spec.path} written", f"next: {following}"]
-        return Reply(
-            {"spec": commands_spec.summary(context, spec)}, lines, diagnostics=context.diagnostics
-        )
+        return Reply({"spec": commands_spec.summary(context, spec)}, lines)
 
     return run_command("spec new", as_json, action)
 
@@ -50,19 +48,16 @@ def new(
 def list_(as_json: AsJson = False) -> int:
     """List the specs of this worktree."""
 
-    def action() -> Reply:
-        from craftkit.commands import recovery
+    def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
         from craftkit.loop import spec_index
 
-        context = context_for(None)
-        recovery.repair(context)
         found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
         lines = [_row(item) for item in found]
         notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
-        return Reply({"specs": found}, lines, notes, diagnostics=context.diagnostics)
+        return Reply({"specs": found}, lines, notes)
 
-    return run_command("spec list", as_json, action)
+    return run_command("spec list", as_json, action, repair=True)
 
 
 def _row(item: dict[str, Any]) -> str:
@@ -70,18 +65,25 @@ def _row(item: dict[str, Any]) -> str:
     return f"{item['id']:<28} {item['phase']:<15} {done:>7}  {item['path']}"
 
 
-@app.command(epilog="Example: craftkit spec show --spec login")
-def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
+def _named(argument: str | None, option: str | None) -> str | None:
+    """The spec that the command line names.  Raises UsageProblem if it names two."""
+    if argument and option and argument != option:
+        raise UsageProblem(
+            f"The argument names the spec {argument}, and `--spec` names {option}.",
+            "leave one of the two out",
+        )
+    return argument or option
+
+
+@app.command(epilog="Example: craftkit spec show login")
+def show(spec: SpecArgument = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
     """Show one spec: phase, progress, acceptance criteria, remarks."""
 
-    def action() -> Reply:
-        from craftkit.commands import recovery
+    def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
         from craftkit.loop import spec_index
 
-        context = context_for(None)
-        recovery.repair(context)
-        chosen = spec_index.choose_spec(context, spec_name)
+        chosen = spec_index.choose_spec(context, _named(spec, spec_name))
         spec_index.record_snapshot(context, chosen.spec)
         data = commands_spec.summary(context, chosen.spec)
         lines = [
@@ -89,10 +91,9 @@ def show(spec_name: SpecName = None, as_json: AsJson = False) -> int:
             _row(data),
             f"criteria {data['criteria']['done']}/{data['criteria']['total']}; {chosen.why}",
         ]
-        notes = [*context.diagnostics, *chosen.spec.diagnostics]
-        return Reply({"spec": data}, lines, diagnostics=notes)
+        return Reply({"spec": data}, lines, diagnostics=chosen.spec.diagnostics)
 
-    return run_command("spec show", as_json, action)
+    return run_command("spec show", as_json, action, repair=True)
 
 
 @app.command(epilog="Example: craftkit spec check specs/*.md")
@@ -132,14 +133,15 @@ def check(
         bad = any(d.severity == "error" for s in read for d in s.diagnostics)
         return Reply({"files": data}, lines, exit_code=1 if bad else 0)
 
-    return run_command("spec check", as_json, action)
+    return run_plain("spec check", as_json, action)
 
 
-@app.command(epilog="Example: craftkit spec phase implementation")
+@app.command(epilog="Example: craftkit spec phase implementation login")
 def phase(
     target: Annotated[
         str, typer.Argument(metavar="PHASE", help=", ".join(PHASES), autocompletion=lambda: PHASES)
     ],
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     force: Annotated[bool, typer.Option("--force", help="Pass the gate; needs --reason.")] = False,
     reason: Annotated[str, typer.Option(help="Why the gate is passed.")] = "",
@@ -151,29 +153,28 @@ def phase(
     `completed` wants every task done.
     """
 
-    def action() -> Reply:
-        from craftkit.commands import recovery
+    def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
 
-        context = context_for(None, offline=offline)
-        recovery.repair(context)
-        spec, old, new = commands_spec.phase(context, spec_name, target, force=force, reason=reason)
-        data = {"spec": commands_spec.summary(context, spec), "from": old, "to": new}
-        words = f"{spec.id}: {old} → {new}" if old != new else f"{spec.id} is in {new} already"
+        wanted = _named(spec, spec_name)
+        moved, old, new = commands_spec.phase(context, wanted, target, force=force, reason=reason)
+        data = {"spec": commands_spec.summary(context, moved), "from": old, "to": new}
+        words = f"{moved.id}: {old} → {new}" if old != new else f"{moved.id} is in {new} already"
         lines = [words]
         if new == "review":
             from craftkit.commands import pull_request
 
-            advice = pull_request.guidance(context, spec)
+            advice = pull_request.guidance(context, moved)
             data["pull_request"] = advice
             lines += pull_request.lines(advice)
-        return Reply(data, lines, diagnostics=context.diagnostics)
+        return Reply(data, lines)
 
-    return run_command("spec phase", as_json, action)
+    return run_command("spec phase", as_json, action, offline=offline, repair=True)
 
 
-@app.command(epilog="Example: craftkit spec link --dry-run")
+@app.command(epilog="Example: craftkit spec link login --dry-run")
 def link(
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
@@ -186,18 +187,17 @@ def link(
 ) -> int:
     """Make a parent issue for a spec and a Sub Issue for each task that has none."""
 
-    def action() -> Reply:
+    def action(context: Context) -> Reply:
         from craftkit.commands import recovery
         from craftkit.sync import linking
         from craftkit.text import count
 
-        context = context_for(None, offline=offline)
         recovery.repair(context, online=not dry_run)
-        found = linking.propose(context, spec_name, dry=dry_run)
+        found = linking.propose(context, _named(spec, spec_name), dry=dry_run)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
         if dry_run:
-            return Reply(data, linking.preview(found), diagnostics=context.diagnostics)
+            return Reply(data, linking.preview(found))
         if found.is_empty():
             linking.link(context, found)
             waits = linking.waiting_creations(context, found.spec)
@@ -205,7 +205,7 @@ def link(
             words = f"{found.spec.id} is linked already; nothing to make"
             if waits:
                 words = f"{found.spec.id}: {count(waits, 'issue')} still to be made"
-            return Reply(data, [words], diagnostics=context.diagnostics)
+            return Reply(data, [words])
         agree(linking.question(context, found), yes, "Nothing was sent.")
         with progress_bar("issues", as_json) as progress:
             linking.link(context, found, progress)
@@ -216,9 +216,9 @@ def link(
         lines += [f"parent: #{number} {url}" for number, url in numbers]
         if data["parents"]:
             lines.append(f"next: craftkit task next{context.flag}")
-        return Reply(data, lines, diagnostics=context.diagnostics)
+        return Reply(data, lines)
 
-    return run_command("spec link", as_json, action)
+    return run_command("spec link", as_json, action, offline=offline)
 
 
 def _linked(task: dict[str, Any]) -> str:
@@ -242,8 +242,9 @@ def _mention_cycles(context: Context, spec: Spec) -> None:
             context.note("warning", note.code, words, note.hint, note.target)
 
 
-@app.command(epilog="Example: craftkit spec unlink --spec password-reset")
+@app.command(epilog="Example: craftkit spec unlink password-reset")
 def unlink(
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     task: Annotated[
         str | None, typer.Option("--task", metavar="KEY", help="Only the issue of this task.")
@@ -252,38 +253,39 @@ def unlink(
 ) -> int:
     """Forget the issues of a spec, here and in its file; GitHub is not touched."""
 
-    def action() -> Reply:
-        from craftkit.commands import recovery
+    def action(context: Context) -> Reply:
         from craftkit.sync import unlinking
 
-        context = context_for(None)
-        recovery.repair(context)
-        data = unlinking.unlink(context, spec_name, task)
+        data = unlinking.unlink(context, _named(spec, spec_name), task)
         links = "link" if data["forgotten"] == 1 else "links"
         words = f"{data['path']}: {data['forgotten']} {links} forgotten; GitHub is as it was"
-        return Reply(data, [words], diagnostics=context.diagnostics)
+        return Reply(data, [words])
 
-    return run_command("spec unlink", as_json, action)
+    return run_command("spec unlink", as_json, action, repair=True)
 
 
-@app.command(epilog="Example: craftkit spec update --spec password-reset")
-def update(spec_name: SpecName = None, offline: Offline = False, as_json: AsJson = False) -> int:
+@app.command(epilog="Example: craftkit spec update password-reset")
+def update(
+    spec: SpecArgument = None,
+    spec_name: SpecName = None,
+    offline: Offline = False,
+    as_json: AsJson = False,
+) -> int:
     """Take in a spec file that was edited: check it, settle its boxes, tell what changed."""
 
-    def action() -> Reply:
-        from craftkit.commands import recovery, spec_update
+    def action(context: Context) -> Reply:
+        from craftkit.commands import spec_update
 
-        context = context_for(None, offline=offline)
-        recovery.repair(context)
-        data, lines, notes = spec_update.update(context, spec_name)
+        data, lines, notes = spec_update.update(context, _named(spec, spec_name))
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
-        return Reply(data, lines, notes, int(bad), context.diagnostics)
+        return Reply(data, lines, notes, int(bad))
 
-    return run_command("spec update", as_json, action)
+    return run_command("spec update", as_json, action, offline=offline, repair=True)
 
 
-@app.command(epilog="Example: craftkit spec delete --spec password-reset --yes")
+@app.command(epilog="Example: craftkit spec delete password-reset --yes")
 def delete(
+    spec: SpecArgument = None,
     spec_name: SpecName = None,
     yes: Yes = False,
     force: Annotated[
@@ -294,15 +296,13 @@ def delete(
 ) -> int:
     """Delete a spec file that git can bring back; GitHub is not touched."""
 
-    def action() -> Reply:
-        from craftkit.commands import recovery, spec_delete
+    def action(context: Context) -> Reply:
+        from craftkit.commands import spec_delete
 
-        context = context_for(None)
-        recovery.repair(context)
-        found = spec_delete.propose(context, spec_name, force)
+        found = spec_delete.propose(context, _named(spec, spec_name), force)
         agree(spec_delete.question(found), yes, "Nothing was deleted.")
         data = spec_delete.delete(context, found)
         lines = [f"{data['path']} deleted; git has it: {data['restore']}"]
-        return Reply(data, lines, spec_delete.remarks(data), diagnostics=context.diagnostics)
+        return Reply(data, lines, spec_delete.remarks(data))
 
-    return run_command("spec delete", as_json, action)
+    return run_command("spec delete", as_json, action, repair=True)

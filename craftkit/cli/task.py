@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,14 +15,16 @@ from craftkit.cli.options import (
     SessionId,
     SpecName,
     complete_key,
-    context_for,
 )
 from craftkit.cli.output import Reply, paint
+from craftkit.cli.prompt import confirm, has_terminal
 from craftkit.cli.run import run_command
+from craftkit.errors import EXIT_UNDELIVERED
 
 if TYPE_CHECKING:
     from craftkit.loop.task_status import TaskStatus
     from craftkit.loop.transitions import TaskOutcome
+    from craftkit.model import Spec
     from craftkit.runtime.context import Context
 
 app = typer.Typer(
@@ -38,6 +39,224 @@ MaybeTask = Annotated[
         show_default=False,
     ),
 ]
+
+
+@app.command("list", epilog="Example: craftkit task list --ready --json")
+def list_(
+    spec_name: SpecName = None,
+    ready: Annotated[bool, typer.Option("--ready", help="Only tasks that can be started.")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """List the tasks in file order with their state."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.loop import spec_index, task_status, tasks
+
+        spec = spec_index.choose_spec(context, spec_name).spec
+        spec_index.record_snapshot(context, spec)
+        rows = spec_index.task_statuses(context, spec)
+        shown = [r for r in rows if r.ready] if ready else rows
+        data = {
+            "spec": spec.id,
+            "progress": task_status.progress(rows),
+            "tasks": [tasks.task_json(spec, r) for r in shown],
+        }
+        return Reply(data, _table(shown), [_progress_note(spec, rows)])
+
+    return run_command("task list", as_json, action, repair=True)
+
+
+@app.command("next", epilog="Example: craftkit task next")
+def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False) -> int:
+    """Print the next ready task: dependencies first, then file order."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.loop import spec_index, task_status, tasks
+
+        spec = spec_index.choose_spec(context, spec_name).spec
+        spec_index.record_snapshot(context, spec)
+        rows = spec_index.task_statuses(context, spec)
+        row, now = task_status.next_ready(rows), tasks.current(context, spec, rows)
+        data = {
+            "spec": spec.id,
+            "next": tasks.task_json(spec, row) if row else None,
+            "current": tasks.task_json(spec, now) if now else None,
+            "progress": task_status.progress(rows),
+            "remaining": len(task_status.open_required(rows)),
+        }
+        notes = [_current_note(now, context.session.id)] if now else []
+        return Reply(data, [_next_line(row, rows)], notes)
+
+    return run_command("task next", as_json, action, session=session, repair=True)
+
+
+@app.command(epilog="Example: craftkit task show T012")
+def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Show one task; by default the one in progress."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.loop import spec_index, tasks
+
+        spec, task = tasks.find(context, spec_name, key)
+        row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
+        data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
+        return Reply(data, _details(spec, row))
+
+    return run_command("task show", as_json, action, repair=True)
+
+
+@app.command(epilog="Example: craftkit task report T012")
+def report(key: MaybeTask = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
+    """Tell what happened to one task, or to all: when, by whom, on which branch, what was noted."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.loop import history
+
+        spec, found = history.report(context, spec_name, key)
+        data = {"spec": spec.id, "tasks": found}
+        if key is not None:
+            return Reply(data, _report_one(found[0]))
+        return Reply(data, _report_table(found), [] if found else [f"{spec.path} has no tasks yet"])
+
+    return run_command("task report", as_json, action, repair=True)
+
+
+@app.command(epilog="Example: craftkit task start T012")
+def start(
+    key: Key,
+    spec_name: SpecName = None,
+    take_over: Annotated[
+        bool, typer.Option("--take-over", help="Take it from another live session.")
+    ] = False,
+    switch: Annotated[
+        bool, typer.Option("--switch", help="Set this session's other task aside.")
+    ] = False,
+    session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
+    as_json: AsJson = False,
+) -> int:
+    """Put a task in progress and remember who works on it."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.commands import task as commands
+        from craftkit.errors import AnotherTaskInProgress
+
+        try:
+            outcome = commands.start(context, spec_name, key, take_over=take_over, switch=switch)
+        except AnotherTaskInProgress as error:
+            if as_json or not has_terminal() or not confirm(f"{error.message} Set it aside?"):
+                raise
+            outcome = commands.start(context, spec_name, key, take_over=take_over, switch=True)
+        _mention_hooks(context)
+        verb = "started" if outcome.changed else "is in progress already:"
+        return _outcome_reply(outcome, f"{verb} {outcome.task.title}", require_sync)
+
+    return run_command("task start", as_json, action, session=session, offline=offline, repair=True)
+
+
+@app.command(epilog="Example: craftkit task done T012")
+def done(
+    key: MaybeKey = None,
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
+    as_json: AsJson = False,
+) -> int:
+    """Complete a task: record it, tick its box, print the next one."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.commands import task as commands
+
+        outcome = commands.done(context, spec_name, key)
+        _mention_hooks(context)
+        verb = "done" if outcome.changed else "is done already"
+        reply = _outcome_reply(outcome, verb, require_sync)
+        return reply._replace(lines=[*reply.lines, _next_line(outcome.next, outcome.rows)])
+
+    return run_command("task done", as_json, action, session=session, offline=offline, repair=True)
+
+
+@app.command(epilog="Example: craftkit task reopen T012")
+def reopen(
+    key: Key,
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
+    as_json: AsJson = False,
+) -> int:
+    """Open a finished or dropped task again: its box is unticked."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.commands import task as commands
+
+        outcome = commands.reopen(context, spec_name, key)
+        verb = "is open again" if outcome.changed else "is open already"
+        return _outcome_reply(outcome, verb, require_sync)
+
+    return run_command(
+        "task reopen", as_json, action, session=session, offline=offline, repair=True
+    )
+
+
+@app.command(epilog="Example: craftkit task drop T012 --reason 'no longer wanted'")
+def drop(
+    key: Key,
+    reason: Annotated[str, typer.Option(help="Why it is dropped.")] = "",
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    offline: Offline = False,
+    require_sync: RequireSync = False,
+    as_json: AsJson = False,
+) -> int:
+    """Drop a task that will not be done; its box stays open."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.commands import task as commands
+
+        outcome = commands.drop(context, spec_name, key, reason)
+        verb = "dropped" if outcome.changed else "is dropped already"
+        return _outcome_reply(outcome, verb, require_sync)
+
+    return run_command("task drop", as_json, action, session=session, offline=offline, repair=True)
+
+
+@app.command(epilog="Example: craftkit task add 'Write the parser' --depends-on T003")
+def add(
+    title: Annotated[str, typer.Argument(help="What is to be done, on one line.")],
+    group: Annotated[str | None, typer.Option(help="Heading to put it under.")] = None,
+    depends_on: Annotated[
+        list[str] | None, typer.Option("--depends-on", help="Key it waits for; repeatable.")
+    ] = None,
+    spec_name: SpecName = None,
+    session: SessionId = None,
+    as_json: AsJson = False,
+) -> int:
+    """Append a task line in the file's own style, with the next free key."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.loop import tasks
+
+        spec, row = tasks.add(context, spec_name, title, group, depends_on or [])
+        data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
+        lines = [f"{row.task.ref} added at {spec.path}:{row.task.line}"]
+        return Reply(data, lines)
+
+    return run_command("task add", as_json, action, session=session, repair=True)
+
+
+def _mention_hooks(context: Context) -> None:
+    """Tell an agent once if its hooks do not run; people have none."""
+    if context.session.agent != "person":
+        from craftkit.agents import hook_health
+
+        hook_health.mention(context)
+
+
+# What is printed
+
 MARKS = {"todo": "[ ]", "in_progress": "[-]", "done": "[x]", "dropped": "[~]"}
 
 
@@ -52,86 +271,39 @@ def _line(row: TaskStatus) -> str:
     return paint(text, colour) if colour else text
 
 
-def _start(session: str | None, *, offline: bool = False) -> Context:
-    from craftkit.commands.recovery import repair
-
-    context = context_for(session, offline=offline)
-    repair(context)
-    return context
-
-
-def _mention_hooks(context: Context) -> None:
-    """Tell an agent once where its hooks do not run; people have none."""
-    if context.session.agent != "person":
-        from craftkit.agents import hook_health
-
-        hook_health.mention(context)
+def _table(rows: list[TaskStatus]) -> list[str]:
+    lines, group = [], None
+    for row in rows:
+        if row.task.group != group:
+            group = row.task.group
+            lines.append(paint(group or "", "bold"))
+        lines.append(_line(row))
+    return lines
 
 
-@app.command("list", epilog="Example: craftkit task list --ready --json")
-def list_(
-    spec_name: SpecName = None,
-    ready: Annotated[bool, typer.Option("--ready", help="Only tasks that can be started.")] = False,
-    as_json: AsJson = False,
-) -> int:
-    """List the tasks in file order with their state."""
+def _progress_note(spec: Spec, rows: list[TaskStatus]) -> str:
+    from craftkit.loop import task_status
 
-    def action() -> Reply:
-        from craftkit.loop import spec_index, task_status, tasks
-
-        context = _start(None)
-        spec = spec_index.choose_spec(context, spec_name).spec
-        spec_index.record_snapshot(context, spec)
-        rows = spec_index.task_statuses(context, spec)
-        shown = [r for r in rows if r.ready] if ready else rows
-        data = {
-            "spec": spec.id,
-            "progress": task_status.progress(rows),
-            "tasks": [tasks.task_json(spec, r) for r in shown],
-        }
-        lines, group = [], None
-        for row in shown:
-            if row.task.group != group:
-                group = row.task.group
-                lines.append(paint(group or "", "bold"))
-            lines.append(_line(row))
-        done, total = data["progress"]["done"], data["progress"]["total"]  # type: ignore[index]
-        dropped = f", {len(rows) - total} dropped" if total < len(rows) else ""
-        notes = [f"{done}/{total} done{dropped} in {spec.path}"]
-        return Reply(data, lines, notes, diagnostics=context.diagnostics)
-
-    return run_command("task list", as_json, action)
+    progress = task_status.progress(rows)
+    done, total = progress["done"], progress["total"]
+    dropped = f", {len(rows) - total} dropped" if total < len(rows) else ""
+    return f"{done}/{total} done{dropped} in {spec.path}"
 
 
-@app.command("next", epilog="Example: craftkit task next")
-def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson = False) -> int:
-    """Print the next ready task: dependencies first, then file order."""
-
-    def action() -> Reply:
-        from craftkit.loop import spec_index, task_status, tasks
-
-        context = _start(session)
-        spec = spec_index.choose_spec(context, spec_name).spec
-        spec_index.record_snapshot(context, spec)
-        rows = spec_index.task_statuses(context, spec)
-        row, now = task_status.next_ready(rows), tasks.current(context, spec, rows)
-        data = {
-            "spec": spec.id,
-            "next": tasks.task_json(spec, row) if row else None,
-            "current": tasks.task_json(spec, now) if now else None,
-            "progress": task_status.progress(rows),
-            "remaining": len(task_status.open_required(rows)),
-        }
-        notes = []
-        if now is not None:
-            by = "this session" if now.holder == context.session.id else f"session {now.holder}"
-            notes = [f"{now.task.ref} is still in progress ({by})."]
-        return Reply(data, [_next_words(row, rows)], notes, diagnostics=context.diagnostics)
-
-    return run_command("task next", as_json, action)
+def _current_note(row: TaskStatus, session: str) -> str:
+    by = "this session" if row.holder == session else f"session {row.holder}"
+    return f"{row.task.ref} is still in progress ({by})."
 
 
-def _next_words(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
+def _details(spec: Spec, row: TaskStatus) -> list[str]:
+    task = row.task
+    lines = [_line(row), f"    {spec.path}:{task.line}  {task.group or ''}".rstrip()]
+    if task.steps_total:
+        lines.append(f"    steps {task.steps_done}/{task.steps_total}")
+    return lines
+
+
+def _next_line(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
     from craftkit.loop import task_status
 
     if row is not None:
@@ -155,40 +327,22 @@ def _next_words(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
     return f"nothing is ready: {len(left)} open, in progress already"
 
 
-@app.command(epilog="Example: craftkit task show T012")
-def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
-    """Show one task; by default the one in progress."""
+def _outcome_reply(outcome: TaskOutcome, verb: str, require_sync: bool) -> Reply:
+    """What a transition answers."""
+    from craftkit.loop import task_status, tasks
 
-    def action() -> Reply:
-        from craftkit.loop import spec_index, tasks
-
-        context = _start(None)
-        spec, task = tasks.find(context, spec_name, key)
-        row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
-        data = tasks.task_json(spec, row)
-        lines = [_line(row), f"    {spec.path}:{task.line}  {task.group or ''}".rstrip()]
-        if task.steps_total:
-            lines.append(f"    steps {task.steps_done}/{task.steps_total}")
-        return Reply({"spec": spec.id, "task": data}, lines, diagnostics=context.diagnostics)
-
-    return run_command("task show", as_json, action)
-
-
-@app.command(epilog="Example: craftkit task report T012")
-def report(key: MaybeTask = None, spec_name: SpecName = None, as_json: AsJson = False) -> int:
-    """Tell what happened to one task, or to all: when, by whom, on which branch, what was noted."""
-
-    def action() -> Reply:
-        from craftkit.loop import history
-
-        context = _start(None)
-        spec, found = history.report(context, spec_name, key)
-        lines = _report_one(found[0]) if key is not None else _report_table(found)
-        notes = [] if found else [f"{spec.path} has no tasks yet"]
-        data = {"spec": spec.id, "tasks": found}
-        return Reply(data, lines, notes, diagnostics=context.diagnostics)
-
-    return run_command("task report", as_json, action)
+    row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
+    data: dict[str, Any] = {
+        "spec": outcome.spec.id,
+        "task": tasks.task_json(outcome.spec, row) if row else None,
+        "changed": outcome.changed,
+        "applied": outcome.applied,
+        "delivered": outcome.delivered,
+        "next": tasks.task_json(outcome.spec, outcome.next) if outcome.next else None,
+        "progress": task_status.progress(outcome.rows),
+    }
+    code = EXIT_UNDELIVERED if require_sync and not outcome.delivered else 0
+    return Reply(data, [f"{outcome.task.ref} {verb}"], exit_code=code)
 
 
 def _minute(at: str | None) -> str:
@@ -237,155 +391,3 @@ def _report_one(item: dict[str, Any]) -> list[str]:
         lines.append(f"  {note['kind']:<8} {_minute(note['at'])}  {first}")
         lines += [f"    {line}" for line in more]
     return lines
-
-
-def _answer(context: Context, outcome: TaskOutcome, words: str, require_sync: bool) -> Reply:
-    from craftkit.loop import task_status, tasks
-
-    row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
-    data: dict[str, Any] = {
-        "spec": outcome.spec.id,
-        "task": tasks.task_json(outcome.spec, row) if row else None,
-        "changed": outcome.changed,
-        "applied": outcome.applied,
-        "delivered": outcome.delivered,
-        "next": tasks.task_json(outcome.spec, outcome.next) if outcome.next else None,
-        "progress": task_status.progress(outcome.rows),
-    }
-    code = 7 if require_sync and not outcome.delivered else 0
-    return Reply(data, [words], exit_code=code, diagnostics=context.diagnostics)
-
-
-@app.command(epilog="Example: craftkit task start T012")
-def start(
-    key: Key,
-    spec_name: SpecName = None,
-    take_over: Annotated[
-        bool, typer.Option("--take-over", help="Take it from another live session.")
-    ] = False,
-    switch: Annotated[
-        bool, typer.Option("--switch", help="Set this session's other task aside.")
-    ] = False,
-    session: SessionId = None,
-    offline: Offline = False,
-    require_sync: RequireSync = False,
-    as_json: AsJson = False,
-) -> int:
-    """Put a task in progress and remember who works on it."""
-
-    def action() -> Reply:
-        from craftkit.commands import task as commands_task
-        from craftkit.errors import AnotherTaskInProgress
-
-        context = _start(session, offline=offline)
-        try:
-            outcome = commands_task.start(
-                context, spec_name, key, take_over=take_over, switch=switch
-            )
-        except AnotherTaskInProgress as error:
-            if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise
-            if not typer.confirm(f"{error.message} Set it aside?", err=True):
-                raise
-            outcome = commands_task.start(context, spec_name, key, take_over=take_over, switch=True)
-        _mention_hooks(context)
-        verb = "started" if outcome.changed else "is in progress already:"
-        return _answer(
-            context, outcome, f"{outcome.task.ref} {verb} {outcome.task.title}", require_sync
-        )
-
-    return run_command("task start", as_json, action)
-
-
-@app.command(epilog="Example: craftkit task done T012")
-def done(
-    key: MaybeKey = None,
-    spec_name: SpecName = None,
-    session: SessionId = None,
-    offline: Offline = False,
-    require_sync: RequireSync = False,
-    as_json: AsJson = False,
-) -> int:
-    """Complete a task: record it, tick its box, print the next one."""
-
-    def action() -> Reply:
-        from craftkit.commands import task as commands_task
-
-        context = _start(session, offline=offline)
-        outcome = commands_task.done(context, spec_name, key)
-        _mention_hooks(context)
-        verb = "done" if outcome.changed else "is done already"
-        reply = _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
-        return reply._replace(lines=[*reply.lines, _next_words(outcome.next, outcome.rows)])
-
-    return run_command("task done", as_json, action)
-
-
-@app.command(epilog="Example: craftkit task reopen T012")
-def reopen(
-    key: Key,
-    spec_name: SpecName = None,
-    session: SessionId = None,
-    offline: Offline = False,
-    require_sync: RequireSync = False,
-    as_json: AsJson = False,
-) -> int:
-    """Open a finished or dropped task again: its box is unticked."""
-
-    def action() -> Reply:
-        from craftkit.commands import task as commands_task
-
-        context = _start(session, offline=offline)
-        outcome = commands_task.reopen(context, spec_name, key)
-        verb = "is open again" if outcome.changed else "is open already"
-        return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
-
-    return run_command("task reopen", as_json, action)
-
-
-@app.command(epilog="Example: craftkit task drop T012 --reason 'no longer wanted'")
-def drop(
-    key: Key,
-    reason: Annotated[str, typer.Option(help="Why it is dropped.")] = "",
-    spec_name: SpecName = None,
-    session: SessionId = None,
-    offline: Offline = False,
-    require_sync: RequireSync = False,
-    as_json: AsJson = False,
-) -> int:
-    """Drop a task that will not be done; its box stays open."""
-
-    def action() -> Reply:
-        from craftkit.commands import task as commands_task
-
-        context = _start(session, offline=offline)
-        outcome = commands_task.drop(context, spec_name, key, reason)
-        verb = "dropped" if outcome.changed else "is dropped already"
-        return _answer(context, outcome, f"{outcome.task.ref} {verb}", require_sync)
-
-    return run_command("task drop", as_json, action)
-
-
-@app.command(epilog="Example: craftkit task add 'Write the parser' --depends-on T003")
-def add(
-    title: Annotated[str, typer.Argument(help="What is to be done, on one line.")],
-    group: Annotated[str | None, typer.Option(help="Heading to put it under.")] = None,
-    depends_on: Annotated[
-        list[str] | None, typer.Option("--depends-on", help="Key it waits for; repeatable.")
-    ] = None,
-    spec_name: SpecName = None,
-    session: SessionId = None,
-    as_json: AsJson = False,
-) -> int:
-    """Append a task line in the file's own style, with the next free key."""
-
-    def action() -> Reply:
-        from craftkit.loop import tasks
-
-        context = _start(session)
-        spec, row = tasks.add(context, spec_name, title, group, depends_on or [])
-        data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
-        lines = [f"{row.task.ref} added at {spec.path}:{row.task.line}"]
-        return Reply(data, lines, diagnostics=context.diagnostics)
-
-    return run_command("task add", as_json, action)

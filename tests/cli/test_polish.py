@@ -71,7 +71,7 @@ def test_what_was_said_is_not_said_again() -> None:
     first = Diagnostic("info", "queued", "1 write waits: It may not.", "let it")
     twins = [Diagnostic("info", "twin", "as in line 1", "so", f"a.md:{n}") for n in (2, 3)]
     bare = [Diagnostic("warning", "waits", f"T1 waits for {key}") for key in ("T21", "T2")]
-    assert run._once([first, why, *twins, *bare, bare[0]]) == [first, *twins, *bare]
+    assert run._without_repeats([first, why, *twins, *bare, bare[0]]) == [first, *twins, *bare]
 
 
 def test_without_a_spec_there_is_no_bar(ck: Ck, repo: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_word_for_a_number_is_refused_in_a_sentence(
     ck: Ck, spec: Path, command: tuple[str, str]
 ) -> None:
     code, _, err = ck(*command, "abc")
-    assert code == 2 and "error: ID is a whole number, and 'abc' is none.\n" in err
+    assert code == 2 and "error: ID must be a whole number, and 'abc' is not one.\n" in err
 
 
 def test_one_is_one(ck: Ck, repo: Path, spec: Path) -> None:

@@ -36,6 +36,7 @@ from hypothesis.stateful import (
 from world import FAULTS, Crash, Door, Record, World, dump, iso
 
 from craftkit.commands import reconcile, recovery, session
+from craftkit.commands import task as commands
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.loop import process_runner, transitions
@@ -332,12 +333,12 @@ class Sync(RuleBasedStateMachine):
         self.task(
             clone,
             place,
-            lambda c, name: commands_task.start(c, None, name, take_over=True, switch=True),
+            lambda c, name: commands.start(c, None, name, take_over=True, switch=True),
         )
 
     @rule(clone=CLONE, place=PLACE)
     def done(self, clone: str, place: int) -> None:
-        word, answer = self.task(clone, place, lambda c, name: commands_task.done(c, None, name))
+        word, answer = self.task(clone, place, lambda c, name: commands.done(c, None, name))
         if isinstance(answer, transitions.TaskOutcome):
             assert answer.applied and word in self.ticked(clone)
             # A contrary decision of this moment may be sent later by the other clone.
@@ -362,13 +363,11 @@ class Sync(RuleBasedStateMachine):
             return
         self.may_reopen.add(line.word)
         self.finished.discard(line.word)
-        self.task(clone, place, lambda c, name: commands_task.reopen(c, None, name))
+        self.task(clone, place, lambda c, name: commands.reopen(c, None, name))
 
     @rule(clone=CLONE, place=PLACE)
     def drop(self, clone: str, place: int) -> None:
-        word, answer = self.task(
-            clone, place, lambda c, name: commands_task.drop(c, None, name, "why")
-        )
+        word, answer = self.task(clone, place, lambda c, name: commands.drop(c, None, name, "why"))
         if word is not None and not isinstance(answer, CraftkitError):
             self.finished.discard(word)
 
