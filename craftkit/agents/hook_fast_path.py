@@ -10,6 +10,7 @@ import os
 import time
 
 from craftkit.clock import iso_utc
+from craftkit.store import hooks
 from craftkit.store.version import SCHEMA_VERSION
 
 TYPE_CHECKING = False
@@ -89,23 +90,19 @@ def _string(raw: str, name: str) -> str | None:
 def _nothing_changed(
     connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str, raw: str
 ) -> bool:
-    if connection.execute("pragma user_version").fetchone()[0] != SCHEMA_VERSION:
+    if hooks.schema_version(connection) != SCHEMA_VERSION:
         return False
-    known = dict(
-        connection.execute("select name, at from hooks where session = ? and worktree = ?", place)
-    )
+    known = hooks.moments(connection, place)
     if "refresh" in known and event == "prompt":
         return False
-    views = connection.execute(
-        "select path, digest, seen_at from views where worktree = ?", place[1:]
-    ).fetchall()
+    views = hooks.seen_files(connection, place[1])
     if event == "post-edit" and _names_unknown_spec(raw, [row[0] for row in views]):
         return False
     if any(_has_changed(os.path.join(place[1], path), *seen) for path, *seen in views):
         return False
     if known.get(f"seen.{event}", "") < iso_utc(int(time.time()) - FRESH):
         guess = "codex" if '"turn_id"' in raw else "claude"  # the two that need not say
-        _beat(connection, place, event, agent or guess)
+        hooks.beat(connection, place, event, agent or guess, iso_utc(int(time.time())))
     return True
 
 
@@ -124,13 +121,3 @@ def _has_changed(path: str, digest: str, seen_at: str) -> bool:
     from craftkit import digests
 
     return digests.sha256(data) != digest
-
-
-def _beat(connection: sqlite3.Connection, place: tuple[str, str], event: str, agent: str) -> None:
-    """Note that hooks run here, without waiting for the disk."""
-    connection.execute("pragma synchronous = normal")
-    connection.execute(
-        "insert into hooks values (?, ?, ?, ?, ?) on conflict do update"
-        " set value = excluded.value, at = excluded.at",
-        (*place, f"seen.{event}", agent, iso_utc(int(time.time()))),
-    )

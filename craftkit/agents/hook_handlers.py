@@ -18,6 +18,7 @@ from craftkit.model import Spec
 from craftkit.runtime import agent_hook_log, background
 from craftkit.runtime.context import Context, open_context
 from craftkit.runtime.identity import WITH_SESSION
+from craftkit.store import decisions
 from craftkit.text import typed
 
 BUSY_MS = 3000  # a hook waits no longer for another process; the next one does the rest
@@ -38,12 +39,9 @@ def respond(event: HookEvent) -> HookAnswer:
         context.session = context.session._replace(agent=event.agent)
     if not context.store.durable:
         return HookAnswer()  # nothing can be remembered, so nothing is to be said twice
-    connection = context.store.connection
-    connection.execute(f"pragma busy_timeout = {BUSY_MS}")
-    connection.execute("pragma synchronous = normal")  # a heartbeat is not worth a wait
-    with context.store.write() as tx:
+    context.store.wait_at_most(BUSY_MS)
+    with context.store.hasty(), context.store.write() as tx:  # a heartbeat is not worth a wait
         agent_hook_log.remember(tx, context, f"seen.{event.name}", event.agent)
-    connection.execute("pragma synchronous = full")
     return DO[event.name](context, event)
 
 
@@ -233,18 +231,7 @@ def _done_since(
     now: task_status.TaskStatus,
 ) -> str:
     """A later task that was completed since this one was started; "" where there is none."""
-    done = {
-        row["task_id"]
-        for row in context.store.rows(
-            "select d.task_id from decision_tasks d join processes p on p.id = d.process_id"
-            " join claims c on c.spec_id = d.spec_id"
-            " where d.spec_id = ? and c.task_id = ? and d.action = 'done'"
-            " and d.created_at > c.started_at and p.worktree = ?",
-            spec.id,
-            now.task.id,
-            context.worktree,
-        )
-    }
+    done = decisions.done_since_start(context.store, spec.id, now.task.id, context.worktree)
     later_ones = (r for r in rows if r.task.place > now.task.place and r.task.id in done)
     return next((row.task.ref for row in later_ones), "")
 

@@ -17,7 +17,7 @@ from craftkit.errors import CraftkitError
 from craftkit.loop import repair, spec_index
 from craftkit.runtime import background, log
 from craftkit.runtime.context import Context, open_context
-from craftkit.store import outbox
+from craftkit.store import claims, outbox
 from craftkit.sync import connection
 from craftkit.text import one_line
 
@@ -103,13 +103,10 @@ def name_task(context: Context, path: str, source: str) -> None:
 
 def task_in_progress(context: Context) -> str:
     """`SPEC/KEY` of the only task that sessions of this worktree have in progress, else ""."""
-    rows = context.store.rows(
-        "select spec_id, task_id from claims where worktree = ?", context.worktree
-    )
     names = []
-    for row in rows:
-        spec = spec_index.by_id(context, row["spec_id"])
-        task = next((t for t in spec.tasks if t.id == row["task_id"]), None) if spec else None
+    for claim in claims.of_worktree(context.store, context.worktree):
+        spec = spec_index.by_id(context, claim.spec_id)
+        task = next((t for t in spec.tasks if t.id == claim.task_id), None) if spec else None
         if spec is not None and task is not None:
             names.append(f"{spec.id}/{task.ref}")
     whole = len(names) == 1 and names[0] == one_line(names[0], 300)

@@ -28,7 +28,7 @@ from craftkit.loop import repair, spec_index
 from craftkit.model import Spec
 from craftkit.runtime import log
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import outbox, tasks
 from craftkit.sync import connection, planner, reconcile, reconcile_report
 from craftkit.text import count, one_line, redact, shell_word
 
@@ -117,7 +117,7 @@ def _work(context: Context, options: JobOptions) -> JobResult:
     if not context.store.durable:
         raise CannotWrite("The database cannot be written here.", "check .craftkit's permissions")
     before = spec_index.load_all(context)
-    bases = _bases(context)
+    bases = tasks.bases(context.store)
     clean_files = git_commit.clean(context, [s.path for s in before]) if options.commit else set()
     local, errors = _settle_here(context, before)
     specs, unreadable = _load(context, [s for s in before if s.id not in {i for i, _ in errors}])
@@ -217,31 +217,21 @@ def _changed(before: Sequence[Spec], after: Sequence[Spec]) -> list[str]:
 # The base of files that are not kept
 
 
-Bases = dict[tuple[str, str], tuple[int | None, int, int | None]]
-
-
-def _bases(context: Context) -> Bases:
-    rows = context.store.rows(
-        "select spec_id, task_id, local_done, dropped, synced_done from tasks"
-    )
-    return {(r[0], r[1]): (r[2], r[3], r[4]) for r in rows}
+Bases = dict[tuple[str, str], tasks.Base]
 
 
 def _forget(context: Context, before: Sequence[Spec], after: Sequence[Spec], bases: Bases) -> None:
     """Set the base of every box that was changed here back to what the kept file says."""
     boxes = {(s.id, t.id): t.checked for s in before for t in s.tasks}
-    rows = [
-        (*bases.get(key, (int(boxes[key]), 0, None)), *key)
+    places = [
+        (spec.id, task.id)
         for spec in after
         for task in spec.tasks
-        if boxes.get(key := (spec.id, task.id), task.checked) != task.checked
+        if boxes.get((spec.id, task.id), task.checked) != task.checked
     ]
+    found = [(p, bases.get(p, tasks.Base(int(boxes[p]), 0, None))) for p in places]
     with context.store.write() as tx:
-        tx.executemany(
-            "update tasks set local_done = ?, dropped = ?, synced_done = ?"
-            " where spec_id = ? and task_id = ?",
-            rows,
-        )
+        tasks.restore(tx, found)
 
 
 # What is said

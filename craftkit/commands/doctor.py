@@ -26,7 +26,7 @@ from craftkit.model import Spec
 from craftkit.runtime.config import DEFAULTS
 from craftkit.runtime.context import Context, open_context
 from craftkit.specs import files
-from craftkit.store import db, outbox, version
+from craftkit.store import claims, db, outbox, version
 from craftkit.text import count, one_line, shell_word
 
 if TYPE_CHECKING:
@@ -120,9 +120,8 @@ def _written(path: str) -> Iterator[None]:
 
 def _database(context: Context, fix: bool) -> Check:
     try:
-        result = context.store.value("pragma integrity_check")
-        orphans = len(context.store.rows("pragma foreign_key_check"))
-        if result == "ok" and not orphans and context.store.durable:
+        problem = context.store.problem()
+        if not problem and context.store.durable:
             return _check(
                 "database",
                 "ok",
@@ -130,7 +129,6 @@ def _database(context: Context, fix: bool) -> Check:
             )
         if not context.store.durable:
             return _check("database", "error", "the database cannot be written", "check .craftkit")
-        problem = str(result)
     except DatabaseUnusable as error:
         problem = error.message
     except CraftkitError as error:
@@ -297,10 +295,7 @@ def _by_writes(context: Context, check: Check) -> Check:
         if row.error and says_refused(row.error):
             words = f"a write was refused ({_minute(row.updated_at)}): {row.error}"
             return _check("permission", "error", words, PERMIT)
-    taken = context.store.value(
-        "select max(updated_at) from outbox"
-        " where action = 'create' and state = 'delivered' and error is null"
-    )
+    taken = outbox.last_creation(context.store)
     if check["status"] == "warning" and check["hint"] and taken:
         words = f"{check['message']} The last issue was made {_minute(taken)}."
         return _check("permission", "ok", words)
@@ -313,5 +308,5 @@ def _minute(moment: str) -> str:
 
 def _stale_claims(context: Context) -> int:
     """Tasks in progress whose session has not been seen for long."""
-    rows = context.store.rows("select session, worktree from claims")
-    return sum(not sessions.is_live(context, r["session"], r["worktree"]) for r in rows)
+    found = claims.everywhere(context.store)
+    return sum(not sessions.is_live(context, c.session, c.worktree) for c in found)

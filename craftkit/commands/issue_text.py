@@ -10,7 +10,7 @@ from craftkit.github.mapping import TRUSTED
 from craftkit.loop import spec_index
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import issues
 from craftkit.sync import connection
 from craftkit.text import clean_lines, one_line
 
@@ -49,7 +49,7 @@ def _linked(context: Context) -> set[int]:
 
 
 def _numbers(context: Context, spec: Spec) -> set[int]:
-    known = outbox.issues_of(context.store, connection.settings(context).repo, spec.id)
+    known = issues.of_spec(context.store, connection.settings(context).repo, spec.id)
     parents = {k.number for k in known if k.task_id is None}
     if spec.issue is not None:
         parents.add(spec.issue)

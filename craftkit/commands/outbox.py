@@ -7,7 +7,8 @@ from typing import Any
 from craftkit.clock import epoch_seconds, iso_utc
 from craftkit.errors import UsageProblem
 from craftkit.runtime.context import Context
-from craftkit.store import journal, outbox
+from craftkit.store import history as events
+from craftkit.store import outbox
 
 
 def list_writes(context: Context) -> list[dict[str, Any]]:
@@ -48,11 +49,8 @@ def retry(context: Context, number: int | None) -> int:
     ids = _chosen(context, number)
     rows = [row for row in outbox.waiting(context.store) if row.id in ids]
     with context.store.write() as tx:
-        tx.executemany(
-            "update outbox set attempts = 0, state = ?, not_before = ?, updated_at = ?"
-            " where id = ?",
-            [(*_anew(context, row), context.now(), row.id) for row in rows],
-        )
+        again = [(row.id, *_anew(context, row)) for row in rows]
+        outbox.try_again(tx, again, context.now())
     return len(ids)
 
 
@@ -75,8 +73,8 @@ def drop(context: Context, number: int | None) -> int:
     ids = _chosen(context, number)
     with context.store.write() as tx:
         for i in ids:
-            journal.record(tx, context.now(), "outbox.dropped", context.session, id=i)
-        tx.executemany("delete from outbox where id = ?", [(i,) for i in ids])
+            events.record(tx, context.now(), "outbox.dropped", context.session, id=i)
+        outbox.forget(tx, ids)
     return len(ids)
 
 

@@ -11,7 +11,8 @@ from craftkit.commands import recovery
 from craftkit.errors import UsageProblem
 from craftkit.loop import process_runner
 from craftkit.runtime.context import Context
-from craftkit.store import journal, outbox, processes
+from craftkit.store import history as events
+from craftkit.store import outbox, processes
 from craftkit.store.processes import ENDED, Process
 from craftkit.sync import connection
 
@@ -127,7 +128,7 @@ def abandon(context: Context, tx: sqlite3.Connection, row: Process) -> None:
     now = context.now()
     processes.skip_steps(tx, row.id, now)
     processes.set_status(tx, row.id, "completed", now, ABANDONED)
-    journal.record(
+    events.record(
         tx,
         now,
         "process.abandoned",

@@ -9,7 +9,8 @@ from craftkit.github import gateway as gh
 from craftkit.loop import github_writes, spec_index
 from craftkit.model import DONE, Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import issues as table
+from craftkit.store import tasks
 from craftkit.sync import connection
 from craftkit.text import one_line
 
@@ -22,7 +23,7 @@ def guidance(context: Context, spec: Spec) -> dict[str, Any]:
     A merge closes the parent, and what of the done tasks' Sub Issues is open still.
     """
     repo = str(context.config["github.repo"]).lower()
-    known = outbox.issues_of(context.store, repo, spec.id) if repo else []
+    known = table.of_spec(context.store, repo, spec.id) if repo else []
     parents = {k.number for k in known if k.task_id is None} | ({spec.issue} - {None})
     done = [row.task for row in spec_index.task_statuses(context, spec) if row.state == DONE]
     issues = {t.id: github_writes.issue_of(context, spec, t) for t in done}
@@ -48,11 +49,9 @@ def _open(context: Context, spec: Spec, issues: dict[str, int]) -> tuple[set[int
             return {i.number for i in found if i.state == gh.OPEN}, True
         except CraftkitError as error:
             context.gave_up = error
-    rows = context.store.rows(
-        "select task_id from tasks where spec_id = ? and synced_done = 1", spec.id
-    )
-    agreed = {row["task_id"] for row in rows}
-    return {number for task_id, number in issues.items() if task_id not in agreed}, False
+    records = tasks.of_spec(context.store, spec.id)
+    closed = {task_id for task_id, record in records.items() if record.synced_done}
+    return {number for task_id, number in issues.items() if task_id not in closed}, False
 
 
 def lines(found: dict[str, Any]) -> list[str]:

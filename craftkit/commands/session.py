@@ -9,7 +9,9 @@ from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.loop import repair, sessions, spec_index, spec_writer, tasks, work_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import journal
+from craftkit.store import claims
+from craftkit.store import history as events
+from craftkit.store import sessions as session_rows
 
 NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
@@ -40,7 +42,7 @@ def resume(context: Context, wanted_spec: str | None) -> work_status.WorkStatus:
         sessions.save_state(
             context, tx, spec.id, row.task if row else None, "done" if row else "start"
         )
-        journal.record(tx, context.now(), "session.resumed", context.session, spec.id)
+        events.record(tx, context.now(), "session.resumed", context.session, spec.id)
     return work_status.describe(context, spec_index.Chosen(spec, chosen.why), repaired, conflicts)
 
 
@@ -73,19 +75,15 @@ def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
     """Claims on tasks that are done, or whose line is gone, are cleared."""
     by_id = {task.id: task for task in spec.tasks}
     stale = [
-        row["task_id"]
-        for row in context.store.rows(
-            "select task_id from claims where spec_id = ? and worktree = ?",
-            spec.id,
-            context.worktree,
-        )
-        if row["task_id"] not in by_id or by_id[row["task_id"]].checked
+        claim.task_id
+        for claim in claims.in_worktree(context.store, context.worktree, spec.id)
+        if claim.task_id not in by_id or by_id[claim.task_id].checked
     ]
     notes = []
     for task_id in stale:
         with context.store.write() as tx:
-            tx.execute("delete from claims where spec_id = ? and task_id = ?", (spec.id, task_id))
-            sessions.forget_current(tx, spec.id, [task_id], context.now())
+            claims.release(tx, spec.id, [task_id])
+            sessions.forget_current(context, tx, spec.id, [task_id])
         name = by_id[task_id].ref if task_id in by_id else task_id
         why = "is done" if task_id in by_id else "has no line any more"
         notes.append({"code": "stale_current", "message": f"{name} {why}: no longer current"})
@@ -94,20 +92,16 @@ def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
 
 def end(context: Context, reason: str) -> dict[str, Any]:
     """Record the end of this session, why, and what it leaves unfinished."""
-    rows = context.store.rows(
-        "select spec_id, task_id from claims where session = ? and worktree = ?",
-        context.session.id,
-        context.worktree,
-    )
-    unfinished = [{"spec": r["spec_id"], "task": r["task_id"]} for r in rows]
+    unfinished = [
+        {"spec": claim.spec_id, "task": claim.task_id}
+        for claim in claims.of_worktree(context.store, context.worktree)
+        if claim.session == context.session.id
+    ]
     now = context.now()
     with context.store.write() as tx:
         sessions.touch(context, tx)
-        tx.execute(
-            "update sessions set ended_at = ?, end_reason = ? where id = ? and worktree = ?",
-            (now, reason, context.session.id, context.worktree),
-        )
-        journal.record(
+        session_rows.end(tx, context.session, reason, now)
+        events.record(
             tx,
             now,
             "session.ended",

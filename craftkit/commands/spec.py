@@ -22,7 +22,8 @@ from craftkit.loop import (
 from craftkit.model import Spec
 from craftkit.runtime.context import Context, here
 from craftkit.specs import files, parse
-from craftkit.store import journal
+from craftkit.store import history as events
+from craftkit.store import tasks
 from craftkit.sync import connection
 
 # What a shell makes of `<(command)`, and a pipe: read to their end.
@@ -114,7 +115,7 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
     try:
         spec_index.record_snapshot(context, spec)
         with context.store.write() as tx:
-            journal.record(tx, context.now(), "spec.created", context.session, spec.id, path=path)
+            events.record(tx, context.now(), "spec.created", context.session, spec.id, path=path)
             sessions.touch(context, tx)
             sessions.save_state(context, tx, spec.id, None, "start")
     except DatabaseUnwritable as error:  # the file is there, and a second run would be refused
@@ -124,8 +125,7 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
 
 def _was_used(context: Context, spec_id: str) -> bool:
     """Whether a spec that is not there any more had this id: what is known of it still counts."""
-    known = context.store.value("select 1 from tasks where spec_id = ? limit 1", spec_id)
-    return bool(known) and not _is_there(context, spec_id)
+    return tasks.any_of(context.store, spec_id) and not _is_there(context, spec_id)
 
 
 def _unused(context: Context, spec_id: str, chosen: bool) -> str:

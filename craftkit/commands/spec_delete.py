@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import sqlite3
 from typing import Any, NamedTuple
 
 from craftkit import repo as git
@@ -14,7 +13,9 @@ from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import files
-from craftkit.store import journal, outbox, processes
+from craftkit.store import claims, outbox, processes, specs
+from craftkit.store import history as events
+from craftkit.store import sessions as session_rows
 from craftkit.store.processes import Process
 from craftkit.text import count
 
@@ -65,22 +66,19 @@ def propose(context: Context, wanted_spec: str | None, force: bool) -> DeletionP
     )
 
 
-def _claims(context: Context, spec: Spec) -> list[sqlite3.Row]:
-    return context.store.rows("select * from claims where spec_id = ? order by task_id", spec.id)
-
-
 def _claimed(context: Context, spec: Spec) -> list[str]:
     refs = {task.id: task.ref for task in spec.tasks}
-    return [refs.get(row["task_id"], row["task_id"]) for row in _claims(context, spec)]
+    found = claims.of_spec(context.store, spec.id)
+    return [refs.get(claim.task_id, claim.task_id) for claim in found]
 
 
 def _refuse_live(context: Context, spec: Spec) -> None:
-    for row in _claims(context, spec):
-        other = row["session"] != context.session.id
-        if other and sessions.is_live(context, row["session"], row["worktree"]):
+    for row in claims.of_spec(context.store, spec.id):
+        other = row.session != context.session.id
+        if other and sessions.is_live(context, row.session, row.worktree):
             raise TaskClaimed(
-                f"{row['task_id']} of {spec.id} is held by session {row['session']}"
-                f" ({row['agent']}) in {row['worktree']}.",
+                f"{row.task_id} of {spec.id} is held by session {row.session}"
+                f" ({row.agent}) in {row.worktree}.",
                 "wait until it is finished, or `--force`",
             )
 
@@ -134,14 +132,13 @@ def delete(context: Context, found: DeletionProposal) -> dict[str, Any]:
     with spec_writer.edit_lock(context, spec.path):
         files.remove(context.worktree, spec.path, spec.digest)
     with context.store.write() as tx:
-        tx.execute("delete from claims where spec_id = ?", (spec.id,))
-        place = (context.worktree, spec.id)
-        tx.execute("delete from workflow_state where worktree = ? and spec_id = ?", place)
-        tx.execute("delete from views where worktree = ? and spec_id = ?", place)
-        tx.executemany("delete from outbox where id = ?", [(i,) for i in found.unsent])
+        claims.release_spec(tx, spec.id)
+        session_rows.forget_spec(tx, context.worktree, spec.id)
+        specs.forget_file(tx, context.worktree, spec.id)
+        outbox.forget(tx, found.unsent)
         for row in found.unfinished:
             process.abandon(context, tx, row)
-        journal.record(
+        events.record(
             tx,
             context.now(),
             "spec.deleted",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Set
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 from craftkit.loop import repair, spec_index
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import journal, outbox
+from craftkit.store import history as events
+from craftkit.store import issues, tasks
 from craftkit.sync import connection
 from craftkit.text import count
 
@@ -52,17 +52,12 @@ def update(
 
 def _compare(context: Context, spec: Spec) -> dict[str, Any]:
     """New, changed and removed task lines since craftkit last saw the file."""
-    known = {
-        row["task_id"]: row
-        for row in context.store.rows(
-            "select task_id, key, title, issue from tasks where spec_id = ?", spec.id
-        )
-    }
+    known = tasks.of_spec(context.store, spec.id)
     told, gone = _told(context, spec)
     # A line that a conflict brought for a while was never told to be new.
     known = {i: r for i, r in known.items() if i in told or not _is_twin(i, known.keys())}
-    new, removed = _apart(spec, {i: r["title"] for i, r in known.items()}, gone)
-    changed = [t for t in spec.tasks if t.id in known and known[t.id]["title"] != t.title]
+    new, removed = _apart(spec, {i: r.title for i, r in known.items()}, gone)
+    changed = [t for t in spec.tasks if t.id in known and known[t.id].title != t.title]
     return {
         "first_seen": not known,
         "new": [
@@ -72,12 +67,12 @@ def _compare(context: Context, spec: Spec) -> dict[str, Any]:
         ],
         "changed": [
             {"id": t.id, "key": t.ref, "title": t.title, "line": t.line}
-            | {"was": known[t.id]["title"]}
+            | {"was": known[t.id].title}
             for t in changed
         ],
         "removed": [
-            {"id": i, "key": row["key"] or i, "title": row["title"], "issue": row["issue"]}
-            for i, row in known.items()
+            {"id": i, "key": record.key or i, "title": record.title, "issue": record.issue}
+            for i, record in known.items()
             if i in removed
         ],
     }
@@ -117,11 +112,8 @@ def _told(context: Context, spec: Spec) -> tuple[set[str], set[str]]:
     """Ids that earlier updates of this worktree have told to be new, and now to be removed."""
     told: set[str] = set()
     gone: set[str] = set()
-    for row in context.store.rows(
-        "select data from history where spec_id = ? and event = 'spec.updated' order by seq",
-        spec.id,
-    ):
-        data = json.loads(row["data"])
+    for event in events.updates(context.store, spec.id):
+        data = event.data
         if data.get("worktree") == context.worktree:
             told |= set(data["new"])
             gone = (gone | set(data["removed"])) - set(data["new"])
@@ -134,7 +126,7 @@ def _remember(context: Context, spec: Spec, found: dict[str, Any]) -> None:
         return
     ids: dict[str, Any] = {kind: [item["id"] for item in found[kind]] for kind in kinds}
     with context.store.write() as tx:
-        journal.record(
+        events.record(
             tx,
             context.now(),
             "spec.updated",
@@ -148,7 +140,7 @@ def _remember(context: Context, spec: Spec, found: dict[str, Any]) -> None:
 def _without_issue(context: Context, spec: Spec) -> tuple[list[str], bool]:
     """Keys of the tasks that have no issue, and whether the spec is linked at all."""
     repo = str(context.config["github.repo"]).lower()
-    known = outbox.issues_of(context.store, repo, spec.id) if repo else []
+    known = issues.of_spec(context.store, repo, spec.id) if repo else []
     have = {k.task_id for k in known} | spec_index.dropped(context, spec)
     bare = [t.ref for t in spec.tasks if t.issue is None and t.id not in have]
     linked = spec.issue is not None or any(k.task_id is None for k in known)

@@ -9,6 +9,7 @@ from typing import Any
 from craftkit.loop.decisions import DecidedTask, Decision
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
+from craftkit.store import issues as table
 from craftkit.store import outbox
 from craftkit.text import one_line
 
@@ -27,16 +28,12 @@ def queue_closing_again(context: Context, spec: Spec, task: Task) -> bool:
 
 def issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
     """The issues of tasks; where an old version of the file names none, the one that is known."""
+    repo = str(context.config["github.repo"]).lower()
     found = {t.id: t.issue for t in spec.tasks if t.id in wanted and t.issue is not None}
     for task_id in set(wanted) - set(found):
-        number = context.store.value(
-            "select min(number) from issues where repo = ? and spec_id = ? and task_id = ?",
-            str(context.config["github.repo"]).lower(),
-            spec.id,
-            task_id,
-        )
+        number = table.of_task(context.store, repo, spec.id, task_id)
         if number is not None:
-            found[task_id] = int(number)
+            found[task_id] = number
     return found
 
 
@@ -46,8 +43,7 @@ def ownership_check(context: Context, spec: Spec, task: Task | None, number: int
     Any file can name any number; GitHub is asked once whether the issue is the task's.
     """
     repo = str(context.config["github.repo"]).lower()
-    sql = "select 1 from issues where repo = ? and number = ? and spec_id = ?"
-    if context.store.value(sql, repo, number, spec.id):
+    if table.is_of(context.store, repo, number, spec.id):
         return {}
     titles = [spec.name] if task is None else [task.title, issue_title(task)]
     return {"ownership_check": {"titles": titles, "parent": spec.issue}}

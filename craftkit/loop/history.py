@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections import Counter
 from typing import Any
 
@@ -18,7 +16,9 @@ from craftkit.loop import (
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs.taskline import text_digest
-from craftkit.store import journal, outbox
+from craftkit.store import history as events
+from craftkit.store import issues, outbox
+from craftkit.store.history import Event
 from craftkit.text import one_line, redact, strip_escapes
 
 KINDS = ("progress", "error", "tip")
@@ -48,7 +48,7 @@ def record(
     with context.store.write() as tx:
         now = context.now()
         sessions.touch(context, tx)
-        journal.record(
+        events.record(
             tx, now, f"knowledge.{kind}", context.session, spec.id, task_id, text=words, issue=issue
         )
         if issue is not None:
@@ -100,7 +100,7 @@ def _issue_for_comment(context: Context, spec: Spec, task: Task | None) -> int:
 
 def _parent(context: Context, spec: Spec) -> int | None:
     repo = str(context.config["github.repo"]).lower()
-    known = [k.number for k in outbox.issues_of(context.store, repo, spec.id) if k.task_id is None]
+    known = [k.number for k in issues.of_spec(context.store, repo, spec.id) if k.task_id is None]
     return spec.issue or min(known, default=None)
 
 
@@ -110,25 +110,15 @@ def notes(
     """The newest notes that fit, oldest first.  Raises UsageProblem…"""
     if kind is not None and kind not in KINDS:
         raise UsageProblem(f"There is no kind {kind}.", f"one of {', '.join(KINDS)}")
-    where, values = "event like 'knowledge.%'", []
-    if kind is not None:
-        where, values = "event = ?", [f"knowledge.{kind}"]
-    refs: dict[str, str] = {}
+    spec_id, task_id = None, None
     if word is not None:
         spec, task = tasks.find(context, wanted_spec, word)
-        where += " and spec_id = ? and task_id = ?"
-        values += [spec.id, task.id]
+        spec_id, task_id = spec.id, task.id
     elif wanted_spec is not None:
-        where += " and spec_id = ?"
-        values.append(_spec_id(context, wanted_spec))
-    for spec in spec_index.load_all(context):
-        refs |= {f"{spec.id} {t.id}": t.ref for t in spec.tasks}
-    rows = context.store.rows(
-        f"select * from history where {where} order by seq desc limit ?",  # noqa: S608
-        *values,
-        limit,
-    )
-    return [as_dict(row, refs) for row in reversed(rows)]
+        spec_id = _spec_id(context, wanted_spec)
+    refs = {f"{s.id} {t.id}": t.ref for s in spec_index.load_all(context) for t in s.tasks}
+    found = events.notes(context.store, kind, spec_id, task_id, limit)
+    return [as_dict(event, refs) for event in found]
 
 
 def _spec_id(context: Context, wanted: str) -> str:
@@ -136,42 +126,32 @@ def _spec_id(context: Context, wanted: str) -> str:
     try:
         return spec_index.choose_spec(context, wanted).spec.id
     except UnknownSpec:
-        if context.store.value("select 1 from history where spec_id = ?", wanted):
+        if events.mentions(context.store, wanted):
             return wanted
         raise
 
 
-def as_dict(row: sqlite3.Row, refs: dict[str, str] | None = None) -> dict[str, Any]:
-    data = json.loads(row["data"])
-    task = row["task_id"]
+def as_dict(event: Event, refs: dict[str, str] | None = None) -> dict[str, Any]:
+    """A note as `--json` gives it; `refs` has what a person calls "SPEC TASK"."""
+    task = event.task_id
     return {
-        "at": row["at"],
-        "kind": row["event"].removeprefix("knowledge."),
-        "spec": row["spec_id"],
-        "task": (refs or {}).get(f"{row['spec_id']} {task}", task),
-        "text": data.get("text", ""),
-        "issue": data.get("issue"),
-        "session": row["session"],
-        "agent": row["agent"],
-        "branch": row["branch"],
-        "commit": row["head"],
+        "at": event.at,
+        "kind": event.event.removeprefix("knowledge."),
+        "spec": event.spec_id,
+        "task": (refs or {}).get(f"{event.spec_id} {task}", task),
+        "text": event.data.get("text", ""),
+        "issue": event.data.get("issue"),
+        "session": event.session,
+        "agent": event.agent,
+        "branch": event.branch,
+        "commit": event.head,
     }
 
 
 def history(context: Context, spec: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest `limit` events, oldest first."""
-    from sqlite_utils import Database
-
-    where, values = "", {"limit": limit}
-    if spec:
-        where = "where spec_id = :spec"
-        values |= {"spec": spec_index.choose_spec(context, spec).spec.id}  # type: ignore[dict-item]
-    with context.store.read() as connection:
-        database = Database(connection, execute_plugins=False)
-        rows = list(
-            database.query(f"select * from history {where} order by seq desc limit :limit", values)  # noqa: S608
-        )
-    return [row | {"data": json.loads(row["data"])} for row in reversed(rows)]
+    spec_id = spec_index.choose_spec(context, spec).spec.id if spec else None
+    return events.newest(context.store, spec_id, limit)
 
 
 def why(event: dict[str, Any]) -> str:
@@ -199,20 +179,12 @@ def report(
     rows = spec_index.task_statuses(context, spec)
     shown = [row for row in rows if task is None or row.task.id == task.id]
     names = _former_names(spec)
-    happened: dict[str, list[sqlite3.Row]] = {row.task.id: [] for row in shown}
-    for event in _events(context, spec):
-        task_id = names.get(event["task_id"], event["task_id"])
+    happened: dict[str, list[Event]] = {row.task.id: [] for row in shown}
+    for event in events.of_tasks(context.store, spec.id):
+        task_id = names.get(event.task_id or "", event.task_id or "")
         if task_id in happened:
             happened[task_id].append(event)
     return spec, [_one(context, spec, row, happened[row.task.id]) for row in shown]
-
-
-def _events(context: Context, spec: Spec) -> list[sqlite3.Row]:
-    return context.store.rows(
-        "select * from history where spec_id = ? and task_id is not null"
-        " and (event like 'task.%' or event like 'knowledge.%') order by seq",
-        spec.id,
-    )
 
 
 def _former_names(spec: Spec) -> dict[str, str]:
@@ -226,7 +198,7 @@ def _former_names(spec: Spec) -> dict[str, str]:
 
 
 def _one(
-    context: Context, spec: Spec, row: task_status.TaskStatus, events: list[sqlite3.Row]
+    context: Context, spec: Spec, row: task_status.TaskStatus, events: list[Event]
 ) -> dict[str, Any]:
     started = _last(events, "task.started")
     ended = _last(events, ENDS[row.state])
@@ -236,18 +208,18 @@ def _one(
         "title": row.task.title,
         "state": row.state,
         "issue": _issue(context, spec, row.task),
-        "started_at": started["at"] if started else None,
-        "done_at": ended["at"] if ended and row.state == DONE else None,
-        "dropped_at": ended["at"] if ended and row.state == DROPPED else None,
-        "reason": json.loads(ended["data"]).get("reason", "") if ended else "",
-        "by": json.loads(ended["data"]).get("source", "") if ended else "",
-        "session": last["session"] if last else None,
-        "agent": last["agent"] if last else None,
-        "branch": last["branch"] if last else None,
-        "commit": last["head"] if last else None,
-        "times_started": sum(e["event"] == "task.started" for e in events),
-        "times_reopened": sum(e["event"] == "task.reopened" for e in events),
-        "notes": [as_dict(e) for e in events if e["event"].startswith("knowledge.")],
+        "started_at": started.at if started else None,
+        "done_at": ended.at if ended and row.state == DONE else None,
+        "dropped_at": ended.at if ended and row.state == DROPPED else None,
+        "reason": ended.data.get("reason", "") if ended else "",
+        "by": ended.data.get("source", "") if ended else "",
+        "session": last.session if last else None,
+        "agent": last.agent if last else None,
+        "branch": last.branch if last else None,
+        "commit": last.head if last else None,
+        "times_started": sum(e.event == "task.started" for e in events),
+        "times_reopened": sum(e.event == "task.reopened" for e in events),
+        "notes": [as_dict(e) for e in events if e.event.startswith("knowledge.")],
     }
 
 
@@ -255,5 +227,5 @@ def _issue(context: Context, spec: Spec, task: Task) -> int | None:
     return task.issue if task.issue is not None else github_writes.issue_of(context, spec, task)
 
 
-def _last(events: list[sqlite3.Row], name: str) -> sqlite3.Row | None:
-    return next((e for e in reversed(events) if e["event"] == name), None)
+def _last(events: list[Event], name: str) -> Event | None:
+    return next((e for e in reversed(events) if e.event == name), None)

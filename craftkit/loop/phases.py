@@ -25,7 +25,8 @@ from craftkit.model import PHASE_EDGES, PHASES, Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.specs.meta import INVALID
-from craftkit.store import journal, outbox
+from craftkit.store import history as events
+from craftkit.store import issues, outbox, specs
 from craftkit.text import count, typed
 
 KIND = "spec phase"
@@ -70,7 +71,7 @@ def move(
     def save(tx: sqlite3.Connection, process_id: int) -> None:
         sessions.touch(context, tx)
         now = context.now()
-        journal.record(tx, now, "spec.phase", context.session, spec.id, reason=reason, **facts)
+        events.record(tx, now, "spec.phase", context.session, spec.id, reason=reason, **facts)
         for number, asked in parents.items():
             payload = {"from": old, "to": target, **asked}
             outbox.queue(
@@ -104,9 +105,7 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
             f" {count(len(left), 'task is', 'tasks are')} open ({names}).",
             f"finish or drop them, as in `craftkit task done {typed(left[0].task.ref)}`",
         )
-    waiting = context.store.value(
-        "select count(*) from outbox where spec_id = ? and state <> 'delivered'", spec.id
-    )
+    waiting = outbox.count(context.store, spec.id)
     if waiting:
         raise IllegalPhase(
             f"{spec.id} cannot be completed:"
@@ -120,7 +119,7 @@ def _parents(context: Context, spec: Spec) -> list[int]:
     repo = str(context.config["github.repo"]).lower()
     if not repo or not context.store.durable:
         return []
-    known = outbox.issues_of(context.store, repo, spec.id)
+    known = issues.of_spec(context.store, repo, spec.id)
     numbers = {k.number for k in known if k.task_id is None}
     return sorted(numbers | ({spec.issue} if spec.issue is not None else set()))
 
@@ -155,7 +154,4 @@ def _write_phase(context: Context, decision: PhaseDecision, path: str) -> dict[s
 
 
 def _remember(context: Context, tx: sqlite3.Connection, decision: PhaseDecision) -> None:
-    tx.execute(
-        "update specs set phase = ?, updated_at = ? where id = ?",
-        (decision.new, context.now(), decision.spec),
-    )
+    specs.set_phase(tx, decision.spec, decision.new, context.now())

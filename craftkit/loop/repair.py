@@ -11,6 +11,8 @@ from craftkit.model import Spec, Task
 from craftkit.runtime import background
 from craftkit.runtime.context import Context
 from craftkit.specs import files
+from craftkit.store import specs
+from craftkit.store import tasks as task_records
 from craftkit.store.processes import Process
 
 WAITS = "process_waits"
@@ -74,12 +76,7 @@ def _what(row: Process) -> str:
 
 def changed_specs(context: Context) -> list[Spec]:
     """Specs whose files are not as they were seen last; the unreadable ones are left out."""
-    seen = {
-        row["path"]: row["digest"]
-        for row in context.store.rows(
-            "select path, digest from views where worktree = ?", context.worktree
-        )
-    }
+    seen = specs.digests(context.store, context.worktree)
     found = []
     for path in files.discover(context.worktree):
         try:
@@ -97,18 +94,13 @@ def only_reminds(context: Context) -> bool:
 
 def ticked_unrecorded(context: Context, spec: Spec) -> list[Task]:
     """Tasks whose box is ticked though nobody recorded them as done."""
-    known = {
-        row["task_id"]
-        for row in context.store.rows(
-            "select task_id from tasks where spec_id = ? and local_done = 0", spec.id
-        )
-    }
+    known = task_records.known_open(context.store, spec.id)
     return [task for task in spec.tasks if task.checked and task.id in known]
 
 
 def record_ticked_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:
     """The local half of the merge: record what the boxes say; at first sight it is the base."""
-    first_sight = not context.store.value("select 1 from specs where id = ?", spec.id)
+    first_sight = not specs.is_known(context.store, spec.id)
     spec_index.record_snapshot(context, spec)
     return [] if first_sight else _complete_ticked(context, spec)
 

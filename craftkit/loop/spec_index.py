@@ -17,7 +17,7 @@ from craftkit.loop import task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, files, parse
-from craftkit.store import decisions
+from craftkit.store import claims, decisions, sessions, specs, tasks
 from craftkit.text import shell_word
 
 # Why a spec was chosen, where somebody chose it.
@@ -81,8 +81,7 @@ def phase_of(context: Context, spec: Spec) -> str:
     """The phase: from the file where its dialect says one, else from the database."""
     if spec.phase:
         return spec.phase
-    known = context.store.value("select phase from specs where id = ?", spec.id)
-    return str(known) if known else "implementation"
+    return specs.phase(context.store, spec.id) or "implementation"
 
 
 def choose_spec(context: Context, wanted: str | None) -> Chosen:
@@ -94,26 +93,22 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
         named = _named(context, wanted)
         context.flag = _flag(context, named)
         return Chosen(named, NAMED)
-    saved = context.store.row(
-        "select spec_id, task_key from workflow_state where worktree = ? and session = ?",
-        context.worktree,
-        context.session.id,
-    )
+    saved = sessions.saved(context.store, context.session)
     if saved is None:
         return _default_spec(context)
-    spec = by_id(context, saved["spec_id"])
+    spec = by_id(context, saved.spec_id)
     if spec is not None and phase_of(context, spec) != "completed":
         return Chosen(spec, "this session is at work on it")
-    gone = spec is None and saved["task_key"] is not None
+    gone = spec is None and saved.task_key is not None
     if gone:
         context.note(
             "warning",
             "spec_gone",
-            f"The spec {saved['spec_id']}, whose {saved['task_key']} is in progress here, is not in"
+            f"The spec {saved.spec_id}, whose {saved.task_key} is in progress here, is not in"
             " this worktree now.",
             "nothing is lost: it is there again when its file is",
         )
-    return _default_spec(context, saved["spec_id"] if gone else "")
+    return _default_spec(context, saved.spec_id if gone else "")
 
 
 def _flag(context: Context, spec: Spec) -> str:
@@ -127,14 +122,9 @@ def _flag(context: Context, spec: Spec) -> str:
 
 def by_id(context: Context, spec_id: str) -> Spec | None:
     """The spec with this id: where it was seen last, else where it was moved to."""
-    seen = context.store.rows(
-        "select path from views where worktree = ? and spec_id = ? order by seen_at desc",
-        context.worktree,
-        spec_id,
-    )
-    for row in seen:
-        if os.path.lexists(os.path.join(context.worktree, row["path"])):
-            spec = load(context, row["path"])
+    for path in specs.paths(context.store, context.worktree, spec_id):
+        if os.path.lexists(os.path.join(context.worktree, path)):
+            spec = load(context, path)
             if spec.id == spec_id:
                 return spec
     return next((s for s in load_all(context) if s.id == spec_id), None)
@@ -249,23 +239,17 @@ def _is_open(context: Context, spec: Spec) -> bool:
 
 
 def _specs_in_progress_here(context: Context) -> set[str]:
-    rows = context.store.rows(
-        "select distinct spec_id from claims where worktree = ?", context.worktree
-    )
-    return {row["spec_id"] for row in rows}
+    return {claim.spec_id for claim in claims.of_worktree(context.store, context.worktree)}
 
 
 def task_statuses(context: Context, spec: Spec) -> list[task_status.TaskStatus]:
-    store = context.store
-    dropped = store.rows("select task_id from tasks where spec_id = ? and dropped", spec.id)
-    claims = store.rows("select task_id, session from claims where spec_id = ?", spec.id)
-    done = store.rows("select task_id from tasks where spec_id = ? and local_done = 1", spec.id)
+    records = tasks.of_spec(context.store, spec.id)
     return task_status.derive_statuses(
         spec,
-        finished=decisions.unapplied(store, spec.id, "done"),
-        dropped=[row[0] for row in dropped],
-        claims={row[0]: row[1] for row in claims},
-        recorded=[row[0] for row in done],
+        finished=decisions.unapplied(context.store, spec.id, "done"),
+        dropped=[task_id for task_id, record in records.items() if record.dropped],
+        claims={c.task_id: c.session for c in claims.of_spec(context.store, spec.id)},
+        recorded=[task_id for task_id, record in records.items() if record.local_done],
     )
 
 
@@ -274,76 +258,23 @@ def record_snapshot(context: Context, spec: Spec, *, again: bool = False) -> Non
 
     With `again`, also where the file has not changed since.
     """
-    store = context.store
-    seen = store.value(
-        "select digest from views where worktree = ? and path = ?", context.worktree, spec.path
-    )
-    known_spec = store.value("select 1 from specs where id = ?", spec.id)
-    if seen == spec.digest and known_spec and not again:
+    if not again and specs.is_as_seen(context.store, context.worktree, spec):
         return
-    with store.write() as tx:
+    with context.store.write() as tx:
         save_snapshot(context, tx, spec)
 
 
 def save_snapshot(context: Context, tx: sqlite3.Connection, spec: Spec) -> None:
     """Remember what the file says, as part of a transaction."""
     now = context.now()
-    known = {
-        row["task_id"]: (row["title"], row["issue"])
-        for row in tx.execute(
-            "select task_id, title, issue from tasks where spec_id = ?", (spec.id,)
-        )
-    }
-    changed = [t for t in spec.tasks if known.get(t.id) != (t.title, t.issue)]
-    tx.execute(
-        "insert into specs (id, path, dialect, name, phase, issue, branch, created_at,"
-        " updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
-        " path = excluded.path, dialect = excluded.dialect, name = excluded.name,"
-        " phase = coalesce(excluded.phase, specs.phase), issue = excluded.issue,"
-        " branch = excluded.branch, updated_at = excluded.updated_at",
-        (
-            spec.id,
-            spec.path,
-            spec.dialect,
-            spec.name,
-            spec.phase,
-            spec.issue,
-            spec.branch,
-            now,
-            now,
-        ),
-    )
-    tx.executemany(
-        "insert into tasks (spec_id, task_id, key, title, issue, local_done, updated_at)"
-        " values (?, ?, ?, ?, ?, ?, ?) on conflict (spec_id, task_id) do update set"
-        " key = excluded.key, title = excluded.title, issue = excluded.issue,"
-        " updated_at = excluded.updated_at",
-        [(spec.id, t.id, t.key, t.title, t.issue, int(t.checked), now) for t in changed],
-    )
-    tx.execute(
-        "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
-        " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
-        " total = excluded.total, seen_at = excluded.seen_at",
-        (context.worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
-    )
+    specs.save(tx, spec, context.worktree, now)
+    tasks.save_lines(tx, spec.id, spec.tasks, now)
 
 
 def dropped(context: Context, spec: Spec) -> set[str]:
-    """Ids of the tasks that were given up."""
-    rows = context.store.rows(
-        "select task_id from tasks where spec_id = ? and dropped = 1", spec.id
-    )
-    return {row["task_id"] for row in rows}
-
-
-def used_keys(context: Context, spec: Spec) -> list[str]:
-    """Keys that a task of the spec ever had here: the issue of a removed line keeps its own."""
-    rows = context.store.rows(
-        "select key from tasks where spec_id = ?1 and key is not null union"
-        " select task_id from issues where spec_id = ?1 and task_id not glob '[~#]*'",
-        spec.id,
-    )
-    return [row[0] for row in rows]
+    """Ids of the tasks that do not count any more."""
+    records = tasks.of_spec(context.store, spec.id)
+    return {task_id for task_id, record in records.items() if record.dropped}
 
 
 def refuse_another(spec: Spec, spec_id: str) -> None:

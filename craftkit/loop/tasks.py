@@ -21,7 +21,9 @@ from craftkit.loop.decisions import Source
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import journal
+from craftkit.store import claims
+from craftkit.store import history as events
+from craftkit.store import tasks as task_records
 from craftkit.text import typed
 
 
@@ -51,18 +53,13 @@ def current(
     context: Context, spec: Spec, rows: list[task_status.TaskStatus]
 ) -> task_status.TaskStatus | None:
     """The task that this session has in progress, else the only one this worktree has."""
-    claims = context.store.rows(
-        "select task_id, session from claims where spec_id = ? and worktree = ?"
-        " order by started_at desc",
-        spec.id,
-        context.worktree,
-    )
     by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
-    mine = [c for c in claims if c["session"] == context.session.id and c["task_id"] in by_id]
+    found = claims.in_worktree(context.store, context.worktree, spec.id)
+    left = [claim for claim in found if claim.task_id in by_id]
+    mine = [claim for claim in left if claim.session == context.session.id]
     if mine:
-        return by_id[mine[0]["task_id"]]
-    left = [c for c in claims if c["task_id"] in by_id]
-    return by_id[left[0]["task_id"]] if len(left) == 1 else None
+        return by_id[mine[0].task_id]
+    return by_id[left[0].task_id] if len(left) == 1 else None
 
 
 def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[Spec, Task]:
@@ -142,15 +139,12 @@ def start(
         with context.store.write() as tx:  # what comes next is about this spec again
             sessions.save_state(context, tx, spec.id, task, "done")
         return transitions.outcome(context, spec, task, changed=False, applied=True)
-    busy = context.store.rows(
-        "select task_id from claims where session = ? and worktree = ? and spec_id = ?"
-        " and task_id <> ?",
-        context.session.id,
-        context.worktree,
-        spec.id,
-        task.id,
-    )
-    others = [r.task for r in rows if r.task.id in {b[0] for b in busy} and r.state == IN_PROGRESS]
+    busy = {
+        claim.task_id
+        for claim in claims.in_worktree(context.store, context.worktree, spec.id)
+        if claim.session == context.session.id and claim.task_id != task.id
+    }
+    others = [r.task for r in rows if r.task.id in busy and r.state == IN_PROGRESS]
     if others and not switch:
         raise AnotherTaskInProgress(
             f"{others[0].ref} is still in progress in this session.",
@@ -177,36 +171,30 @@ def _held_by_another(context: Context, spec: Spec, task: Task) -> str | None:
 
     Who comes back under another session id must be able to finish what was begun.
     """
-    claim = context.store.row(
-        "select session, agent, worktree, started_at from claims where spec_id = ? and task_id = ?",
-        spec.id,
-        task.id,
-    )
-    if claim is None or claim["session"] == context.session.id:
+    claim = claims.of_task(context.store, spec.id, task.id)
+    if claim is None or claim.session == context.session.id:
         return None
-    session = str(claim["session"])
-    if not sessions.is_live(context, session, claim["worktree"]):
+    session = claim.session
+    if not sessions.is_live(context, session, claim.worktree):
         return None
     context.note(
         "warning",
         "held_by_another",
-        f"{task.ref} was in progress in session {session} ({claim['agent']}) since"
-        f" {claim['started_at'][:16]}Z.",
+        f"{task.ref} was in progress in session {session} ({claim.agent}) since"
+        f" {claim.started_at[:16]}Z.",
         "tell it, if it is not you",
     )
     return session
 
 
 def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bool) -> None:
-    claim = context.store.row(
-        "select * from claims where spec_id = ? and task_id = ?", spec.id, task.id
-    )
-    if claim is None or claim["session"] == context.session.id or take_over:
+    claim = claims.of_task(context.store, spec.id, task.id)
+    if claim is None or claim.session == context.session.id or take_over:
         return
-    if sessions.is_live(context, claim["session"], claim["worktree"]):
+    if sessions.is_live(context, claim.session, claim.worktree):
         raise TaskClaimed(
-            f"{task.ref} is held by session {claim['session']} ({claim['agent']}) in"
-            f" {claim['worktree']} since {claim['started_at'][:16]}Z.",
+            f"{task.ref} is held by session {claim.session} ({claim.agent}) in"
+            f" {claim.worktree} since {claim.started_at[:16]}Z.",
             "take another (`craftkit task next`), or"
             f" `craftkit task start {typed(task.ref)} --take-over`",
         )
@@ -229,13 +217,9 @@ def complete(
     Raises Overtaken where another session decided on the task meanwhile: read it again.
     """
     version = transitions.decision_version(context, spec, task)
-    base = context.store.value(
-        "select local_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
-    )
-    claimed = context.store.value(
-        "select 1 from claims where spec_id = ? and task_id = ?", spec.id, task.id
-    )
-    if task.checked and base and not claimed:
+    base = task_records.is_done(context.store, spec.id, task.id)
+    claim = claims.of_task(context.store, spec.id, task.id)
+    if task.checked and base and claim is None:
         queued = source == "command" and github_writes.queue_closing_again(context, spec, task)
         return transitions.outcome(context, spec, task, changed=False, applied=True, queued=queued)
     rows = spec_index.task_statuses(context, spec)
@@ -261,9 +245,7 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
-    base = context.store.value(
-        "select local_done from tasks where spec_id = ? and task_id = ?", spec.id, task.id
-    )
+    base = task_records.is_done(context.store, spec.id, task.id)
     # Of a task with an issue, that may be closed: what is open here is not known to be open there.
     linked = task.issue is not None and context.config["github.repo"]
     if row.state not in (DONE, DROPPED) and not base and not linked:
@@ -325,7 +307,7 @@ def add(
             group=group,
             depends_on=depends_on,
             task_sections=sections,
-            used=spec_index.used_keys(context, seen),
+            used=task_records.used_keys(context.store, seen.id),
         )
         return text
 
@@ -341,7 +323,7 @@ def add(
     try:
         spec_index.record_snapshot(context, spec)
         with context.store.write() as tx:
-            journal.record(
+            events.record(
                 tx, context.now(), "task.added", context.session, spec.id, task.id, title=title
             )
         rows = spec_index.task_statuses(context, spec)

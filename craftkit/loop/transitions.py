@@ -21,7 +21,9 @@ from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import claims, decisions, journal, outbox, spool, tasks
+from craftkit.store import claims, decisions, outbox, spool, tasks
+from craftkit.store import history as events
+from craftkit.store import sessions as session_rows
 
 TRIES = 20  # a task on which others decide faster than this is not ours to decide on
 
@@ -183,17 +185,18 @@ def _record(
     facts = {"source": decision.source, "reason": decision.reason, "held_by": decision.held_by}
     for task_id in decision.task_ids:
         event = EVENTS[decision.action]
-        journal.record(tx, now, event, session, decision.spec, task_id, **facts)
+        events.record(tx, now, event, session, decision.spec, task_id, **facts)
     sessions.touch(context, tx)
     aside = [other.id for other in decision.set_aside]
-    sessions.forget_current(tx, decision.spec, [*decision.task_ids, *aside], now, but=session)
+    done_with = [*decision.task_ids, *aside]
+    sessions.forget_current(context, tx, decision.spec, done_with, keep_own=True)
     if decision.action == "start":
         claims.release(tx, decision.spec, aside)
         claims.take(tx, session, decision.spec, task.id, now)
         sessions.save_state(context, tx, decision.spec, task, "done")
         return
     claims.release(tx, decision.spec, decision.task_ids)
-    if sessions.current_task(context, tx) in (None, *decision.task_ids):
+    if session_rows.current_task(tx, session) in (None, *decision.task_ids):
         sessions.save_state(context, tx, decision.spec, None, "start")
 
 

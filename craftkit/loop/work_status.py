@@ -7,7 +7,7 @@ from craftkit.errors import CraftkitError
 from craftkit.loop import sessions, spec_index, task_status, tasks
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import decisions, outbox
+from craftkit.store import claims, decisions, key_values, outbox
 from craftkit.text import count, for_model, one_line, shell_word, typed
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
@@ -109,31 +109,27 @@ def describe(
 
 def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
     """What this session, or an ended one in this worktree, has in progress in other specs."""
-    rows = context.store.rows(
-        "select spec_id, task_id, session from claims where worktree = ? and spec_id <> ?"
-        " order by started_at",
-        context.worktree,
-        spec.id,
-    )
     return [
-        {"spec": row["spec_id"], "task": row["task_id"]}
-        for row in rows
-        if row["session"] == context.session.id
-        or not sessions.is_live(context, row["session"], context.worktree)
+        {"spec": claim.spec_id, "task": claim.task_id}
+        for claim in claims.of_worktree(context.store, context.worktree)
+        if claim.spec_id != spec.id
+        and (
+            claim.session == context.session.id
+            or not sessions.is_live(context, claim.session, context.worktree)
+        )
     ]
 
 
 def known_conflicts(context: Context, spec: Spec) -> list[dict[str, str]]:
     """What the last comparison with GitHub left to a person, save what was decided on since."""
     repo = str(context.config["github.repo"]).lower()
-    row = context.store.row(
-        "select value, at from remembered where place = ? and name = ?", repo, CONFLICTS + spec.id
-    )
-    if row is None:
+    found = key_values.with_moment(context.store, repo, CONFLICTS + spec.id)
+    if found is None:
         return []
+    text, moment = found
     ids = {task.ref: task.id for task in spec.tasks}
-    settled = decisions.decided_since(context.store, spec.id, row["at"])
-    notes: list[dict[str, str]] = json.loads(row["value"])
+    settled = decisions.decided_since(context.store, spec.id, moment)
+    notes: list[dict[str, str]] = json.loads(text)
     return [note for note in notes if ids.get(note["task"]) not in settled]
 
 
@@ -158,18 +154,16 @@ def _after_last_task(phase: str, spec: Spec) -> str:
 
 
 def _current_json(context: Context, spec: Spec, row: task_status.TaskStatus) -> dict[str, Any]:
-    claim = context.store.row(
-        "select * from claims where spec_id = ? and task_id = ?", spec.id, row.task.id
-    )
+    claim = claims.of_task(context.store, spec.id, row.task.id)
     return {
         "key": row.task.ref,
         "number": row.task.place,
         "title": one_line(row.task.title, 120),
         "issue": row.task.issue,
-        "since": claim["started_at"] if claim else None,
-        "session": claim["session"] if claim else None,
-        "agent": claim["agent"] if claim else None,
-        "branch": claim["branch"] if claim else None,
+        "since": claim.started_at if claim else None,
+        "session": claim.session if claim else None,
+        "agent": claim.agent if claim else None,
+        "branch": claim.branch if claim else None,
     }
 
 

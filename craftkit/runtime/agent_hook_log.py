@@ -8,6 +8,7 @@ from typing import NamedTuple
 from craftkit.clock import iso_utc
 from craftkit.runtime.config import STATE_DIR
 from craftkit.runtime.context import Context
+from craftkit.store import hooks
 
 RECENT = 24 * 3600.0  # seconds after which a heartbeat says nothing about today
 ERRORS_SHOWN = 50
@@ -16,25 +17,13 @@ LOG_LIMIT = 256_000  # bytes; then the older half goes
 
 def remember(tx: sqlite3.Connection, context: Context, name: str, value: str = "") -> bool:
     """Set one value of this session; whether it is new or another than before."""
-    place = (context.session.id, context.worktree, name)
-    old = tx.execute(
-        "select value from hooks where session = ? and worktree = ? and name = ?", place
-    ).fetchone()
-    tx.execute(
-        "insert into hooks values (?, ?, ?, ?, ?) on conflict do update"
-        " set value = excluded.value, at = excluded.at",
-        (*place, value, context.now()),
-    )
-    return old is None or old[0] != value
+    place = (context.session.id, context.worktree)
+    return hooks.remember(tx, place, name, value, context.now())
 
 
 def forget(tx: sqlite3.Connection, context: Context, name: str) -> bool:
     """Whether there was such a value."""
-    done = tx.execute(
-        "delete from hooks where session = ? and worktree = ? and name = ?",
-        (context.session.id, context.worktree, name),
-    )
-    return done.rowcount > 0
+    return hooks.forget(tx, (context.session.id, context.worktree), name)
 
 
 class Beat(NamedTuple):
@@ -48,15 +37,8 @@ class Beat(NamedTuple):
 def beats(context: Context, *, here: bool = False) -> list[Beat]:
     """The last heartbeat of each agent; with `here`, of this session or worktree only."""
     since = iso_utc(context.clock() - RECENT)
-    rows = context.store.rows(
-        "select value, name, max(at) from hooks where name like 'seen.%' and at > ?"
-        " and (? or session = ? or worktree = ?) group by value order by 3 desc",
-        since,
-        not here,
-        context.session.id,
-        context.worktree,
-    )
-    return [Beat(row[0], str(row[1]).removeprefix("seen."), row[2]) for row in rows]
+    place = (context.session.id, context.worktree) if here else None
+    return [Beat(*found) for found in hooks.beats(context.store, place, since)]
 
 
 def log_path(root: str) -> str:

@@ -60,3 +60,28 @@ def in_worktree(store: Store, worktree: str, spec_id: str) -> list[Claim]:
         " order by started_at desc"
     )
     return [Claim(*row) for row in store.rows(sql, spec_id, worktree)]
+
+
+def of_spec(store: Store, spec_id: str) -> list[Claim]:
+    sql = f"select {_COLUMNS} from claims where spec_id = ? order by task_id"  # noqa: S608
+    return [Claim(*row) for row in store.rows(sql, spec_id)]
+
+
+def of_worktree(store: Store, worktree: str) -> list[Claim]:
+    """What is in progress in a worktree, oldest first."""
+    sql = f"select {_COLUMNS} from claims where worktree = ? order by started_at"  # noqa: S608
+    return [Claim(*row) for row in store.rows(sql, worktree)]
+
+
+def everywhere(store: Store) -> list[Claim]:
+    return [Claim(*row) for row in store.rows(f"select {_COLUMNS} from claims")]  # noqa: S608
+
+
+def started(tx: sqlite3.Connection, spec_id: str) -> set[str]:
+    """The tasks of a spec that are in progress anywhere."""
+    rows = tx.execute("select task_id from claims where spec_id = ?", (spec_id,))
+    return {row[0] for row in rows}
+
+
+def release_spec(tx: sqlite3.Connection, spec_id: str) -> None:
+    tx.execute("delete from claims where spec_id = ?", (spec_id,))

@@ -81,6 +81,30 @@ class Store(NamedTuple):
         except sqlite3.Error as error:
             raise translate(error, self.path) from error
 
+    @contextmanager
+    def hasty(self) -> Iterator[None]:
+        """Writes in here survive a crash of the process, not always one of the machine."""
+        self.connection.execute("pragma synchronous = normal")
+        try:
+            yield
+        finally:
+            self.connection.execute("pragma synchronous = full")
+
+    def wait_at_most(self, milliseconds: int) -> None:
+        """Wait no longer than that for another writer."""
+        self.connection.execute(f"pragma busy_timeout = {milliseconds:d}")
+
+    def problem(self) -> str:
+        """What the database itself finds wrong with it; "" if it is whole.
+
+        Raises DatabaseUnusable if it cannot even look.
+        """
+        result = str(self.value("pragma integrity_check"))
+        orphans = len(self.rows("pragma foreign_key_check"))
+        if result != "ok":
+            return result
+        return f"{orphans} orphaned rows" if orphans else ""
+
     def rows(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
         try:
             return self.connection.execute(sql, parameters).fetchall()

@@ -67,3 +67,17 @@ def decided_since(store: Store, spec_id: str, moment: str) -> set[str]:
         "select task_id from decision_tasks where spec_id = ? and created_at > ?", spec_id, moment
     )
     return {row[0] for row in rows}
+
+
+def done_since_start(store: Store, spec_id: str, task_id: str, worktree: str) -> set[str]:
+    """The tasks that were done in a worktree since this one, which is in progress, was started."""
+    rows = store.rows(
+        "select d.task_id from decision_tasks d join processes p on p.id = d.process_id"
+        " join claims c on c.spec_id = d.spec_id"
+        " where d.spec_id = ? and c.task_id = ? and d.action = 'done'"
+        " and d.created_at > c.started_at and p.worktree = ?",
+        spec_id,
+        task_id,
+        worktree,
+    )
+    return {row[0] for row in rows}

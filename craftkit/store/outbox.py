@@ -1,4 +1,4 @@
-"""The GitHub writes that have not been confirmed, and the issues that they made.
+"""The GitHub writes that have not been confirmed: table `outbox`.
 
 `queued` may be sent; `sent` is being sent, or was when its process died; `unknown` got no answer
 that says whether it was carried out; `delivered` is confirmed; `dead` is given up and blocks its
@@ -7,7 +7,7 @@ task until `outbox retry` or `outbox drop`.
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from craftkit.store.db import Store
@@ -30,18 +30,6 @@ class Row(NamedTuple):
     error: str | None
     created_at: str
     updated_at: str
-
-
-class LinkedIssue(NamedTuple):
-    """An issue that is ours."""
-
-    number: int
-    spec_id: str
-    task_id: str | None
-    part: str
-    id: int
-    node_id: str
-    title: str
 
 
 COLUMNS = ", ".join(Row._fields)
@@ -131,65 +119,99 @@ def pending_creations(tx: sqlite3.Connection, spec_id: str) -> dict[str, None]:
     return {str(row[0]): None for row in rows}
 
 
-def remember_issue(tx: sqlite3.Connection, repo: str, known: LinkedIssue) -> None:
-    tx.execute(
-        "insert into issues (repo, number, spec_id, task_id, part, id, node_id, title)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?) on conflict (repo, number) do update set"
-        " spec_id = excluded.spec_id, task_id = excluded.task_id, part = excluded.part,"
-        " id = excluded.id, node_id = excluded.node_id, title = excluded.title",
-        (repo, known.number, known.spec_id, known.task_id, *known[3:]),
+class Creation(NamedTuple):
+    """The writing of an issue of a spec, delivered or not."""
+
+    id: int
+    spec_id: str
+    task_id: str | None  # None: the parent's
+    issue: int | None
+    high_water: int | None
+    payload: dict[str, Any]
+    state: str
+    updated_at: str
+
+
+def creations(connection: sqlite3.Connection, spec_id: str) -> list[Creation]:
+    """Every creation of a spec that was ever queued, in order."""
+    return _creations(connection, "spec_id = ?", spec_id)
+
+
+def doubtful_parents(connection: sqlite3.Connection) -> list[Creation]:
+    """Parents that were created after a try whose answer was lost: there may be a second one."""
+    found = _creations(
+        connection, "task_id is null and state = 'delivered' and attempts > 0 and 1 = ?", 1
     )
+    return [row for row in found if row.issue is not None]
 
 
-def issues_of(store: Store, repo: str, spec_id: str) -> list[LinkedIssue]:
-    """The parents and sub-issues of a spec, by number."""
+def _creations(connection: sqlite3.Connection, where: str, value: str | int) -> list[Creation]:
+    columns = ", ".join(Creation._fields)
+    sql = f"select {columns} from outbox where action = 'create' and {where} order by id"  # noqa: S608
+    rows = connection.execute(sql, (value,))
+    return [Creation(*row)._replace(payload=json.loads(row[5])) for row in rows]
+
+
+def blocks(store: Store, spec_id: str) -> set[tuple[str, str | None]]:
+    """(task, the task that it waits for) of the dependencies that GitHub has not got."""
     rows = store.rows(
-        "select number, spec_id, task_id, part, id, node_id, title from issues"
-        " where repo = ? and spec_id = ? order by number",
-        repo,
+        "select task_id, payload from outbox where spec_id = ? and action = 'block'"
+        " and state <> 'delivered'",
         spec_id,
     )
-    return [LinkedIssue(*row) for row in rows]
+    return {(row[0], json.loads(row[1]).get("by_task")) for row in rows}
 
 
-def forget_issues(tx: sqlite3.Connection, spec_id: str, numbers: Iterable[int] | None) -> None:
-    """Forget issues of a spec; with None all of them, in whichever repository they are."""
-    if numbers is None:
-        tx.execute("delete from issues where spec_id = ?", (spec_id,))
-        return
-    sql = "delete from issues where spec_id = ? and number = ?"
-    tx.executemany(sql, [(spec_id, number) for number in numbers])
+def count(store: Store, spec_id: str) -> int:
+    """How many writes of a spec GitHub has not got."""
+    sql = "select count(*) from outbox where spec_id = ? and state <> 'delivered'"
+    return int(store.value(sql, spec_id))
 
 
-class KeyValueCache(MutableMapping[str, str]):
-    """A mapping of text in the database: what was learnt of one server or repository."""
+def has_unknown(store: Store) -> bool:
+    return bool(store.value("select 1 from outbox where state = 'unknown' limit 1"))
 
-    def __init__(self, store: Store, place: str, now: str) -> None:
-        self.store, self.place, self.now = store, place, now
 
-    def __getitem__(self, name: str) -> str:
-        value = self.store.value(
-            "select value from remembered where place = ? and name = ?", self.place, name
-        )
-        if value is None:
-            raise KeyError(name)
-        return str(value)
+def last_creation(store: Store) -> str | None:
+    """When an issue was created last."""
+    found = store.value(
+        "select max(updated_at) from outbox"
+        " where action = 'create' and state = 'delivered' and error is null"
+    )
+    return None if found is None else str(found)
 
-    def __setitem__(self, name: str, value: str) -> None:
-        with self.store.write() as tx:
-            tx.execute(
-                "insert into remembered values (?, ?, ?, ?) on conflict (place, name) do update"
-                " set value = excluded.value, at = excluded.at",
-                (self.place, name, value, self.now),
-            )
 
-    def __delitem__(self, name: str) -> None:
-        with self.store.write() as tx:
-            tx.execute("delete from remembered where place = ? and name = ?", (self.place, name))
+def set_issue(tx: sqlite3.Connection, write_id: int, issue: int) -> None:
+    tx.execute("update outbox set issue = ? where id = ?", (issue, write_id))
 
-    def __iter__(self) -> Iterator[str]:
-        rows = self.store.rows("select name from remembered where place = ?", self.place)
-        return iter([str(row[0]) for row in rows])
 
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
+def stop_doubting(tx: sqlite3.Connection, write_id: int) -> None:
+    """A creation whose first answer was lost is not looked for any more."""
+    tx.execute("update outbox set attempts = 0 where id = ?", (write_id,))
+
+
+def try_again(tx: sqlite3.Connection, writes: Iterable[tuple[int, str, float]], now: str) -> None:
+    """Queue (id, state, not before) of writes once more, as if they had never been tried."""
+    tx.executemany(
+        "update outbox set attempts = 0, state = ?, not_before = ?, updated_at = ? where id = ?",
+        [(state, not_before, now, write_id) for write_id, state, not_before in writes],
+    )
+
+
+def forget(tx: sqlite3.Connection, ids: Iterable[int]) -> None:
+    tx.executemany("delete from outbox where id = ?", [(write_id,) for write_id in ids])
+
+
+def forget_unsent(
+    tx: sqlite3.Connection, spec_id: str, task_id: str | None, issues: Iterable[int]
+) -> None:
+    """Forget what GitHub has not got of a task (None: of the spec), and of these issues."""
+    tx.execute(
+        "delete from outbox where spec_id = ?1 and state <> 'delivered'"
+        " and (?2 is null or task_id = ?2)",
+        (spec_id, task_id),
+    )
+    tx.executemany(
+        "delete from outbox where spec_id = ? and issue = ? and state <> 'delivered'",
+        [(spec_id, number) for number in issues],
+    )

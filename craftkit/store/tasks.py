@@ -6,7 +6,94 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from craftkit.model import Task
+from craftkit.store.db import Store
+
+
+class TaskRecord(NamedTuple):
+    task_id: str
+    key: str | None
+    title: str
+    issue: int | None
+    local_done: bool
+    synced_done: bool | None  # None: spec and GitHub have never been compared
+    dropped: bool
+
+
+class Base(NamedTuple):
+    """What the merge compares with, as numbers of the table."""
+
+    local_done: int | None
+    dropped: int
+    synced_done: int | None
+
+
+def of_spec(store: Store, spec_id: str) -> dict[str, TaskRecord]:
+    """Task id -> what is remembered of the task."""
+    rows = store.rows(
+        "select task_id, key, title, issue, local_done, synced_done, dropped from tasks"
+        " where spec_id = ?",
+        spec_id,
+    )
+    return {
+        row["task_id"]: TaskRecord(
+            task_id=row["task_id"],
+            key=row["key"],
+            title=row["title"],
+            issue=row["issue"],
+            local_done=bool(row["local_done"]),
+            synced_done=None if row["synced_done"] is None else bool(row["synced_done"]),
+            dropped=bool(row["dropped"]),
+        )
+        for row in rows
+    }
+
+
+def any_of(store: Store, spec_id: str) -> bool:
+    """Whether anything is remembered of a spec's tasks."""
+    return bool(store.value("select 1 from tasks where spec_id = ? limit 1", spec_id))
+
+
+def is_done(store: Store, spec_id: str, task_id: str) -> bool:
+    """Whether the task was decided to be done here."""
+    sql = "select local_done from tasks where spec_id = ? and task_id = ?"
+    return bool(store.value(sql, spec_id, task_id))
+
+
+def known_open(store: Store, spec_id: str) -> set[str]:
+    """The tasks that are remembered as not done."""
+    rows = store.rows("select task_id from tasks where spec_id = ? and local_done = 0", spec_id)
+    return {row[0] for row in rows}
+
+
+def used_keys(store: Store, spec_id: str) -> list[str]:
+    """Keys that a task of the spec ever had here: the issue of a removed line keeps its own."""
+    rows = store.rows(
+        "select key from tasks where spec_id = ?1 and key is not null union"
+        " select task_id from issues where spec_id = ?1 and task_id not glob '[~#]*'",
+        spec_id,
+    )
+    return [row[0] for row in rows]
+
+
+def save_lines(tx: sqlite3.Connection, spec_id: str, tasks: Sequence[Task], now: str) -> None:
+    """Remember lines that are new or changed; the box of a new one is its base."""
+    rows = tx.execute("select task_id, title, issue from tasks where spec_id = ?", (spec_id,))
+    known = {row[0]: (row[1], row[2]) for row in rows}
+    tx.executemany(
+        "insert into tasks (spec_id, task_id, key, title, issue, local_done, updated_at)"
+        " values (?, ?, ?, ?, ?, ?, ?) on conflict (spec_id, task_id) do update set"
+        " key = excluded.key, title = excluded.title, issue = excluded.issue,"
+        " updated_at = excluded.updated_at",
+        [
+            (spec_id, t.id, t.key, t.title, t.issue, int(t.checked), now)
+            for t in tasks
+            if known.get(t.id) != (t.title, t.issue)
+        ],
+    )
 
 
 def set_decided(
@@ -34,3 +121,78 @@ def set_synced(
         "update tasks set synced_done = ? where spec_id = ? and task_id = ?",
         [(int(done), spec_id, task_id) for task_id in task_ids],
     )
+
+
+def set_agreed(tx: sqlite3.Connection, spec_id: str, done: Iterable[tuple[str, bool]]) -> None:
+    """Remember (task id, done) of tasks on which everybody agrees."""
+    tx.executemany(
+        "update tasks set synced_done = ?1, local_done = ?1 where spec_id = ?2 and task_id = ?3",
+        [(int(is_done), spec_id, task_id) for task_id, is_done in done],
+    )
+
+
+def take_up(tx: sqlite3.Connection, spec_id: str, task_ids: Iterable[str]) -> None:
+    """Tasks that were dropped count again."""
+    tx.executemany(
+        "update tasks set dropped = 0 where spec_id = ? and task_id = ?",
+        [(spec_id, task_id) for task_id in task_ids],
+    )
+
+
+def set_issue(
+    tx: sqlite3.Connection, spec_id: str, task_id: str, issue: int, *, closed: bool
+) -> None:
+    """A task has got its issue, unless it has one."""
+    tx.execute(
+        "update tasks set issue = coalesce(issue, ?), synced_done = ?"
+        " where spec_id = ? and task_id = ?",
+        (issue, int(closed), spec_id, task_id),
+    )
+
+
+def forget_issue(tx: sqlite3.Connection, spec_id: str, task_id: str | None) -> None:
+    """Forget the issue of a task; with None, of every task of the spec."""
+    tx.execute(
+        "update tasks set issue = null, synced_done = null"
+        " where spec_id = ?1 and (?2 is null or task_id = ?2)",
+        (spec_id, task_id),
+    )
+
+
+def bases(store: Store) -> dict[tuple[str, str], Base]:
+    """(spec id, task id) -> base, of all that is remembered."""
+    rows = store.rows("select spec_id, task_id, local_done, dropped, synced_done from tasks")
+    return {(row[0], row[1]): Base(*row[2:]) for row in rows}
+
+
+def restore(tx: sqlite3.Connection, found: Iterable[tuple[tuple[str, str], Base]]) -> None:
+    """Set bases back to what they were."""
+    tx.executemany(
+        "update tasks set local_done = ?, dropped = ?, synced_done = ?"
+        " where spec_id = ? and task_id = ?",
+        [(*base, *place) for place, base in found],
+    )
+
+
+def rename(tx: sqlite3.Connection, spec_id: str, old: str, new: str, issue: int) -> None:
+    """A task is known by another id from now on, in every table that names it."""
+    names = (new, spec_id, old)
+    sql = "select 1 from tasks where spec_id = ? and task_id = ?"
+    if not tx.execute(sql, (spec_id, old)).fetchone():
+        return  # it was renamed before
+    if tx.execute(sql, (spec_id, new)).fetchone():  # another branch has the link
+        tx.execute(
+            "update tasks set local_done = max(local_done, (select o.local_done from tasks o"
+            " where o.spec_id = ?2 and o.task_id = ?3)) where spec_id = ?2 and task_id = ?1",
+            names,
+        )
+        tx.execute("delete from tasks where spec_id = ? and task_id = ?", (spec_id, old))
+    else:
+        tx.execute(
+            "update tasks set task_id = ?, issue = ? where spec_id = ? and task_id = ?",
+            (new, issue, spec_id, old),
+        )
+    tx.execute("update issues set task_id = ? where spec_id = ? and task_id = ?", names)
+    tx.execute("update outbox set task_id = ? where spec_id = ? and task_id = ?", names)
+    tx.execute("update or replace claims set task_id = ? where spec_id = ? and task_id = ?", names)
+    tx.execute("update workflow_state set task_id = ? where spec_id = ? and task_id = ?", names)

@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from craftkit import errors
 from craftkit.errors import CraftkitError, SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
-from craftkit.loop import github_writes, spec_index, spec_writer, transitions
+from craftkit.loop import github_writes, spec_writer, transitions
 from craftkit.loop.decisions import Action
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, parse
-from craftkit.store import decisions, journal, outbox
+from craftkit.store import decisions, issues, outbox
+from craftkit.store import history as events
+from craftkit.store import tasks as task_records
+from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import (
     connection,
     discovery,
@@ -43,12 +46,12 @@ def apply_plan(
             now = decisions.versions(db)
         return now.get((spec.id, task_id)) == counted.get((spec.id, task_id))
 
-    agreed: list[tuple[int, str, str]] = []
+    agreed: list[tuple[str, bool]] = []
     waiting = outbox.pending(context.store, spec.id)
     for action in plan.actions:
         task = by_id.get(action.task)
         if action.kind in (planner.AGREE_DONE, planner.AGREE_OPEN):
-            agreed.append((int(action.kind == planner.AGREE_DONE), spec.id, action.task))
+            agreed.append((action.task, action.kind == planner.AGREE_DONE))
         elif action.kind in LOCAL and task is not None:
             known = transitions.decision_version(context, spec, task)
             if is_as_counted(task.id):
@@ -59,24 +62,22 @@ def apply_plan(
                     )
         elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
             _queue(context, spec, action, task)
-    undropped = [(spec.id, a.task) for a in plan.actions if a.kind == planner.UNDROP]
+    undropped = [a.task for a in plan.actions if a.kind == planner.UNDROP]
     if agreed or undropped:  # before links are written: they give a line without a key its name
         with context.store.write() as tx:
             now = decisions.versions(tx)
-            agreed = [a for a in agreed if now.get(a[1:]) == counted.get(a[1:])]
-            tx.executemany(
-                "update tasks set synced_done = ?1, local_done = ?1"
-                " where spec_id = ?2 and task_id = ?3",
-                agreed,
-            )
-            tx.executemany(
-                "update tasks set dropped = 0 where spec_id = ? and task_id = ?", undropped
-            )
+            unchanged = [
+                (task_id, done)
+                for task_id, done in agreed
+                if now.get((spec.id, task_id)) == counted.get((spec.id, task_id))
+            ]
+            task_records.set_agreed(tx, spec.id, unchanged)
+            task_records.take_up(tx, spec.id, undropped)
     _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
     _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], sync)
     if any(a.kind == planner.CREATE for a in plan.actions):
         # Above this number a lost creation is looked for: an old one would make that a long search.
-        box = outbox.KeyValueCache(context.store, sync.settings.repo, context.now())
+        box = KeyValueCache(context.store, sync.settings.repo, context.now())
         box["highest"] = str(sync.gateway.repository().highest)
         plan = _create(context, sync, spec, plan)
     return report._replace(plan=plan, applied=True)
@@ -114,7 +115,7 @@ def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | No
             tx, [row.id for row in same], "delivered", context.now(), error="a later one is queued"
         )
         outbox.queue(tx, context.now(), spec.id, owner, action.issue, verb, payload=payload)
-        journal.record(
+        events.record(
             tx,
             context.now(),
             f"merge.{action.kind}",
@@ -176,7 +177,7 @@ def _stand_in(number: int) -> str:
 def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[str, bool]:
     """The text with one more task line, linked; whether its words are ours, not the title."""
     sections = context.config["specs.task_sections"]
-    used, ours = spec_index.used_keys(context, spec), False
+    used, ours = task_records.used_keys(context.store, spec.id), False
     try:
         text, _ = edit.add_task(spec, title, task_sections=sections, used=used)
     except CraftkitError:  # it would be read as a key, a tag or a link
@@ -207,7 +208,7 @@ def _create(
 def _queue_missing(context: Context, spec: Spec) -> None:
     """Queue the issues of task lines without one.  Raises UsageProblem."""
     repo = connection.settings(context).repo
-    known = outbox.issues_of(context.store, repo, spec.id)
+    known = issues.of_spec(context.store, repo, spec.id)
     making = link_plan.plan_links(spec, known, context)
     with context.store.write() as tx:
         links.record(context, spec, making)(tx, 0)

@@ -16,6 +16,7 @@ from craftkit.github.pacing import LONGEST_WAIT, Limits
 from craftkit.runtime import background
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
+from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import outbox_sender
 from craftkit.sync.context import GRACE, Settings, SyncContext
 
@@ -137,7 +138,7 @@ def send(
     context.gave_up = done.stopped
     why = done.stopped or done.away
     sent = _sent(after) if why is None else stopped(after, why)
-    if why is None and store.value("select 1 from outbox where state = 'unknown'"):
+    if why is None and outbox.has_unknown(store):
         sent = sent._replace(
             why="a creation got no answer, and is looked for before it is repeated",
             hint="`craftkit reconcile` goes on in a minute",
@@ -202,7 +203,7 @@ def connect(context: Context, seconds: float) -> Any:
     from craftkit.github.client import Client  # loads PyGithub: only where there is a token
     from craftkit.github.gateway import Capabilities
 
-    box = outbox.KeyValueCache(
+    box = KeyValueCache(
         context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
     )
     known = box.get("capabilities")
@@ -228,7 +229,7 @@ def save_rate_limits(context: Context, client: Any) -> None:
     has met meanwhile holds.
     """
     place = f"{client.access.caller.server.api_url} {context.config['github.repo']}".lower()
-    box = outbox.KeyValueCache(context.store, place, context.now())
+    box = KeyValueCache(context.store, place, context.now())
     known = client.known_capabilities
     text = json.dumps(known) if known is not None else None
     if text is None:

@@ -14,7 +14,7 @@ from craftkit.github import gateway as gh
 from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import issues, outbox
 from craftkit.sync import issue_creation, markers, planner, unlinking
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import name_parts
@@ -36,14 +36,14 @@ def remember_issue(
     titles = {t.id: issue_title(t) for t in spec.tasks}
     title = titles.get(task_id, issue.title) if task_id else issue.title
     facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
-    outbox.remember_issue(tx, repo, outbox.LinkedIssue(*facts))
+    issues.remember(tx, repo, issues.LinkedIssue(*facts))
 
 
 def remember_issues(
     tx: sqlite3.Connection,
     repo: str,
     spec: Spec,
-    known: Sequence[outbox.LinkedIssue],
+    known: Sequence[issues.LinkedIssue],
     parents: Sequence[gh.Issue],
     found: Mapping[str, gh.Issue],
 ) -> None:
@@ -64,7 +64,7 @@ def rediscover_issues(
     The database was lost before the links were written, or another clone has linked the spec.
     """
     repo = sync.settings.repo
-    known = outbox.issues_of(context.store, repo, spec.id)
+    known = issues.of_spec(context.store, repo, spec.id)
     parents = {k.number for k in known if k.task_id is None} | {spec.issue} - {None}
     if parents:
         _find_below(context, sync, spec, known, [n for n in parents if n is not None])
@@ -106,7 +106,7 @@ def _find_below(
     context: Context,
     sync: SyncContext,
     spec: Spec,
-    known: Sequence[outbox.LinkedIssue],
+    known: Sequence[issues.LinkedIssue],
     parents: Sequence[int],
 ) -> None:
     """Remember the sub-issues of lines that name none: this file may be older than its links."""

@@ -6,14 +6,14 @@ for first, and only when it is nowhere to be seen the creation is repeated.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 
 from craftkit.clock import epoch_seconds
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
-from craftkit.store import outbox
+from craftkit.store import issues, outbox, tasks
+from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import markers
 from craftkit.sync.context import SyncContext
 from craftkit.sync.retry_policy import TRIES, Stop, Verdict, put_back, write_down
@@ -23,7 +23,7 @@ LATE = 3600.0  # seconds after which a lost creation is not looked for any more
 
 def create(sync: SyncContext, row: outbox.Row) -> str:
     """Make one issue, or find the one that a lost request made; the state of the row now."""
-    known = outbox.issues_of(sync.store, sync.settings.repo, row.spec_id)
+    known = issues.of_spec(sync.store, sync.settings.repo, row.spec_id)
     mine = next((k for k in known if _is_of(k, row)), None)
     if mine is not None:  # another process made it, or found it, after this was queued
         return _note(sync, row, mine.number)
@@ -47,17 +47,17 @@ def create(sync: SyncContext, row: outbox.Row) -> str:
     return _made(sync, row, made)
 
 
-def _is_of(known: outbox.LinkedIssue, row: outbox.Row) -> bool:
+def _is_of(known: issues.LinkedIssue, row: outbox.Row) -> bool:
     part = row.payload.get("part", "")
     return known.task_id == row.task_id and (row.task_id is not None or known.part == part)
 
 
-def _parent(known: Sequence[outbox.LinkedIssue], row: outbox.Row) -> outbox.LinkedIssue | None:
+def _parent(known: Sequence[issues.LinkedIssue], row: outbox.Row) -> issues.LinkedIssue | None:
     part = row.payload.get("part", "")
     return next((k for k in known if k.task_id is None and k.part == part), None)
 
 
-def _as_issue(known: outbox.LinkedIssue) -> gh.Issue:
+def _as_issue(known: issues.LinkedIssue) -> gh.Issue:
     return gh.Issue(
         known.number,
         known.id,
@@ -107,21 +107,17 @@ def _yield_to(
     known = _known(row, first)
     later = sync.clock() + sync.settings.grace
     with sync.store.write() as tx:
-        outbox.remember_issue(tx, sync.settings.repo, known)
+        issues.remember(tx, sync.settings.repo, known)
         _mark_delivered(tx, sync, row, first.number)
         outbox.queue(tx, sync.now(), row.spec_id, None, made.number, "duplicate")
-        children = tx.execute(
-            "select id from outbox where spec_id = ? and action = 'create' and state = 'queued'"
-            " and task_id is not null",
-            (row.spec_id,),
-        ).fetchall()
-        ids = [child[0] for child in children]
+        every = outbox.creations(tx, row.spec_id)
+        ids = [c.id for c in every if c.task_id is not None and c.state == "queued"]
         outbox.mark(tx, ids, "unknown", sync.now(), not_before=later, high_water=high)
     return "unknown"  # of its sub-issues
 
 
 def _create(
-    sync: SyncContext, row: outbox.Row, parent: outbox.LinkedIssue | None, high: int
+    sync: SyncContext, row: outbox.Row, parent: issues.LinkedIssue | None, high: int
 ) -> gh.Issue:
     with sync.store.write() as tx:
         outbox.mark(tx, [row.id], "sent", sync.now(), high_water=high)
@@ -133,7 +129,7 @@ def _create(
 
 def highest(sync: SyncContext) -> int:
     """The highest issue number known to be in use; asked of GitHub once per repository."""
-    box = outbox.KeyValueCache(sync.store, sync.settings.repo, sync.now())
+    box = KeyValueCache(sync.store, sync.settings.repo, sync.now())
     known = box.get("highest")
     if known is None:
         known = box["highest"] = str(sync.gateway.repository().highest)
@@ -141,7 +137,7 @@ def highest(sync: SyncContext) -> int:
 
 
 def _find_lost(
-    sync: SyncContext, row: outbox.Row, parent: outbox.LinkedIssue | None
+    sync: SyncContext, row: outbox.Row, parent: issues.LinkedIssue | None
 ) -> gh.Issue | None:
     """The issue that a creation without an answer made, by its marker; linked to its parent."""
     wanted, high = markers.Marker(row.spec_id, row.task_id), row.high_water or 0
@@ -172,28 +168,25 @@ def close_late_parents(sync: SyncContext) -> int:
     A late sub-issue shows in its parent's list, a late parent nowhere: it is looked for as long as
     there is reason to.
     """
-    doubtful = sync.store.rows(
-        "select id, spec_id, issue, high_water, payload, updated_at from outbox"
-        " where action = 'create' and task_id is null and state = 'delivered' and attempts > 0"
-        " and issue is not null"
-    )
+    with sync.store.read() as connection:
+        doubtful = outbox.doubtful_parents(connection)
     found = 0
     for row in doubtful:
-        ours = {k.number for k in outbox.issues_of(sync.store, sync.settings.repo, row["spec_id"])}
+        ours = {k.number for k in issues.of_spec(sync.store, sync.settings.repo, row.spec_id)}
         twins = [
             issue.number
-            for issue in sync.gateway.find_above(row["high_water"] or 0)
+            for issue in sync.gateway.find_above(row.high_water or 0)
             if issue.trusted
             and issue.number not in ours
             and issue.state == gh.OPEN
-            and markers.find(issue.body) == markers.Marker(row["spec_id"], None)
-            and issue.title == json.loads(row["payload"])["title"]
+            and markers.find(issue.body) == markers.Marker(row.spec_id, None)
+            and issue.title == row.payload["title"]
         ]
         with sync.store.write() as tx:
             for number in twins:
-                outbox.queue(tx, sync.now(), row["spec_id"], None, number, "duplicate")
-            if twins or sync.clock() - epoch_seconds(row["updated_at"]) > LATE:
-                tx.execute("update outbox set attempts = 0 where id = ?", (row["id"],))
+                outbox.queue(tx, sync.now(), row.spec_id, None, number, "duplicate")
+            if twins or sync.clock() - epoch_seconds(row.updated_at) > LATE:
+                outbox.stop_doubting(tx, row.id)
         found += len(twins)
     return found
 
@@ -210,24 +203,21 @@ def _made(sync: SyncContext, row: outbox.Row, made: gh.Issue) -> str:
     """Number, base and `delivered` in one commit."""
     known = _known(row, made)
     with sync.store.write() as tx:
-        outbox.remember_issue(tx, sync.settings.repo, known)
+        issues.remember(tx, sync.settings.repo, known)
         _mark_delivered(tx, sync, row, made.number)
         if row.task_id is not None:
-            tx.execute(
-                "update tasks set issue = coalesce(issue, ?), synced_done = ?"
-                " where spec_id = ? and task_id = ?",
-                (made.number, int(made.state == gh.CLOSED), row.spec_id, row.task_id),
-            )
-    box = outbox.KeyValueCache(sync.store, sync.settings.repo, sync.now())
+            closed = made.state == gh.CLOSED
+            tasks.set_issue(tx, row.spec_id, row.task_id, made.number, closed=closed)
+    box = KeyValueCache(sync.store, sync.settings.repo, sync.now())
     if made.number > int(box.get("highest", "0")):
         box["highest"] = str(made.number)
     return "delivered"
 
 
-def _known(row: outbox.Row, issue: gh.Issue) -> outbox.LinkedIssue:
+def _known(row: outbox.Row, issue: gh.Issue) -> issues.LinkedIssue:
     part, title = row.payload.get("part", ""), row.payload["title"]
     facts = (row.spec_id, row.task_id, part, issue.id, issue.node_id, title)
-    return outbox.LinkedIssue(issue.number, *facts)
+    return issues.LinkedIssue(issue.number, *facts)
 
 
 def _note(sync: SyncContext, row: outbox.Row, number: int) -> str:
@@ -240,4 +230,4 @@ def _mark_delivered(
     tx: sqlite3.Connection, sync: SyncContext, row: outbox.Row, number: int
 ) -> None:
     outbox.mark(tx, [row.id], "delivered", sync.now())
-    tx.execute("update outbox set issue = ? where id = ?", (number, row.id))
+    outbox.set_issue(tx, row.id, number)

@@ -13,7 +13,7 @@ from craftkit.loop import github_writes, spec_index
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs.checks import off_cycles
-from craftkit.store import outbox
+from craftkit.store import issues
 from craftkit.sync import markers
 from craftkit.text import count, one_line
 
@@ -36,7 +36,7 @@ class LinkPlan(NamedTuple):
     blocks: tuple[tuple[str, str], ...]  # (task, the task that it waits for)
 
 
-def plan_links(spec: Spec, known: Sequence[outbox.LinkedIssue], context: Context) -> LinkPlan:
+def plan_links(spec: Spec, known: Sequence[issues.LinkedIssue], context: Context) -> LinkPlan:
     """What is to be made.  Raises UsageProblem where GitHub's limits forbid it."""
     dropped = spec_index.dropped(context, spec)
     tasks = [t for t in spec.tasks if t.id not in dropped or t.issue is not None]
@@ -86,7 +86,7 @@ def _refuse_crowds(spec: Spec, parts: Sequence[Part], fresh: Sequence[Task]) -> 
 
 
 def _assign_parents(
-    spec: Spec, parts: Sequence[Part], fresh: Sequence[Task], known: Sequence[outbox.LinkedIssue]
+    spec: Spec, parts: Sequence[Part], fresh: Sequence[Task], known: Sequence[issues.LinkedIssue]
 ) -> tuple[list[Part], dict[str, str]]:
     """The parents to make, and for each new task the name of the part whose parent it gets.
 

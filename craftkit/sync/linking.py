@@ -7,7 +7,6 @@ anywhere, the next `spec link`, `reconcile` or `session-resume` goes on where it
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -21,7 +20,9 @@ from craftkit.loop.github_writes import issue_title
 from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import issues, outbox
+from craftkit.store import issues as table
+from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import connection, discovery, links, markers, ownership, planner, reconcile
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import LinkPlan, plan_links
@@ -72,7 +73,7 @@ def preflight(context: Context, sync: SyncContext) -> gh.Repository:
             f"{name} is not the repository of the git remote ({'/'.join(named)}).",
             "correct github.repo in .craftkit/config.yaml, or the remote",
         )
-    box = outbox.KeyValueCache(context.store, sync.settings.repo, context.now())
+    box = KeyValueCache(context.store, sync.settings.repo, context.now())
     box["highest"] = str(seen.highest)
     return seen
 
@@ -109,7 +110,7 @@ def propose(context: Context, wanted_spec: str | None, *, dry: bool = False) -> 
     spec_index.record_snapshot(context, spec)
     repository = _look(context, spec, dry)
     repo = connection.settings(context).repo
-    making = plan_links(spec, outbox.issues_of(context.store, repo, spec.id), context)
+    making = plan_links(spec, issues.of_spec(context.store, repo, spec.id), context)
     with context.store.read() as db:
         making = links.still_to_make(db, repo, spec, making)
     return LinkProposal(spec, making, repository, waiting_creations(context, spec))
@@ -184,10 +185,7 @@ def _adopt(context: Context, decision: LinkDecision) -> dict[str, Any]:
     with context.store.write() as tx:
         for task_id, issue in issues:
             if task_id is not None:  # its line named another one before
-                tx.execute(
-                    "delete from issues where repo = ? and spec_id = ? and task_id = ?",
-                    (repo, spec.id, task_id),
-                )
+                table.forget_of_task(tx, repo, spec.id, task_id)
             discovery.remember_issue(tx, repo, spec, task_id, issue)
     return {"adopted": len(issues)}
 
@@ -199,7 +197,7 @@ def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issu
     """
     marker = markers.find(issue.body) if issue.trusted else None
     with context.store.read() as db:
-        moved = spec.id in ownership.linked_elsewhere(db, connection.settings(context).repo)
+        moved = spec.id in issues.linked_elsewhere(db, connection.settings(context).repo)
     titles = [
         t for task in spec.tasks if task.id == task_id for t in (task.title, issue_title(task))
     ]
@@ -226,12 +224,7 @@ def _block(context: Context, decision: LinkDecision) -> dict[str, Any]:
             return {"skipped": True, "why": "this server has no issue dependencies"}
     now, pairs = context.now(), _pairs(context, decision)
     # By task, not by issue: where one could not be made yet, this waits for it.
-    rows = context.store.rows(
-        "select task_id, payload from outbox where spec_id = ? and action = 'block'"
-        " and state <> 'delivered'",
-        decision.spec,
-    )
-    queued = {(r["task_id"], json.loads(r["payload"]).get("by_task")) for r in rows}
+    queued = outbox.blocks(context.store, decision.spec)
     with context.store.write() as tx:
         for task_id, other in pairs:
             if (task_id, other) not in queued:  # else its process was killed behind this
@@ -245,19 +238,17 @@ def _pairs(context: Context, decision: LinkDecision) -> list[tuple[str, str]]:
 
     A line without a key got its issue's number for a name when its link was written.
     """
-    known = outbox.issues_of(context.store, connection.settings(context).repo, decision.spec)
+    known = issues.of_spec(context.store, connection.settings(context).repo, decision.spec)
     linked = {k.task_id for k in known}
     names: dict[str, str] = {}
-    for row in context.store.rows(
-        "select task_id, payload, state from outbox where spec_id = ? and action = 'create'"
-        " and task_id is not null",
-        decision.spec,
-    ):
-        marker = markers.find(json.loads(row["payload"])["body"])
+    with context.store.read() as db:
+        creations = [c for c in outbox.creations(db, decision.spec) if c.task_id is not None]
+    for creation in creations:
+        marker = markers.find(creation.payload["body"])
         if marker is not None and marker.task is not None:
-            names[marker.task] = row["task_id"]
-        if row["state"] != "delivered":
-            linked.add(row["task_id"])
+            names[marker.task] = str(creation.task_id)
+        if creation.state != "delivered":
+            linked.add(creation.task_id)
     pairs = [(names.get(a, a), names.get(b, b)) for a, b in decision.blocks]
     return [pair for pair in pairs if linked.issuperset(pair)]
 
@@ -321,7 +312,7 @@ def as_dict(found: LinkProposal) -> dict[str, Any]:
 def linked(context: Context, spec: Spec) -> dict[str, Any]:
     """How a spec is linked now."""
     now = spec_index.by_id(context, spec.id) or spec
-    known = outbox.issues_of(context.store, connection.settings(context).repo, spec.id)
+    known = issues.of_spec(context.store, connection.settings(context).repo, spec.id)
     waiting = connection.pending_status(context)
     parents = [k.number for k in known if k.task_id is None]
     return {

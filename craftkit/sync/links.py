@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Callable, Mapping
 
@@ -10,7 +9,9 @@ from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import journal, outbox
+from craftkit.store import claims, issues, outbox
+from craftkit.store import history as events
+from craftkit.store import tasks as task_records
 from craftkit.sync import connection
 from craftkit.sync.link_plan import LinkPlan
 
@@ -26,9 +27,7 @@ def record(
         fresh = still_to_make(tx, repo, spec, making)  # another process may have been faster
         for payload in fresh.parents:
             outbox.queue(tx, now, spec.id, None, None, "create", payload=payload)
-        started = {
-            row[0] for row in tx.execute("select task_id from claims where spec_id = ?", (spec.id,))
-        }
+        started = claims.started(tx, spec.id)
         for task, payload in fresh.children:
             outbox.queue(tx, now, spec.id, task.id, None, "create", payload=payload)
             if task.checked:
@@ -36,7 +35,7 @@ def record(
             elif task.id in started:
                 outbox.queue(tx, now, spec.id, task.id, None, "start")
         sessions.touch(context, tx)
-        journal.record(
+        events.record(
             tx,
             now,
             "spec.linked",
@@ -51,18 +50,9 @@ def record(
 
 def still_to_make(db: sqlite3.Connection, repo: str, spec: Spec, making: LinkPlan) -> LinkPlan:
     """Leave out what is there by now, and what waits in the outbox."""
-    waiting = db.execute(
-        "select task_id, payload from outbox where spec_id = ? and action = 'create'"
-        " and state <> 'delivered'",
-        (spec.id,),
-    )
-    there = {(task_id, json.loads(payload).get("part", "")) for task_id, payload in waiting}
-    there |= {
-        (task_id, part)
-        for task_id, part in db.execute(
-            "select task_id, part from issues where repo = ? and spec_id = ?", (repo, spec.id)
-        )
-    }
+    waiting = [c for c in outbox.creations(db, spec.id) if c.state != "delivered"]
+    there = {(c.task_id, c.payload.get("part", "")) for c in waiting}
+    there |= issues.parts(db, repo, spec.id)
     tasks = {task_id for task_id, _ in there}
     return making._replace(
         parents=tuple(p for p in making.parents if (None, p["part"]) not in there),
@@ -72,7 +62,7 @@ def still_to_make(db: sqlite3.Connection, repo: str, spec: Spec, making: LinkPla
 
 def write_links(context: Context, spec_id: str, path: str) -> int:
     """Write ` (#N)` to every task line whose issue is known, and the parent's number; how many."""
-    known = outbox.issues_of(context.store, connection.settings(context).repo, spec_id)
+    known = issues.of_spec(context.store, connection.settings(context).repo, spec_id)
     numbers = {k.task_id: k.number for k in known if k.task_id is not None}
     parents = [k.number for k in known if k.task_id is None]
 
@@ -91,7 +81,7 @@ def lacks_parent(context: Context, spec: Spec) -> bool:
     """Whether the file could name its parent issue, and does not."""
     if spec.issue is not None:
         return False
-    known = outbox.issues_of(context.store, connection.settings(context).repo, spec.id)
+    known = issues.of_spec(context.store, connection.settings(context).repo, spec.id)
     parent = next((k.number for k in known if k.task_id is None), None)
     return parent is not None and edit.link_all(spec, {}, parent) != spec.text
 
@@ -101,28 +91,4 @@ def known_by_issue(context: Context, spec_id: str, numbers: Mapping[str, int]) -
     with context.store.write() as tx:
         for task_id, number in numbers.items():
             if task_id.startswith("~"):
-                _rename(tx, spec_id, task_id, number)
-
-
-def _rename(tx: sqlite3.Connection, spec_id: str, old: str, number: int) -> None:
-    new = f"#{number}"
-    names = (new, spec_id, old)
-    sql = "select 1 from tasks where spec_id = ? and task_id = ?"
-    if not tx.execute(sql, (spec_id, old)).fetchone():
-        return  # it was renamed before
-    if tx.execute(sql, (spec_id, new)).fetchone():  # another branch has the link
-        tx.execute(
-            "update tasks set local_done = max(local_done, (select o.local_done from tasks o"
-            " where o.spec_id = ?2 and o.task_id = ?3)) where spec_id = ?2 and task_id = ?1",
-            names,
-        )
-        tx.execute("delete from tasks where spec_id = ? and task_id = ?", (spec_id, old))
-    else:
-        tx.execute(
-            "update tasks set task_id = ?, issue = ? where spec_id = ? and task_id = ?",
-            (new, number, spec_id, old),
-        )
-    tx.execute("update issues set task_id = ? where spec_id = ? and task_id = ?", names)
-    tx.execute("update outbox set task_id = ? where spec_id = ? and task_id = ?", names)
-    tx.execute("update or replace claims set task_id = ? where spec_id = ? and task_id = ?", names)
-    tx.execute("update workflow_state set task_id = ? where spec_id = ? and task_id = ?", names)
+                task_records.rename(tx, spec_id, task_id, f"#{number}", number)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from craftkit.clock import epoch_seconds
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
-from craftkit.store import outbox
+from craftkit.store import issues, outbox, tasks
 from craftkit.sync import ownership
 from craftkit.sync.context import Settings, SyncContext
 from craftkit.sync.issue_creation import create
@@ -87,7 +87,7 @@ def _here(
     """Leave out what is meant for another repository than the configured one; and what to say."""
     repo = sync.settings.repo
     with sync.store.read() as connection:
-        elsewhere = ownership.linked_elsewhere(connection, repo)
+        elsewhere = issues.linked_elsewhere(connection, repo)
     away = next((row.spec_id for row in rows if row.spec_id in elsewhere), None)
     error = ownership.refusal(away, elsewhere[away], repo) if away is not None else None
     return [row for row in rows if row.spec_id not in elsewhere], error
@@ -108,9 +108,7 @@ def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
             if ownership.is_ours(issue, row.spec_id, check["titles"], {check["parent"]} - {None}):
                 # With our title: one that a person gave it is not to be changed.
                 facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, check["titles"][-1])
-                outbox.remember_issue(
-                    tx, sync.settings.repo, outbox.LinkedIssue(issue.number, *facts)
-                )
+                issues.remember(tx, sync.settings.repo, issues.LinkedIssue(issue.number, *facts))
             else:
                 foreign.add(row.id)
                 why = f"#{row.issue} is not the issue of this task: it has another title"
@@ -257,7 +255,7 @@ def _send(sync: SyncContext, rows: Sequence[outbox.Row], held: set[Place]) -> in
     known = {
         (k.spec_id, k.task_id): k
         for spec in {row.spec_id for row in rows}
-        for k in outbox.issues_of(sync.store, sync.settings.repo, spec)
+        for k in issues.of_spec(sync.store, sync.settings.repo, spec)
     }
     ready: list[tuple[outbox.Row, int, list[gh.IssueChange]]] = []
     for row in rows:
@@ -309,17 +307,11 @@ def _record_results(
             continue
         with sync.store.write() as tx:
             outbox.mark(tx, [row.id], "delivered", sync.now())
-            done = {"close": 1, "reopen": 0}.get(row.action)
+            done = {"close": True, "reopen": False}.get(row.action)
             if done is not None and row.task_id is not None:
-                tx.execute(
-                    "update tasks set synced_done = ? where spec_id = ? and task_id = ?",
-                    (done, row.spec_id, row.task_id),
-                )
+                tasks.set_synced(tx, row.spec_id, [row.task_id], done=done)
             if row.action == "retitle":
-                tx.execute(
-                    "update issues set title = ? where repo = ? and number = ?",
-                    (row.payload["title"], sync.settings.repo, row.issue),
-                )
+                issues.set_title(tx, sync.settings.repo, row.issue, row.payload["title"])
         delivered += 1
     if stop is not None:
         raise Stop(stop)
@@ -328,7 +320,7 @@ def _record_results(
 
 def _comment(sync: SyncContext, row: outbox.Row) -> bool:
     """Say something once at most: a lost comment is better than the same one twice."""
-    known = outbox.issues_of(sync.store, sync.settings.repo, row.spec_id)
+    known = issues.of_spec(sync.store, sync.settings.repo, row.spec_id)
     number = row.issue or next((k.number for k in known if k.task_id == row.task_id), None)
     if number is None:
         return False  # its issue is still to be made

@@ -6,7 +6,6 @@ hand it names an issue that has nothing to do with the task, and that must not b
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 
 from craftkit.errors import SpecNeedsAttention
@@ -34,14 +33,6 @@ def is_parent(tree: gh.Tree, spec_id: str, name: str, named: Collection[int]) ->
     return is_ours(tree.parent, spec_id, (name,), ()) or (
         below and markers.find(tree.parent.body) is None
     )
-
-
-def linked_elsewhere(connection: sqlite3.Connection, repo: str) -> dict[str, str]:
-    """The specs whose issues are in another repository, each with its name."""
-    rows = connection.execute(
-        "select spec_id, min(repo) from issues group by spec_id having sum(repo = ?) = 0", (repo,)
-    )
-    return {str(spec_id): str(other) for spec_id, other in rows}
 
 
 def refusal(spec_id: str, other: str, repo: str) -> SpecNeedsAttention:

@@ -10,7 +10,8 @@ from craftkit.github import gateway as gh
 from craftkit.loop import spec_index, work_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import decisions, outbox
+from craftkit.store import decisions, issues, outbox
+from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import (
     apply,
     connection,
@@ -46,7 +47,7 @@ def run(
                 counted = decisions.versions(db)
             sent = _drain(context, sync, max_writes, decided) if change else 0
             with context.store.read() as db:
-                away = ownership.linked_elsewhere(db, sync.settings.repo)
+                away = issues.linked_elsewhere(db, sync.settings.repo)
             here = [spec for spec in specs if spec.id not in away]
             reports = [
                 SpecReport(
@@ -96,7 +97,7 @@ def _task_lists(context: Context, sync: SyncContext, specs: Sequence[Spec]) -> N
     if sync.gateway.capabilities().sub_issues:
         return
     for spec in specs:
-        known = outbox.issues_of(context.store, sync.settings.repo, spec.id)
+        known = issues.of_spec(context.store, sync.settings.repo, spec.id)
         parent = next((k.number for k in known if k.task_id is None), None)
         issue = sync.gateway.issues([parent]).get(parent) if parent is not None else None
         if not isinstance(issue, gh.Issue):
@@ -166,14 +167,14 @@ def _note_edits(context: Context, report: SpecReport) -> None:
 
 
 def _remember_time(context: Context, sync: SyncContext) -> None:
-    outbox.KeyValueCache(context.store, sync.settings.repo, context.now())["synced"] = context.now()
+    KeyValueCache(context.store, sync.settings.repo, context.now())["synced"] = context.now()
 
 
 def _remember_conflicts(context: Context, sync: SyncContext, reports: Sequence[SpecReport]) -> None:
     """What a person has to settle, so that `status` can say it without asking GitHub."""
     if not context.store.durable:
         return
-    box = outbox.KeyValueCache(context.store, sync.settings.repo, context.now())
+    box = KeyValueCache(context.store, sync.settings.repo, context.now())
     for report in reports:
         name = work_status.CONFLICTS + report.spec.id
         text = (
@@ -192,4 +193,4 @@ def synced_at(context: Context) -> str | None:
     if not context.config["github.repo"]:
         return None
     repo = connection.settings(context).repo
-    return outbox.KeyValueCache(context.store, repo, context.now()).get("synced")
+    return KeyValueCache(context.store, repo, context.now()).get("synced")

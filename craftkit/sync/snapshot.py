@@ -9,7 +9,8 @@ from craftkit.github import gateway as gh
 from craftkit.loop import github_writes
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.store import outbox
+from craftkit.store import issues, outbox
+from craftkit.store import tasks as task_records
 from craftkit.sync import (
     discovery,
     markers,
@@ -30,7 +31,7 @@ def snapshots(
 ) -> list[tuple[Spec, planner.SpecSnapshot]]:
     """Everything that is known of each spec, with as few requests as there can be."""
     repo = sync.settings.repo
-    known = {spec.id: outbox.issues_of(context.store, repo, spec.id) for spec in specs}
+    known = {spec.id: issues.of_spec(context.store, repo, spec.id) for spec in specs}
     parents: dict[str, set[int]] = {}
     for spec in specs:
         parents[spec.id] = {k.number for k in known[spec.id] if k.task_id is None}
@@ -56,7 +57,7 @@ def snapshots(
             mine = mine._replace(parents=(*mine.parents, *(t.parent for t in more.values())))
             with context.store.write() as tx:
                 discovery.remember_issues(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
-            known[spec.id] = outbox.issues_of(context.store, repo, spec.id)
+            known[spec.id] = issues.of_spec(context.store, repo, spec.id)
         below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
         view = _snapshot(context, spec, known[spec.id], below, others, decided[spec.id], lists)
         view = view._replace(foreign=mine.foreign)
@@ -77,7 +78,7 @@ class Sorted(NamedTuple):
 
 def _sort_out(
     spec: Spec,
-    known: Sequence[outbox.LinkedIssue],
+    known: Sequence[issues.LinkedIssue],
     parents: Collection[int],
     trees: Mapping[int, gh.Tree | gh.Gone],
     issues: Mapping[int, gh.Issue | gh.Gone],
@@ -122,7 +123,7 @@ def _further_parents(
 def _snapshot(
     context: Context,
     spec: Spec,
-    known: Sequence[outbox.LinkedIssue],
+    known: Sequence[issues.LinkedIssue],
     trees: Sequence[gh.Tree | gh.Gone],
     others: dict[int, gh.Issue | gh.Gone],
     decided: dict[str, str],
@@ -131,17 +132,14 @@ def _snapshot(
     titles = {k.number: k.title for k in known}
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
     base = {
-        row["task_id"]: planner.Base(
-            None if row["synced_done"] is None else bool(row["synced_done"]),
-            of_task.get(row["task_id"], row["issue"]),
-            titles.get(of_task.get(row["task_id"], 0)),
-            bool(row["dropped"]),
-            bool(row["local_done"]),
+        task_id: planner.Base(
+            record.synced_done,
+            of_task.get(task_id, record.issue),
+            titles.get(of_task.get(task_id, 0)),
+            record.dropped,
+            record.local_done,
         )
-        for row in context.store.rows(
-            "select task_id, synced_done, issue, dropped, local_done from tasks where spec_id = ?",
-            spec.id,
-        )
+        for task_id, record in task_records.of_spec(context.store, spec.id).items()
     }
     mine = {t.issue for t in spec.tasks} | set(of_task.values())
     seen = {

@@ -6,14 +6,14 @@ The markers stay there as well, so that what one task was unlinked from is remem
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Collection
 from typing import Any
 
 from craftkit.loop import spec_index, spec_writer, task_status
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import journal, outbox
+from craftkit.store import history as events
+from craftkit.store import issues, outbox, tasks
+from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import connection
 
 UNLINKED = "unlinked "  # begins the name under which the issues of a spec are remembered
@@ -21,7 +21,7 @@ UNLINKED = "unlinked "  # begins the name under which the issues of a spec are r
 
 def unlinked(context: Context, spec_id: str) -> frozenset[int]:
     """Issues of which a person has said that their marker does not count any more."""
-    box = outbox.KeyValueCache(context.store, connection.settings(context).repo, context.now())
+    box = KeyValueCache(context.store, connection.settings(context).repo, context.now())
     return frozenset(json.loads(box.get(UNLINKED + spec_id, "[]")))
 
 
@@ -35,35 +35,16 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
     with spec_writer.edit_lock(context, spec.path):
         before = spec_writer.rewrite(context, spec.path, lambda now: edit.unlink(now, only)).before
     links = {t.id: t.issue for t in before.tasks if t.issue is not None and only in (None, t.id)}
-    known = outbox.issues_of(context.store, repo, spec.id)
+    known = issues.of_spec(context.store, repo, spec.id)
     gone = [k for k in known if only in (None, k.task_id) or k.number in links.values()]
     numbers = {*links.values(), *(k.number for k in gone)}
     if only is not None:  # else `spec link` finds the issues again by their markers
-        box = outbox.KeyValueCache(context.store, repo, context.now())
+        box = KeyValueCache(context.store, repo, context.now())
         box[UNLINKED + spec.id] = json.dumps(sorted(numbers | unlinked(context, spec.id)))
     with context.store.write() as tx:
-        outbox.forget_issues(tx, spec.id, None if only is None else numbers)
-        _forget_writes(tx, spec.id, only, numbers)
-        tx.execute(
-            "update tasks set issue = null, synced_done = null"
-            " where spec_id = ?1 and (?2 is null or task_id = ?2)",
-            (spec.id, only),
-        )
-        journal.record(tx, context.now(), "spec.unlinked", context.session, spec.id, only)
+        issues.forget(tx, spec.id, None if only is None else numbers)
+        outbox.forget_unsent(tx, spec.id, only, numbers)
+        tasks.forget_issue(tx, spec.id, only)
+        events.record(tx, context.now(), "spec.unlinked", context.session, spec.id, only)
     forgotten = {*links, *(k.task_id for k in gone if k.task_id is not None)}
     return {"spec": spec.id, "path": spec.path, "forgotten": len(forgotten)}
-
-
-def _forget_writes(
-    tx: sqlite3.Connection, spec_id: str, task_id: str | None, numbers: Collection[int]
-) -> None:
-    """What GitHub has not got yet is not sent any more; of one task, or all."""
-    tx.execute(
-        "delete from outbox where spec_id = ?1 and state <> 'delivered'"
-        " and (?2 is null or task_id = ?2)",
-        (spec_id, task_id),
-    )
-    tx.executemany(
-        "delete from outbox where spec_id = ? and issue = ? and state <> 'delivered'",
-        [(spec_id, number) for number in numbers],
-    )

@@ -90,6 +90,7 @@ def test_an_idle_prompt_takes_a_glance_and_no_more(place: Path) -> None:
         "craftkit.runtime",
         "craftkit.runtime.identity",
         "craftkit.store",
+        "craftkit.store.hooks",
         "craftkit.store.version",
     }
     assert "hashlib" not in loaded  # nor OpenSSL with it

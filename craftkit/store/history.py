@@ -1,0 +1,103 @@
+"""The append-only history: what happened, when and by whom."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any, NamedTuple
+
+from craftkit.model import Session
+from craftkit.store.db import Store
+
+
+def record(
+    tx: sqlite3.Connection,
+    now: str,
+    event: str,
+    session: Session,
+    spec_id: str | None = None,
+    task_id: str | None = None,
+    **data: Any,
+) -> None:
+    """Append one event to the history (a trigger forbids changing it later)."""
+    tx.execute(
+        "insert into history (at, event, spec_id, task_id, session, agent, actor, branch, head,"
+        " data) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            now,
+            event,
+            spec_id,
+            task_id,
+            session.id,
+            session.agent,
+            session.actor,
+            session.branch,
+            session.head,
+            json.dumps(data, ensure_ascii=False),
+        ),
+    )
+
+
+class Event(NamedTuple):
+    seq: int
+    at: str
+    event: str
+    spec_id: str | None
+    task_id: str | None
+    session: str
+    agent: str
+    actor: str
+    branch: str | None
+    head: str | None
+    data: dict[str, Any]
+
+
+def newest(store: Store, spec_id: str | None, limit: int) -> list[dict[str, Any]]:
+    """The newest events, oldest first, as they are exported."""
+    from sqlite_utils import Database  # 78 ms: only for a listing
+
+    with store.read() as connection:
+        table = Database(connection, execute_plugins=False)["history"]
+        where = None if spec_id is None else "spec_id = :spec"
+        found = list(table.rows_where(where, {"spec": spec_id}, order_by="seq desc", limit=limit))
+    return [row | {"data": json.loads(row["data"])} for row in reversed(found)]
+
+
+def of_tasks(store: Store, spec_id: str) -> list[Event]:
+    """What happened to the tasks of a spec, and what was noted of them, in order."""
+    return _events(
+        store,
+        "spec_id = ? and task_id is not null"
+        " and (event like 'task.%' or event like 'knowledge.%') order by seq",
+        spec_id,
+    )
+
+
+def notes(
+    store: Store, kind: str | None, spec_id: str | None, task_id: str | None, limit: int
+) -> list[Event]:
+    """The newest notes of a kind, a spec and a task (None: of any), oldest first."""
+    found = _events(
+        store,
+        "event like ? and (? is null or spec_id = ?) and (? is null or task_id = ?)"
+        " order by seq desc limit ?",
+        f"knowledge.{kind or '%'}",
+        *(spec_id, spec_id, task_id, task_id),
+        limit,
+    )
+    return found[::-1]
+
+
+def updates(store: Store, spec_id: str) -> list[Event]:
+    """Each time that `spec update` compared the spec with what was known."""
+    return _events(store, "spec_id = ? and event = 'spec.updated' order by seq", spec_id)
+
+
+def mentions(store: Store, spec_id: str) -> bool:
+    return bool(store.value("select 1 from history where spec_id = ? limit 1", spec_id))
+
+
+def _events(store: Store, where: str, *values: Any) -> list[Event]:
+    columns = ", ".join(Event._fields)
+    rows = store.rows(f"select {columns} from history where {where}", *values)  # noqa: S608
+    return [Event(*row)._replace(data=json.loads(row["data"])) for row in rows]

@@ -1,0 +1,75 @@
+"""Specs, and what each worktree saw of their files last: tables `specs` and `views`."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from craftkit.model import Spec
+from craftkit.store.db import Store
+
+
+def is_known(store: Store, spec_id: str) -> bool:
+    return bool(store.value("select 1 from specs where id = ?", spec_id))
+
+
+def phase(store: Store, spec_id: str) -> str | None:
+    """The phase as it is remembered; a file that names one is asked first."""
+    found = store.value("select phase from specs where id = ?", spec_id)
+    return None if found is None else str(found)
+
+
+def set_phase(tx: sqlite3.Connection, spec_id: str, phase: str, now: str) -> None:
+    tx.execute(
+        "update specs set phase = ?, updated_at = ? where id = ?",
+        (phase, now, spec_id),
+    )
+
+
+def paths(store: Store, worktree: str, spec_id: str) -> list[str]:
+    """Where a spec was seen in a worktree, the last place first."""
+    rows = store.rows(
+        "select path from views where worktree = ? and spec_id = ? order by seen_at desc",
+        worktree,
+        spec_id,
+    )
+    return [row[0] for row in rows]
+
+
+def digests(store: Store, worktree: str) -> dict[str, str]:
+    """Path -> SHA-256 of every spec file as it was seen last."""
+    rows = store.rows("select path, digest from views where worktree = ?", worktree)
+    return {row[0]: row[1] for row in rows}
+
+
+def is_as_seen(store: Store, worktree: str, spec: Spec) -> bool:
+    """Whether the spec is known, and its file is as it was seen last."""
+    sql = (
+        "select 1 from views v join specs s on s.id = ?"
+        " where v.worktree = ? and v.path = ? and v.digest = ?"
+    )
+    return bool(store.value(sql, spec.id, worktree, spec.path, spec.digest))
+
+
+def save(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> None:
+    """Remember a spec, and its file as it is."""
+    tx.execute(
+        "insert into specs (id, path, dialect, name, phase, issue, branch, created_at,"
+        " updated_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set"
+        " path = excluded.path, dialect = excluded.dialect, name = excluded.name,"
+        " phase = coalesce(excluded.phase, specs.phase), issue = excluded.issue,"
+        " branch = excluded.branch, updated_at = excluded.updated_at",
+        (
+            *(spec.id, spec.path, spec.dialect, spec.name),
+            *(spec.phase, spec.issue, spec.branch, now, now),
+        ),
+    )
+    tx.execute(
+        "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
+        " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
+        " total = excluded.total, seen_at = excluded.seen_at",
+        (worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
+    )
+
+
+def forget_file(tx: sqlite3.Connection, worktree: str, spec_id: str) -> None:
+    tx.execute("delete from views where worktree = ? and spec_id = ?", (worktree, spec_id))
