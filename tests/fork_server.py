@@ -31,13 +31,16 @@ def load() -> None:
     import craftkit.agents.hook_handlers
     import craftkit.automation.git_hooks
     import craftkit.automation.job
+    import craftkit.cli
     import craftkit.cli.app
     import craftkit.commands.reconcile
     import craftkit.commands.task
     import craftkit.github.client
-    import craftkit.sync.linking  # noqa: F401
+    import craftkit.sync.linking
     from craftkit.specs import parse
 
+    with contextlib.redirect_stdout(io.StringIO()):
+        craftkit.cli.main(["--version"])  # loads what typer loads late
     parse(b"---\nid: warm\n---\n\n## Tasks\n\n- [ ] T001 Warm\n", "specs/warm.md")
 
 

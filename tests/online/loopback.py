@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import commands
 import forked  # type: ignore[import-not-found]
+import templates  # type: ignore[import-not-found]
 
 from craftkit.sandbox import control
 from craftkit.sandbox.access import Caller
@@ -48,6 +49,7 @@ class Desk:
     def __init__(self, where: Path, server: Server) -> None:
         self.where, self.server, self.state = where, server, server.state
         self.repo = where / "repo"
+        self.untouched: tuple[str, dict[str, str]] | None = None
         self.env: dict[str, str] = {
             **server.environment("sandbox-token", REPO),
             "CRAFTKIT_GITHUB_REPO": REPO,
@@ -60,8 +62,9 @@ class Desk:
 
     def begin(self, lines: str | int, front: str = forked.FRONT) -> Desk:
         """A set-up repository with one spec; a number of tasks, or their lines."""
-        forked.prepare(self.repo, 0)
+        templates.set_up(self.repo, lambda: forked.prepare(self.repo, 0))
         self.write(lines, front)
+        self.untouched = (self.text, dict(self.env))
         return self
 
     def write(self, lines: str | int, front: str = forked.FRONT, path: str = SPEC) -> None:
@@ -148,7 +151,24 @@ class Desk:
         return found
 
     def link(self) -> None:
-        self.ok("spec", "link", "--yes")
+        """Link the spec; if nothing has happened since `begin`, as an earlier test has seen it."""
+        if self.untouched != (self.text, self.env) or not self.is_first():
+            self.ok("spec", "link", "--yes")
+            return
+        kept = templates.linked.get(self.text)
+        if kept is None:
+            self.ok("spec", "link", "--yes")
+            templates.keep_linked(self.text, self.repo, self.server.url, self.state.world)
+            return
+        templates.put_back(kept, self.repo, self.server.url)
+        with self.state.lock:
+            self.state.world = kept.world
+
+    def is_first(self) -> bool:
+        """Whether nobody has asked or changed this GitHub yet."""
+        state = self.state
+        as_begun = state.world is state.first and state.capabilities is state.first_capabilities
+        return as_begun and not (state.count or state.rules or state.offset or state.observers)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
         found: list[tuple[Any, ...]] = forked.ask(self.repo, sql)
