@@ -11,16 +11,32 @@ CLIENTS := @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-a
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test machine clients lint bench docs clean
+.PHONY: help demo test test-all test-sampled machine clients lint bench docs clean
+
+# Tests make thousands of repositories and databases: memory is quicker than a disk.
+# Some of them become another user, who has to reach what they made.
+define run_tests
+	@place=$$(mktemp -d "$$([ -w /dev/shm ] && \
+	    [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -gt 2000000 ] && \
+	    echo /dev/shm || echo "$${TMPDIR:-/tmp}")/craftkit.XXXXXX") && chmod 755 "$$place" && \
+	  trap 'rm -rf "$$place"' EXIT && \
+	  TMPDIR="$$place" $(1) $(PY) -m pytest -n 2 --dist worksteal -q $(T)
+endef
 
 help: ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/make \1\t\2/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/make \1\t\2/' | expand -t 20
 
 demo: $(VENV)/.installed ## run the whole story on a throw-away repository
 	@$(VENV)/bin/craftkit demo
 
-test: $(VENV)/.installed-dev ## run the tests
-	@$(PY) -m pytest -n 2 --dist worksteal -q
+test: $(VENV)/.installed-dev ## run the tests: every statement, a part of the random walks (T=tests/cli)
+	$(call run_tests,)
+
+test-all: $(VENV)/.installed-dev clients ## run everything: all products, 1,000 stories, true processes
+	$(call run_tests,CRAFTKIT_TESTS=all)
+
+test-sampled: $(VENV)/.installed-dev ## run the tests with other cases than usual (CRAFTKIT_SEED=N)
+	$(call run_tests,CRAFTKIT_TESTS=sampled)
 
 machine: $(VENV)/.installed-dev ## walk two clones and a GitHub through 10,000 stories
 	@CRAFTKIT_THOROUGH=1 $(PY) -m pytest -n 2 -q tests/sync/test_machine.py

@@ -9,6 +9,9 @@ import signal
 
 import sampling
 from hypothesis import settings
+from skips import pytest_make_collect_report, pytest_runtest_makereport
+
+__all__ = ["pytest_make_collect_report", "pytest_runtest_makereport"]
 
 # A shell's background job ignores Ctrl-C, and so would every process that a test starts from it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
 import signal
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -365,19 +365,47 @@ def test_two_installs_at_once(place: Place) -> None:
         assert settle(place) == before
 
 
+def killed_at(place: Place, verb: str, number: int) -> bool:
+    """Kill a command before the file that it writes or removes as the `number`th; if there is one.
+
+    The command runs in a forked child, which cannot end in any other way than by itself.
+    """
+    pid = os.fork()
+    if pid == 0:
+        count = itertools.count(1)
+
+        def stop(name: str) -> None:
+            real = getattr(os, name)
+
+            def call(*args: Any, **more: Any) -> Any:
+                if next(count) == number:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                return real(*args, **more)
+
+            setattr(os, name, call)
+
+        code = 99
+        try:
+            for name in ("replace", "unlink", "rmdir"):
+                stop(name)
+            code = place("agents", verb, "--agent", "all")[0]
+        finally:
+            os._exit(code)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    assert code in (0, -signal.SIGKILL)
+    return code == -signal.SIGKILL
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("verb", ["install", "remove"])
 def test_a_kill_in_between(place: Place, verb: str) -> None:
     """What is left can be installed, and taken away again without a rest."""
     place.write("project", SETTINGS, b'{"a": {}}\n')
-    before = settle(place)
-    for delay in (0.2, 0.3, 0.4, 0.5):
+    before, kills = settle(place), 0
+    for number in (1, 2, 5, 12, 1000):
         if verb == "remove":
             assert run(place, "install", "all")[0] == 0
-        process = place.spawn("agents", verb, "--agent", "all")
-        time.sleep(delay)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.communicate()
+        kills += killed_at(place, verb, number)
         for path in place.repo.rglob("*.tmp"):
             path.unlink()
         assert run(place, "install", "all")[0] == 0
@@ -385,6 +413,7 @@ def test_a_kill_in_between(place: Place, verb: str) -> None:
         assert all(before[name] == data for name, data in settle(place).items() if name in before)
         rest = {k: v for k, v in settle(place).items() if k not in before}
         assert not any(isinstance(data, bytes) for data in rest.values()), rest
+    assert kills == 4  # and the thousandth file is never reached
 
 
 def test_linked_worktrees_have_files_of_their_own(place: Place) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import processes
 import pytest
 
 from craftkit.automation import git_hook_files
@@ -74,8 +75,9 @@ def install(ck: Ck, verb: str = "install", **more: Any) -> dict[str, Any]:
 
 
 def settled(ck: Ck, key: str = "T001", cwd: Path | None = None) -> bool:
-    """Whether the task is recorded as done soon."""
-    for _ in range(100):
+    """Whether the task is recorded as done when the hooks have ended."""
+    limit = time.monotonic() + processes.LIMIT
+    while time.monotonic() < limit:
         events = ck("history", "--json", cwd=cwd)[1]["data"]["events"]
         if any(e["event"] == "task.done" and e["task_id"] == key for e in events):
             return True

@@ -255,7 +255,7 @@ def test_conflict_markers_stop_every_change(spec: Path, ck: Ck, command: tuple[s
     assert spec.read_bytes() == before
 
 
-def test_a_deleted_database_is_rebuilt(repo: Path, spec: Path, ck: Ck) -> None:
+def test_i15_a_deleted_database_is_rebuilt(repo: Path, spec: Path, ck: Ck) -> None:
     ck("task", "done", "T001")
     before = spec.read_bytes()
     for path in (repo / ".craftkit").glob("craftkit.db*"):

@@ -252,7 +252,7 @@ def warm(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.mark.parametrize("fault", list(FAULTS))
 @pytest.mark.parametrize("name", list(COMMANDS))
-def test_a_fault_at_every_call(tmp_path: Path, warm: None, name: str, fault: str) -> None:
+def test_i12_i14_a_fault_at_every_call(tmp_path: Path, warm: None, name: str, fault: str) -> None:
     repo, template, args = tmp_path.resolve() / "repo", tmp_path / "template", COMMANDS[name]
     set_stage(repo, name)
     shutil.copytree(repo, template)

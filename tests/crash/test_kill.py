@@ -33,7 +33,7 @@ def points(trace: list[str], side: str, reads: int) -> list[int]:
 
 @pytest.mark.parametrize("side", ["before", "after"])
 @pytest.mark.parametrize("name", list(stages.COMMANDS))
-def test_killed_at_every_call(tmp_path: Path, name: str, side: str) -> None:
+def test_i9_i11_killed_at_every_call(tmp_path: Path, name: str, side: str) -> None:
     stage = stages.Stage(tmp_path, name)
     failures = []
     every = points(stage.trace, side, reads=6 if side == "before" else 0)
@@ -55,7 +55,7 @@ def second_points(dice: random.Random, trace: list[str]) -> list[tuple[int, str]
 
 
 @pytest.mark.parametrize("name", list(stages.COMMANDS))
-def test_killed_again_while_recovering(tmp_path: Path, name: str) -> None:
+def test_i9_i11_killed_again_while_recovering(tmp_path: Path, name: str) -> None:
     stage, dice = stages.Stage(tmp_path, name), random.Random(name)
     killed, failures = tmp_path / "killed", []
     writing = [n for n, call in enumerate(stage.trace, 1) if not call.startswith(forked.READ)]

@@ -65,7 +65,7 @@ def work(repo: Path, seed: int, out: Path) -> None:
     out.write_text(json.dumps(results), encoding="utf-8")
 
 
-def test_eight_sessions_at_once(tmp_path: Path) -> None:
+def test_i10_eight_sessions_at_once(tmp_path: Path) -> None:
     repo = tmp_path.resolve() / "repo"
     forked.prepare(repo, TASKS)
     outs = [tmp_path / f"out{n}.json" for n in range(WORKERS)]

@@ -867,7 +867,7 @@ def test_a_command_outranks_everything(desk: Desk) -> None:
     agreed(desk)
 
 
-def test_a_lost_database_is_rebuilt_without_duplicates(desk: Desk) -> None:
+def test_i15_a_lost_database_is_rebuilt_without_duplicates(desk: Desk) -> None:
     desk.begin(4).link()
     desk.ok("task", "done", "T001")
     desk.ok("task", "start", "T002")
@@ -884,7 +884,7 @@ def test_a_lost_database_is_rebuilt_without_duplicates(desk: Desk) -> None:
     agreed(desk)
 
 
-def test_a_database_lost_before_the_links_were_written(desk: Desk) -> None:
+def test_i15_a_database_lost_before_the_links_were_written(desk: Desk) -> None:
     desk.begin(4)
     before = desk.text
     desk.link()
