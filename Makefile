@@ -20,7 +20,7 @@ define run_tests
 	    [ "$$(df -Pk /dev/shm | awk 'NR == 2 { print $$4 }')" -gt 2000000 ] && \
 	    echo /dev/shm || echo "$${TMPDIR:-/tmp}")/craftkit.XXXXXX") && chmod 755 "$$place" && \
 	  trap 'rm -rf "$$place"' EXIT && \
-	  TMPDIR="$$place" $(1) $(PY) -m pytest -n 2 --dist worksteal -q $(T)
+	  TMPDIR="$$place" $(1) $(PY) -m pytest -n 3 --dist worksteal -q $(T)
 endef
 
 help: ## show this list

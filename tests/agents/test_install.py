@@ -465,7 +465,7 @@ def test_init_asks_a_terminal(place: Place, answer: str) -> None:
     ours, theirs = pty.openpty()
     process = place.spawn("init", stdin=theirs, stderr=theirs)
     os.write(ours, f"{answer}\n".encode())
-    text, _ = process.communicate(timeout=60)
+    text, _ = process.communicate(timeout=300)
     said = os.read(ours, 100_000).decode()
     os.close(ours)
     os.close(theirs)

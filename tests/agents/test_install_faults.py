@@ -356,7 +356,7 @@ def test_two_installs_at_once(place: Place) -> None:
             for scope in ("project", "user")
         ]
         for process in running:
-            assert process.communicate(timeout=120)[1].count("Traceback") == 0
+            assert process.communicate(timeout=300)[1].count("Traceback") == 0
             assert process.returncode == 0
         for scope in ("project", "user"):
             rows = run(place, "list", scope=scope)[1]["agents"]

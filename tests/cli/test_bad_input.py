@@ -105,7 +105,7 @@ class Place:
         """The same as a process of its own, for what concerns the process itself."""
         env = environment(**more.pop("env", {}))
         command = [sys.executable, "-m", "craftkit", *args]
-        more = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60} | more
+        more = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 300} | more
         return subprocess.run(command, cwd=self.repo, env=env, **more)
 
     def write(self, name: str, *lines: str) -> Path:
@@ -873,7 +873,7 @@ def test_a_reader_that_stops_reading(place: Place) -> None:
         writer.stdout.close()
         said = writer.stderr.read().decode()
         writer.stderr.close()
-        assert writer.wait(60) in (0, 1) and "Traceback" not in said and "Exception" not in said
+        assert writer.wait(300) in (0, 1) and "Traceback" not in said and "Exception" not in said
 
 
 def closing(*numbers: int) -> Callable[[], None]:
@@ -955,7 +955,7 @@ def on_terminal(place: Place, *args: str, **env: str | None) -> str:
         while chunk := os.read(ours, 65536):
             said += chunk
     os.close(ours)
-    child.wait(60)
+    child.wait(300)
     return said.decode()
 
 

@@ -274,7 +274,7 @@ def test_delete_asks(ck: Ck, repo: Path, committed: Path) -> None:
         ) as child:
             os.close(slave)
             os.write(master, f"{answer}\n".encode())
-            assert child.wait(30) == code
+            assert child.wait(300) == code
         os.close(master)
         assert committed.exists() is (answer == "n")
 

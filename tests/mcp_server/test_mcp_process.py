@@ -69,7 +69,7 @@ def test_stdout_carries_the_protocol_and_nothing_else(desk: Any, command: str) -
     server = _start(desk, *talking.COMMANDS[command])
     _write(server, HELLO, READY, _call(2, "session_resume"), _call(3, "task_done", key="T001"))
     lines = [json.loads(server.stdout.readline()) for _ in range(3)]  # type: ignore[union-attr]
-    out, err = server.communicate(timeout=60)
+    out, err = server.communicate(timeout=300)
     assert {line["id"] for line in lines} == {1, 2, 3} and out == "" and err == ""
     assert server.returncode == 0
     assert "- [x] T001" in desk.text
@@ -82,7 +82,7 @@ def test_a_client_that_hangs_up_loses_nothing(desk: Any) -> None:
     _write(server, *(_call(n, "task_done", key=f"T00{n}") for n in range(1, 6)))
     while "- [x] T001" not in desk.text:
         time.sleep(0.01)
-    server.communicate(timeout=60)
+    server.communicate(timeout=300)
     assert server.returncode == 0
     listed = desk.data("task", "list")["tasks"]
     recorded = desk.ask("select count(*) from history where event = 'task.done'")[0][0]
@@ -99,7 +99,7 @@ def test_a_server_that_is_stopped_loses_nothing(desk: Any, blow: signal.Signals)
     while not desk.ask("select 1 from history where event = 'task.done'"):
         time.sleep(0.01)
     server.send_signal(blow)
-    server.communicate(timeout=60)
+    server.communicate(timeout=300)
     assert server.returncode != 99
     desk.ok("session-resume")
     listed = desk.data("task", "list")["tasks"]
@@ -123,7 +123,7 @@ def test_calls_at_once_and_commands_beside_them(desk: Any) -> None:
             for n in range(19, 25):
                 desk.ok("task", "done", f"T{n:03d}")
             for result in done:
-                result.result(timeout=120)
+                result.result(timeout=300)
     desk.ok("reconcile")
     assert "[ ]" not in desk.text
     closed = [i for i in desk.issues().values() if i["state"].lower() == "closed"]
@@ -140,7 +140,7 @@ def test_the_loop_answers_while_a_call_works_and_calls_take_turns(
     def slow(context: Any, spec: str) -> Any:
         inside.append(1)
         at_work.set()
-        assert len(inside) == 1 and go_on.wait(30)
+        assert len(inside) == 1 and go_on.wait(300)
         inside.pop()
         return real(context, spec)
 
@@ -148,7 +148,7 @@ def test_the_loop_answers_while_a_call_works_and_calls_take_turns(
     monkeypatch.setattr(answers, "status", slow)
     with talking.inside(desk) as talk, ThreadPoolExecutor(3) as pool:
         first = [pool.submit(talk.data, "status") for _ in range(3)]
-        assert at_work.wait(30)
+        assert at_work.wait(300)
         assert talk.do("list_tools").tools
         go_on.set()
         assert all(f.result(timeout=30)["progress"]["total"] == 5 for f in first)
@@ -160,7 +160,7 @@ def test_a_cancelled_call_is_finished_or_not_begun(desk: Any) -> None:
 
     def first(context: Any) -> None:
         at_work.set()
-        assert go_on.wait(30)
+        assert go_on.wait(300)
         answers.task_done(context, "T001", "")
         seen.append("first")
 

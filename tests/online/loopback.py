@@ -202,7 +202,7 @@ class Desk:
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer sandbox-{login}"},
         )
-        with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=120) as answer:  # noqa: S310
             text = answer.read()
         return json.loads(text) if text else None
 

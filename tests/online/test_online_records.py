@@ -253,5 +253,6 @@ def test_a_push_waits_for_an_answer_a_few_seconds_only(desk: Desk, tmp_path: Pat
         git(desk, "push", "-q", str(tmp_path / "far.git"), "main", **there, **path)
         silent.settimeout(0)
         silent.accept()[0].close()  # it was asked, and git went on without its answer
+    processes.wait_for_the_end(desk.repo)
     desk.ok("reconcile")
     assert desk.issue(2)["state"] == "closed"
