@@ -208,14 +208,8 @@ def parsing(name: str, text: str, rounds: int) -> None:
 
 def planning() -> None:
     """The merge alone: tasks in a second, nothing to do."""
-    from craftkit.sync.planner import (
-        Base,
-        MergePlan,
-        RemoteIssue,
-        SpecSnapshot,
-        SpecTask,
-        plan_merge,
-    )
+    from craftkit.sync.merge_model import Base, MergePlan, RemoteIssue, SpecSnapshot, SpecTask
+    from craftkit.sync.planner import plan_merge
 
     count = 10_000
     lines = [SpecTask(f"T{n}", f"T{n}", "t", n % 2 == 0, n) for n in range(1, count + 1)]

@@ -6,8 +6,6 @@ import os
 import shutil
 import sqlite3
 
-from craftkit.agents import detection, targets
-from craftkit.agents.target import SCOPES
 from craftkit.errors import CraftkitError
 from craftkit.runtime import agent_hook_log
 from craftkit.runtime.context import Context
@@ -30,6 +28,8 @@ def mention(context: Context) -> None:
 
 def reason(context: Context) -> tuple[str, str]:
     """The most likely reason why no hook runs, and what to do about it."""
+    from craftkit.agents import targets  # the installer: only where a hook is missing
+
     agent = context.session.agent
     if shutil.which("craftkit-hook", path=context.env.get("PATH")) is None:
         return "craftkit-hook is not on the PATH", "install craftkit where your agent finds it"
@@ -45,6 +45,9 @@ def reason(context: Context) -> tuple[str, str]:
 
 
 def _installed(context: Context, agent: str) -> bool:
+    from craftkit.agents import detection, targets
+    from craftkit.agents.target import SCOPES
+
     target = targets.load(agent)
     for name in SCOPES:
         where = detection.scope(name, context.worktree, context.env)
@@ -56,6 +59,8 @@ def _installed(context: Context, agent: str) -> bool:
 
 
 def _switched_off(context: Context) -> bool:
+    from craftkit.agents import detection
+
     return any(
         '"disableAllHooks": true' in _text(os.path.join(base, ".claude", name))
         for base in (context.worktree, detection.home(context.env))

@@ -16,6 +16,7 @@ from craftkit.agents.install_plan import InstallOutcome, InstallPlan
 from craftkit.agents.manifest import Manifest
 from craftkit.agents.target import PROJECT, USER
 from craftkit.errors import CannotWrite, CraftkitError, FileChanged
+from craftkit.runtime import locks
 from craftkit.store import db
 
 
@@ -268,13 +269,9 @@ def _locked(work: InstallJob) -> Iterator[list[str]]:
 def _lock(path: str) -> int:
     """A descriptor that holds the lock.  Raises OSError."""
     while True:
-        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            import fcntl
-        except ImportError:  # without it the check before each write has to do
-            return descriptor
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = locks.acquire(path, wait=True)
+        if descriptor is None:
+            continue
         with contextlib.suppress(FileNotFoundError):
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 return descriptor

@@ -26,10 +26,10 @@ from craftkit.errors import (
 )
 from craftkit.loop import repair, spec_index
 from craftkit.model import Spec
-from craftkit.runtime import log
+from craftkit.runtime import locks, log
 from craftkit.runtime.context import Context
 from craftkit.store import outbox, tasks
-from craftkit.sync import connection, planner, reconcile, reconcile_report
+from craftkit.sync import connection, merge_model, reconcile, reconcile_report
 from craftkit.text import count, one_line, redact, shell_word
 
 SECONDS = 600.0  # nobody waits for a job, so it may take its time with GitHub's limits
@@ -40,7 +40,7 @@ Tell = Callable[[str], None]
 
 
 class JobOptions(NamedTuple):
-    policy: planner.Policy = planner.Policy()
+    policy: merge_model.Policy = merge_model.Policy()
     max_writes: int | None = None
     commit: bool = False
     push: bool = False
@@ -66,11 +66,7 @@ def run(context: Context, options: JobOptions, tell: Tell) -> tuple[dict[str, An
 
     Raises UsageProblem or CannotWrite where a job cannot work at all.
     """
-    if not context.config["github.repo"]:
-        raise UsageProblem(
-            "No GitHub repository is configured.",
-            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
-        )
+    context.require_github()
     if options.commit and context.repo.git_dir is None:
         raise UsageProblem("There is no git repository to commit to.", "leave out `--commit`")
     with _single_flight(context) as free:
@@ -87,30 +83,18 @@ def run(context: Context, options: JobOptions, tell: Tell) -> tuple[dict[str, An
 @contextlib.contextmanager
 def _single_flight(context: Context) -> Iterator[bool]:
     """False while another job of this repository runs; its end, however it comes, frees it."""
-    try:
-        import fcntl
-    except ImportError:
-        yield True
-        return
     path = os.path.join(context.state_dir, "job.lock")
-    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
     try:
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = locks.acquire(path, wait=False)
     except OSError as error:
         raise CannotWrite(
             f"{path} cannot be written ({error.strerror}).", "check the permissions of .craftkit"
         ) from error
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-            return
-        except OSError:  # some network file systems have no locks
-            pass
-        yield True
+        yield descriptor is not None
     finally:
-        os.close(descriptor)
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 def _work(context: Context, options: JobOptions) -> JobResult:
@@ -301,7 +285,7 @@ def _report_spec(context: Context, tell: Tell, item: reconcile_report.SpecReport
         _say(context, tell, "info", words)
 
 
-def _shown(item: reconcile_report.SpecReport) -> list[planner.Action]:
+def _shown(item: reconcile_report.SpecReport) -> list[merge_model.Action]:
     return [a for a in item.plan.actions if item.applied and a.kind in reconcile_report.VERBS]
 
 

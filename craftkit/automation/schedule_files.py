@@ -123,7 +123,7 @@ def workflow_file(wanted: SchedulePlan) -> ScheduleFile:
     """The workflow.  Nothing of an event's text is in it, so nothing can be injected."""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+", wanted.repo):
         raise UsageProblem(
-            "No GitHub repository is configured.",
+            f"{wanted.repo or 'No repository'} cannot be the OWNER/NAME of a repository.",
             "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
         )
     if wanted.every < 5:

@@ -58,7 +58,7 @@ def reconcile(
     def action(context: Context) -> Reply:
         from craftkit.commands import reconcile as commands_reconcile
         from craftkit.sync import reconcile_report
-        from craftkit.sync.planner import Policy
+        from craftkit.sync.merge_model import Policy
 
         _refuse_contradictions(every, spec_name, check, dry_run)
         _refuse_job_options(job, looks_only or bool(spec_name), commit, push)

@@ -162,11 +162,11 @@ def phase(
         words = f"{moved.id}: {old} → {new}" if old != new else f"{moved.id} is in {new} already"
         lines = [words]
         if new == "review":
-            from craftkit.commands import pull_request
+            from craftkit.commands import github_texts
 
-            advice = pull_request.guidance(context, moved)
+            advice = github_texts.pull_request(context, moved)
             data["pull_request"] = advice
-            lines += pull_request.lines(advice)
+            lines += github_texts.pull_request_lines(advice)
         return Reply(data, lines)
 
     return run_command("spec phase", as_json, action, offline=offline, repair=True)

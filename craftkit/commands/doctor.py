@@ -244,7 +244,7 @@ def _github(context: Context) -> tuple[list[Check], dict[str, int]]:
     """Token, permissions, what the server can do, and how far specs and GitHub differ."""
     from craftkit.github.diagnose import diagnose
     from craftkit.sync import connection, reconcile, reconcile_report
-    from craftkit.sync.planner import Policy
+    from craftkit.sync.merge_model import Policy
 
     linked = [s for s in spec_index.load_all(context) if s.issue or any(t.issue for t in s.tasks)]
     refused: list[CraftkitError] = []

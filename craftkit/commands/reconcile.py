@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from craftkit.commands import recovery
-from craftkit.errors import UsageProblem
 from craftkit.loop import repair, spec_index, spec_writer
 from craftkit.runtime.context import Context
-from craftkit.sync import (
-    connection,
-    planner,
-)
+from craftkit.sync import connection, merge_model
 from craftkit.sync import reconcile as engine
 from craftkit.sync.reconcile_report import ReconcileReport
 
@@ -18,17 +14,13 @@ def reconcile(
     context: Context,
     wanted_spec: str | None,
     every: bool,
-    policy: planner.Policy,
+    policy: merge_model.Policy,
     *,
     change: bool,
     max_writes: int | None,
 ) -> ReconcileReport:
     """`craftkit reconcile`: the local half first, then GitHub's.  Raises what GitHub answered."""
-    if not context.config["github.repo"]:
-        raise UsageProblem(
-            "No GitHub repository is configured.",
-            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
-        )
+    context.require_github()
     recorded: list[str] = []
     if change:
         recovery.repair(context, online=True)

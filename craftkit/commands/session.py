@@ -58,7 +58,7 @@ def _refresh(
     if spec.issue is None and all(task.issue is None for task in spec.tasks):
         return [], None
     from craftkit.sync import reconcile
-    from craftkit.sync.planner import Policy
+    from craftkit.sync.merge_model import Policy
     from craftkit.sync.reconcile_report import as_notes, conflict_notes
 
     report = reconcile.run(context, [spec], Policy(), seconds=NETWORK_SECONDS)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from craftkit.errors import FileChanged
 from craftkit.loop import spec_index
 from craftkit.model import Spec
+from craftkit.runtime import locks
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, files
 
@@ -60,24 +61,10 @@ def edit_lock(context: Context, path: str) -> Iterator[None]:
     No edit rests on it for safety.  But a swap that has to be taken back shows its own text for
     an instant, and whoever reads the file again after a write must not meet that.
     """
-    try:
-        import fcntl
-
-        descriptor = os.open(
-            os.path.join(context.state_dir, "edit.lock"), os.O_RDWR | os.O_CREAT, 0o600
-        )
-    except (ImportError, OSError):
+    report = functools.partial(report_rescued_save, context)
+    with locks.one_after_another(os.path.join(context.state_dir, "edit.lock")):
+        files.sweep(context.worktree, os.path.dirname(path), report)
         yield
-        return
-    try:
-        with contextlib.suppress(OSError):  # some network file systems have no locks
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        files.sweep(
-            context.worktree, os.path.dirname(path), functools.partial(report_rescued_save, context)
-        )
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def remove_stale_temp_files(context: Context, specs: Iterable[Spec]) -> None:

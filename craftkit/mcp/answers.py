@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any, cast
 
-from craftkit.commands import issue_text as texts
+from craftkit.commands import github_texts as texts
 from craftkit.commands import reconcile as commands_reconcile
 from craftkit.commands import recovery, session
 from craftkit.commands import spec as specs_
@@ -29,7 +29,7 @@ from craftkit.mcp.shapes import (
 )
 from craftkit.model import DONE, DROPPED, Spec
 from craftkit.runtime.context import Context
-from craftkit.sync import planner, reconcile_report
+from craftkit.sync import merge_model, reconcile_report
 from craftkit.text import one_line
 
 MOST_TASKS = 200  # of one answer; then those that are settled are left out
@@ -106,7 +106,7 @@ def session_resume(context: Context, spec: str) -> Resumed:
 
 def reconcile(context: Context, spec: str, *, change: bool) -> ReportShape:
     wanted = named(context, spec)
-    policy = planner.Policy()
+    policy = merge_model.Policy()
     found = commands_reconcile.reconcile(
         context, wanted, False, policy, change=change, max_writes=None
     )
@@ -122,7 +122,7 @@ def reconcile(context: Context, spec: str, *, change: bool) -> ReportShape:
 
 
 def issue(context: Context, number: int) -> IssueShape:
-    return cast(IssueShape, texts.show(context, number))
+    return cast(IssueShape, texts.issue_text(context, number))
 
 
 # Resources and the prompt
@@ -226,5 +226,5 @@ def _outcome(context: Context, done: transitions.TaskOutcome) -> OutcomeShape:
 
 def _action(action: dict[str, Any]) -> dict[str, Any]:
     """An action with its evidence; that of an untick names who re-opened the issue."""
-    why = "" if action["kind"] == planner.UNTICK else action["why"]
+    why = "" if action["kind"] == merge_model.UNTICK else action["why"]
     return {"kind": action["kind"], "task": action["ref"], "issue": action["issue"], "why": why}

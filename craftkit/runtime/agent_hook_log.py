@@ -6,6 +6,7 @@ import sqlite3
 from typing import NamedTuple
 
 from craftkit.clock import iso_utc
+from craftkit.runtime import log
 from craftkit.runtime.config import STATE_DIR
 from craftkit.runtime.context import Context
 from craftkit.store import hooks
@@ -49,20 +50,8 @@ def log_error(root: str, event: str, error: BaseException, now: str) -> None:
     """Append one masked line; where that fails, nothing happens."""
     from craftkit.text import redact
 
-    path = log_path(root)
-    line = {"timestamp": now, "event": event, "error": redact(repr(error))[:2000]}
-    try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
-        try:
-            os.write(descriptor, json.dumps(line).encode() + b"\n")
-            full = os.fstat(descriptor).st_size > LOG_LIMIT
-        finally:
-            os.close(descriptor)
-        if full:
-            os.replace(path, path + ".1")
-    except OSError:
-        return
+    line = json.dumps({"timestamp": now, "event": event, "error": redact(repr(error))[:2000]})
+    log.append(log_path(root), line, LOG_LIMIT, keep=1)
 
 
 def errors(context: Context) -> list[dict[str, str]]:

@@ -89,6 +89,14 @@ class Context:
         """The time as ISO 8601 in UTC with milliseconds."""
         return iso_utc(self.clock())
 
+    def require_github(self) -> None:
+        """Raise UsageProblem if no repository on GitHub is configured."""
+        if not self.config["github.repo"]:
+            raise UsageProblem(
+                "No GitHub repository is configured.",
+                "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
+            )
+
     def note(
         self, severity: str, code: str, message: str, hint: str = "", target: str = ""
     ) -> None:

@@ -25,24 +25,30 @@ def write(context: Context, level: str, step: str, message: str, data: dict[str,
         },
         ensure_ascii=False,
     )
-    folder = os.path.join(context.state_dir, "logs")
-    path = os.path.join(folder, "craftkit.log")
+    append(os.path.join(context.state_dir, "logs", "craftkit.log"), line, LIMIT, KEEP)
+
+
+def append(path: str, line: str, limit: int, keep: int) -> None:
+    """Append a line to a file of at most `limit` bytes, of which `keep` older ones stay.
+
+    If that fails, nothing happens: a log is never in the way of the work.
+    """
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
         try:
             os.write(descriptor, line.encode("utf-8", "replace") + b"\n")
-            full = os.fstat(descriptor).st_size > LIMIT
+            full = os.fstat(descriptor).st_size > limit
         finally:
             os.close(descriptor)
         if full:
-            _rotate(path)
+            _rotate(path, keep)
     except OSError:
         return
 
 
-def _rotate(path: str) -> None:
-    for number in range(KEEP - 1, 0, -1):
+def _rotate(path: str, keep: int) -> None:
+    for number in range(keep - 1, 0, -1):
         older = f"{path}.{number}"
         if os.path.exists(older):
             os.replace(older, f"{path}.{number + 1}")

@@ -176,7 +176,9 @@ def replace(
 ) -> None:
     """Put `new` in the place of the bytes whose sha256 is `expected`, or change nothing.
 
-    `report` gets the path of a save that came in between and could not be put back.
+    `report` gets the path of a save that came in between and could not be put back.  Raises
+    FileChanged if the file holds anything else, CannotRead if it is gone, UnsafePath if the path
+    leads through a symlink or the file has another name, CannotWrite if the system refuses.
     """
     parts = _split(rel)
     name = parts[-1]

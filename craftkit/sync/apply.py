@@ -17,13 +17,7 @@ from craftkit.store import decisions, issues, outbox
 from craftkit.store import history as events
 from craftkit.store import tasks as task_records
 from craftkit.store.key_values import KeyValueCache
-from craftkit.sync import (
-    connection,
-    discovery,
-    link_plan,
-    links,
-    planner,
-)
+from craftkit.sync import connection, discovery, link_plan, links, merge_model
 from craftkit.sync.context import SyncContext
 from craftkit.sync.reconcile_report import SpecReport
 from craftkit.text import one_line
@@ -50,8 +44,8 @@ def apply_plan(
     waiting = outbox.pending(context.store, spec.id)
     for action in plan.actions:
         task = by_id.get(action.task)
-        if action.kind in (planner.AGREE_DONE, planner.AGREE_OPEN):
-            agreed.append((action.task, action.kind == planner.AGREE_DONE))
+        if action.kind in (merge_model.AGREE_DONE, merge_model.AGREE_OPEN):
+            agreed.append((action.task, action.kind == merge_model.AGREE_DONE))
         elif action.kind in LOCAL and task is not None:
             known = transitions.decision_version(context, spec, task)
             if is_as_counted(task.id):
@@ -62,7 +56,7 @@ def apply_plan(
                     )
         elif action.kind in REMOTE and not (action.task in waiting and action.kind in STATES):
             _queue(context, spec, action, task)
-    undropped = [a.task for a in plan.actions if a.kind == planner.UNDROP]
+    undropped = [a.task for a in plan.actions if a.kind == merge_model.UNDROP]
     if agreed or undropped:  # before links are written: they give a line without a key its name
         with context.store.write() as tx:
             now = decisions.versions(tx)
@@ -73,9 +67,9 @@ def apply_plan(
             ]
             task_records.set_agreed(tx, spec.id, unchanged)
             task_records.take_up(tx, spec.id, undropped)
-    _links(context, spec, [a for a in plan.actions if a.kind == planner.LINK])
-    _adopt(context, spec, [a for a in plan.actions if a.kind == planner.ADOPT], sync)
-    if any(a.kind == planner.CREATE for a in plan.actions):
+    _links(context, spec, [a for a in plan.actions if a.kind == merge_model.LINK])
+    _adopt(context, spec, [a for a in plan.actions if a.kind == merge_model.ADOPT], sync)
+    if any(a.kind == merge_model.CREATE for a in plan.actions):
         # Above this number a lost creation is looked for: an old one would make that a long search.
         box = KeyValueCache(context.store, sync.settings.repo, context.now())
         box["highest"] = str(sync.gateway.repository().highest)
@@ -83,25 +77,25 @@ def apply_plan(
     return report._replace(plan=plan, applied=True)
 
 
-LOCAL: dict[str, Action] = {planner.TICK: "done", planner.UNTICK: "reopen"}
+LOCAL: dict[str, Action] = {merge_model.TICK: "done", merge_model.UNTICK: "reopen"}
 
 
-STATES = (planner.CLOSE, planner.REOPEN)
+STATES = (merge_model.CLOSE, merge_model.REOPEN)
 
 
 REMOTE = {
-    planner.CLOSE: "close",
-    planner.REOPEN: "reopen",
-    planner.RETITLE: "retitle",
-    planner.CLOSE_DUPLICATE: "duplicate",
+    merge_model.CLOSE: "close",
+    merge_model.REOPEN: "reopen",
+    merge_model.RETITLE: "retitle",
+    merge_model.CLOSE_DUPLICATE: "duplicate",
 }
 
 
-def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | None) -> None:
+def _queue(context: Context, spec: Spec, action: merge_model.Action, task: Task | None) -> None:
     payload = {}
-    if action.kind == planner.RETITLE and task is not None:
+    if action.kind == merge_model.RETITLE and task is not None:
         payload = {"title": github_writes.issue_title(task)}
-    owner = None if action.kind == planner.CLOSE_DUPLICATE else action.task
+    owner = None if action.kind == merge_model.CLOSE_DUPLICATE else action.task
     verb = REMOTE[action.kind]
     same = [
         row
@@ -127,7 +121,7 @@ def _queue(context: Context, spec: Spec, action: planner.Action, task: Task | No
         )
 
 
-def _links(context: Context, spec: Spec, found: Sequence[planner.Action]) -> None:
+def _links(context: Context, spec: Spec, found: Sequence[merge_model.Action]) -> None:
     """Write a lost ` (#N)` back."""
     numbers = {a.task: a.issue for a in found if a.issue is not None}
     if not numbers:
@@ -138,7 +132,7 @@ def _links(context: Context, spec: Spec, found: Sequence[planner.Action]) -> Non
 
 
 def _adopt(
-    context: Context, spec: Spec, found: Sequence[planner.Action], sync: SyncContext
+    context: Context, spec: Spec, found: Sequence[merge_model.Action], sync: SyncContext
 ) -> None:
     """Append a task line for each sub-issue without one; its title becomes the line's words."""
     numbers = [a.issue for a in found if a.issue is not None]
@@ -190,17 +184,17 @@ def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[s
 
 
 def _create(
-    context: Context, sync: SyncContext, spec: Spec, plan: planner.MergePlan
-) -> planner.MergePlan:
+    context: Context, sync: SyncContext, spec: Spec, plan: merge_model.MergePlan
+) -> merge_model.MergePlan:
     """Queue the issues of task lines without one; the plan, as far as that could be done."""
     try:
         discovery.rediscover_issues(context, sync, spec)
         _queue_missing(context, spec)
     except (UsageProblem, SpecNeedsAttention) as error:  # of this spec alone: others go on
-        kept = tuple(a for a in plan.actions if a.kind != planner.CREATE)
+        kept = tuple(a for a in plan.actions if a.kind != merge_model.CREATE)
         fix = (error.hint,) if error.hint else ()
         words = error.message.rstrip(".")
-        conflict = planner.Conflict("not_linkable", "", "", None, words, fix)
+        conflict = merge_model.Conflict("not_linkable", "", "", None, words, fix)
         return plan._replace(actions=kept, conflicts=(*plan.conflicts, conflict))
     return plan
 

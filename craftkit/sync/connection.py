@@ -13,7 +13,7 @@ from craftkit import repo as git
 from craftkit.errors import BadConfig, CraftkitError
 from craftkit.github.gateway import Invalid, Unreachable
 from craftkit.github.pacing import LONGEST_WAIT, Limits
-from craftkit.runtime import background
+from craftkit.runtime import background, locks
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.store.key_values import KeyValueCache
@@ -167,25 +167,9 @@ def stopped(counts: dict[str, int], error: CraftkitError) -> DeliveryStatus:
     return _sent(counts)._replace(why=error.message, hint=error.hint, code=error.code)
 
 
-@contextlib.contextmanager
-def send_lock(context: Context) -> Iterator[bool]:
-    """False while another process sends: two senders could overtake each other."""
-    try:
-        import fcntl
-    except ImportError:
-        yield True
-        return
-    path = os.path.join(context.state_dir, "send.lock")
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            yield False
-            return
-        yield True
-    finally:
-        os.close(descriptor)
+def send_lock(context: Context) -> contextlib.AbstractContextManager[bool]:
+    """Gives False while another process sends: two senders could overtake each other."""
+    return locks.only_one(os.path.join(context.state_dir, "send.lock"))
 
 
 def connect(context: Context, seconds: float) -> Any:

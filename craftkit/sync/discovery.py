@@ -15,7 +15,7 @@ from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
-from craftkit.sync import issue_creation, markers, planner, unlinking
+from craftkit.sync import issue_creation, marker_index, markers, unlinking
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import name_parts
 from craftkit.text import one_line
@@ -137,7 +137,7 @@ def _marker_filter(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bo
         if task_id not in titles or issue.number in not_any_more:
             return False
         closed = issue.state == gh.CLOSED
-        return not planner.is_reused(task_id, titles[task_id], closed, issue.title)
+        return not marker_index.is_reused(task_id, titles[task_id], closed, issue.title)
 
     return may_be
 

@@ -23,7 +23,7 @@ from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import issues as table
 from craftkit.store.key_values import KeyValueCache
-from craftkit.sync import connection, discovery, links, markers, ownership, planner, reconcile
+from craftkit.sync import connection, discovery, links, markers, merge_model, ownership, reconcile
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import LinkPlan, plan_links
 from craftkit.text import count, one_line
@@ -95,11 +95,7 @@ def propose(context: Context, wanted_spec: str | None, *, dry: bool = False) -> 
 
     Where it is only to be shown, it is shown also without an answer from GitHub.
     """
-    if not context.config["github.repo"]:
-        raise UsageProblem(
-            "No GitHub repository is configured.",
-            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
-        )
+    context.require_github()
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
     if context.offline and not dry:
@@ -258,7 +254,7 @@ def _verify(context: Context, decision: LinkDecision) -> dict[str, Any]:
     spec = spec_index.by_id(context, decision.spec)
     if spec is None:
         return {"skipped": True}
-    report = reconcile.run(context, [spec], planner.Policy(), seconds=SECONDS)
+    report = reconcile.run(context, [spec], merge_model.Policy(), seconds=SECONDS)
     if report.failed is not None:
         context.note("warning", report.failed.code, report.failed.message, report.failed.hint)
         return {"verified": False, "why": report.failed.message}

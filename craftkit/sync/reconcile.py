@@ -18,6 +18,7 @@ from craftkit.sync import (
     issue_creation,
     links,
     markers,
+    merge_model,
     outbox_sender,
     ownership,
     planner,
@@ -31,7 +32,7 @@ from craftkit.text import one_line
 def run(
     context: Context,
     specs: Sequence[Spec],
-    policy: planner.Policy,
+    policy: merge_model.Policy,
     *,
     change: bool = True,
     max_writes: int | None = None,
@@ -89,7 +90,7 @@ def run(
 
 def _linked_elsewhere(spec: Spec, other: str, sync: SyncContext) -> SpecReport:
     error = ownership.refusal(spec.id, other, sync.settings.repo)
-    return SpecReport(spec, planner.MergePlan(stopped=error.message), False, linked=True)
+    return SpecReport(spec, merge_model.MergePlan(stopped=error.message), False, linked=True)
 
 
 def _task_lists(context: Context, sync: SyncContext, specs: Sequence[Spec]) -> None:
@@ -130,12 +131,14 @@ def _drain(
     return done.delivered
 
 
-def _confirmed(sync: SyncContext, plan: planner.MergePlan) -> planner.MergePlan:
+def _confirmed(sync: SyncContext, plan: merge_model.MergePlan) -> merge_model.MergePlan:
     """A plan that unticks only what somebody has re-opened.
 
     Lists lag behind: an issue that was closed a moment ago may still be open in one.
     """
-    numbers = [a.issue for a in plan.actions if a.kind == planner.UNTICK and a.issue is not None]
+    numbers = [
+        a.issue for a in plan.actions if a.kind == merge_model.UNTICK and a.issue is not None
+    ]
     if not numbers:
         return plan
     now = sync.gateway.issues(numbers)
@@ -147,10 +150,10 @@ def _confirmed(sync: SyncContext, plan: planner.MergePlan) -> planner.MergePlan:
             by[number] = who
     actions = [
         a._replace(why=f"{a.why}, re-opened by {one_line(by[a.issue], 40)}")
-        if a.kind == planner.UNTICK and a.issue in by
+        if a.kind == merge_model.UNTICK and a.issue in by
         else a
         for a in plan.actions
-        if a.kind != planner.UNTICK or a.issue in by
+        if a.kind != merge_model.UNTICK or a.issue in by
     ]
     return plan._replace(actions=tuple(actions))
 
@@ -160,9 +163,9 @@ def _note_edits(context: Context, report: SpecReport) -> None:
     if not report.applied:
         return
     kinds = {a.kind for a in report.plan.actions}
-    if planner.CREATE in kinds or links.lacks_parent(context, report.spec):
+    if merge_model.CREATE in kinds or links.lacks_parent(context, report.spec):
         links.write_links(context, report.spec.id, report.spec.path)
-    if kinds & (planner.WRITES_SPEC | {planner.CREATE}):
+    if kinds & (merge_model.WRITES_SPEC | {merge_model.CREATE}):
         spec_index.record_snapshot(context, spec_index.load(context, report.spec.path), again=True)
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
 from craftkit.model import Spec
-from craftkit.sync import connection, planner
+from craftkit.sync import connection, merge_model
 from craftkit.text import shell_word
 
 
@@ -15,7 +15,7 @@ class SpecReport(NamedTuple):
     """One spec: what was found, and whether it was carried out."""
 
     spec: Spec
-    plan: planner.MergePlan
+    plan: merge_model.MergePlan
     applied: bool
     unsent: frozenset[str | None] = frozenset()  # ids of tasks of which GitHub has not heard yet
     linked: bool = True  # the spec has a parent issue
@@ -48,52 +48,58 @@ class ReconcileReport(NamedTuple):
 def unmatched(item: SpecReport, done: bool = True) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Task lines without an issue and sub-issues without a line, once the plan is `done`."""
     actions = item.plan.actions if done else ()
-    made = {action.ref for action in actions if action.kind == planner.CREATE}
-    adopted = {action.issue for action in actions if action.kind == planner.ADOPT}
+    made = {action.ref for action in actions if action.kind == merge_model.CREATE}
+    adopted = {action.issue for action in actions if action.kind == merge_model.ADOPT}
     missing = tuple(ref for ref in item.plan.missing if ref not in made)
     return missing, tuple(n for n in item.plan.orphans if n not in adopted)
 
 
 KIND_OF = {
-    planner.CLOSE: "done_not_closed",
-    planner.TICK: "closed_not_ticked",
-    planner.UNTICK: "reopened_not_unticked",
-    planner.REOPEN: "reopened_not_sent",
-    planner.RETITLE: "title",
-    planner.CLOSE_DUPLICATE: "duplicate",
-    planner.LINK: "link_lost",
+    merge_model.CLOSE: "done_not_closed",
+    merge_model.TICK: "closed_not_ticked",
+    merge_model.UNTICK: "reopened_not_unticked",
+    merge_model.REOPEN: "reopened_not_sent",
+    merge_model.RETITLE: "title",
+    merge_model.CLOSE_DUPLICATE: "duplicate",
+    merge_model.LINK: "link_lost",
 }
 DRIFT = (*KIND_OF.values(), "missing", "orphan", "attention", "queued", "dead")
 BENIGN = ("orphan",)  # somebody else's sub-issues are no difference to settle
 
 
 VERBS = {
-    planner.TICK: "ticked",
-    planner.UNTICK: "unticked",
-    planner.CLOSE: "closed",
-    planner.REOPEN: "re-opened",
-    planner.CREATE: "made",
-    planner.LINK: "linked",
-    planner.RETITLE: "renamed",
-    planner.ADOPT: "adopted",
-    planner.UNDROP: "taken up again",
-    planner.CLOSE_DUPLICATE: "closed as duplicate",
+    merge_model.TICK: "ticked",
+    merge_model.UNTICK: "unticked",
+    merge_model.CLOSE: "closed",
+    merge_model.REOPEN: "re-opened",
+    merge_model.CREATE: "made",
+    merge_model.LINK: "linked",
+    merge_model.RETITLE: "renamed",
+    merge_model.ADOPT: "adopted",
+    merge_model.UNDROP: "taken up again",
+    merge_model.CLOSE_DUPLICATE: "closed as duplicate",
 }
 
 
 # What is done on GitHub, so that it may have to wait.
 SENT = frozenset(
-    {planner.CLOSE, planner.REOPEN, planner.CREATE, planner.RETITLE, planner.CLOSE_DUPLICATE}
+    {
+        merge_model.CLOSE,
+        merge_model.REOPEN,
+        merge_model.CREATE,
+        merge_model.RETITLE,
+        merge_model.CLOSE_DUPLICATE,
+    }
 )
 
 
-def verb(item: SpecReport, action: planner.Action) -> str:
+def verb(item: SpecReport, action: merge_model.Action) -> str:
     """What was done, or that it waits still."""
     waits = action.kind in SENT and action.task in item.unsent
     return f"to be {VERBS[action.kind]} (queued):" if waits else VERBS[action.kind]
 
 
-def label(action: planner.Action) -> str:
+def label(action: merge_model.Action) -> str:
     """The task and its issue; a task without a key is named by its issue, once."""
     number = f"#{action.issue}" if action.issue else ""
     return action.ref if number in ("", action.ref) else f"{action.ref} {number}"

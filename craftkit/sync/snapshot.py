@@ -11,13 +11,7 @@ from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import tasks as task_records
-from craftkit.sync import (
-    discovery,
-    markers,
-    ownership,
-    planner,
-    unlinking,
-)
+from craftkit.sync import discovery, markers, merge_model, ownership, unlinking
 from craftkit.sync.context import SyncContext
 
 
@@ -28,7 +22,7 @@ def snapshots(
     decided: dict[str, dict[str, str]],
     *,
     learn: bool,
-) -> list[tuple[Spec, planner.SpecSnapshot]]:
+) -> list[tuple[Spec, merge_model.SpecSnapshot]]:
     """Everything that is known of each spec, with as few requests as there can be."""
     repo = sync.settings.repo
     known = {spec.id: issues.of_spec(context.store, repo, spec.id) for spec in specs}
@@ -128,11 +122,11 @@ def _snapshot(
     others: dict[int, gh.Issue | gh.Gone],
     decided: dict[str, str],
     lists: bool,
-) -> planner.SpecSnapshot:
+) -> merge_model.SpecSnapshot:
     titles = {k.number: k.title for k in known}
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
     base = {
-        task_id: planner.Base(
+        task_id: merge_model.Base(
             record.synced_done,
             of_task.get(task_id, record.issue),
             titles.get(of_task.get(task_id, 0)),
@@ -155,9 +149,9 @@ def _snapshot(
     gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
     with context.store.read() as db:
         making = frozenset(outbox.pending_creations(db, spec.id))
-    return planner.SpecSnapshot(
+    return merge_model.SpecSnapshot(
         [
-            planner.SpecTask(t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue)
+            merge_model.SpecTask(t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue)
             for t in spec.tasks
         ],
         base,
@@ -173,11 +167,11 @@ def _snapshot(
     )
 
 
-def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> planner.RemoteIssue:
+def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> merge_model.RemoteIssue:
     marker = markers.find(issue.body) if issue.trusted else None
     mine = marker.task if marker is not None and marker.spec == spec_id else None
     closed = issue.state == gh.CLOSED
-    return planner.RemoteIssue(
+    return merge_model.RemoteIssue(
         issue.number,
         closed,
         closed and issue.reason in (gh.COMPLETED, None),

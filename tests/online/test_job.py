@@ -232,7 +232,7 @@ def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyP
     from craftkit.automation import job as jobs
     from craftkit.errors import CannotWrite
     from craftkit.sync import connection, reconcile, reconcile_report
-    from craftkit.sync.planner import MergePlan
+    from craftkit.sync.merge_model import MergePlan
 
     def run(context: Any, specs: Any, policy: Any, **more: Any) -> reconcile_report.ReconcileReport:
         if "bad" in specs:

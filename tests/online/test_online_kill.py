@@ -20,6 +20,7 @@ from typing import Any
 import killing
 import loopback
 import pytest
+import sampling
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -29,7 +30,8 @@ pytestmark = [
 forked = loopback.forked
 Desk = Any
 Point = tuple[str, int]  # "before" or "after", and the call, counted from 1
-SINGLES, PAIRS, STATES = 3, 1, 2  # tried of each scenario and side, of each scenario, and of a run
+# Tried of each scenario and side, of each scenario, and of a run.
+SINGLES, PAIRS, STATES = sampling.examples(2, 3), 1, sampling.examples(1, 2)
 KILLS = int(os.environ.get("CRAFTKIT_KILLS", "2"))
 
 

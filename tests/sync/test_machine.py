@@ -42,7 +42,7 @@ from craftkit.github import gateway as gh
 from craftkit.loop import process_runner, transitions
 from craftkit.runtime.context import Context, open_context
 from craftkit.store import db
-from craftkit.sync import linking, outbox_sender, planner, reconcile_report
+from craftkit.sync import linking, merge_model, outbox_sender, reconcile_report
 
 PATH = "specs/demo.md"
 FRONT = "---\nid: demo\nname: Demo\nphase: implementation\n---\n\n## Tasks\n\n"
@@ -373,7 +373,7 @@ class Sync(RuleBasedStateMachine):
 
     @rule(clone=CLONE, create=st.booleans(), adopt=st.booleans(), yes=st.booleans())
     def reconcile(self, clone: str, create: bool, adopt: bool, yes: bool) -> None:
-        policy = planner.Policy(create and self.knows_parent(clone), adopt, yes)
+        policy = merge_model.Policy(create and self.knows_parent(clone), adopt, yes)
         self.run(clone, lambda c: reconcile_now(c, policy))
         self.remember(clone)
 
@@ -567,7 +567,7 @@ class Sync(RuleBasedStateMachine):
         type(self).settled += 1
 
     def must_reconcile(self, clone: str) -> reconcile_report.ReconcileReport:
-        report = self.run(clone, lambda c: reconcile_now(c, planner.Policy()))
+        report = self.run(clone, lambda c: reconcile_now(c, merge_model.Policy()))
         if isinstance(report, CraftkitError):
             raise AssertionError(f"reconcile failed though all is well: {report.message}")
         assert isinstance(report, reconcile_report.ReconcileReport)
@@ -656,7 +656,7 @@ def say(text: str) -> None:
     (note if currently_in_test_context() else print)(text)
 
 
-def reconcile_now(context: Context, policy: planner.Policy) -> reconcile_report.ReconcileReport:
+def reconcile_now(context: Context, policy: merge_model.Policy) -> reconcile_report.ReconcileReport:
     return reconcile.reconcile(context, None, False, policy, change=True, max_writes=None)
 
 
@@ -761,6 +761,6 @@ def test_i3_done_before_it_had_an_issue_and_then_lost_in_a_pull() -> None:
         state.done("b", FIRST)
         state.link("a")
         state.pull("b")
-        report = state.run("b", lambda c: reconcile_now(c, planner.Policy()))
+        report = state.run("b", lambda c: reconcile_now(c, merge_model.Policy()))
         (doubt,) = report.specs[0].plan.conflicts
         assert doubt.ref == KEYED[FIRST] and "was not closed" in doubt.message

@@ -10,15 +10,8 @@ import sampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from craftkit.sync.planner import (
-    Base,
-    MergePlan,
-    Policy,
-    RemoteIssue,
-    SpecSnapshot,
-    SpecTask,
-    plan_merge,
-)
+from craftkit.sync.merge_model import Base, MergePlan, Policy, RemoteIssue, SpecSnapshot, SpecTask
+from craftkit.sync.planner import plan_merge
 
 OPEN, DONE, NOT, DUPLICATE = "open", "completed", "not planned", "duplicate"
 STATES = (OPEN, DONE, NOT, DUPLICATE)

@@ -9,15 +9,11 @@ import sampling
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from craftkit.sync.merge_model import Base, Policy, RemoteIssue, SpecSnapshot, SpecTask
 from craftkit.sync.planner import (
     BOX_OPEN_AGAIN,
     DONE_ELSEWHERE,
     NOT_PLANNED,
-    Base,
-    Policy,
-    RemoteIssue,
-    SpecSnapshot,
-    SpecTask,
     merge_task,
     plan_merge,
 )

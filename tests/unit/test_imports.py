@@ -67,6 +67,26 @@ def test_hot_commands_load_no_heavy_library(place: Path, words: list[str]) -> No
     assert [name for name in HEAVY if name in loaded] == []
 
 
+INSTALLER = ("detection", "fragments", "installer", "jsontext", "manifest", "target", "targets")
+
+
+@pytest.mark.parametrize("words", [["task", "start", "T002"], ["task", "done", "T001"]])
+def test_an_agent_does_not_pay_for_the_installer(
+    place: Path, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once it was told that its hooks do not run."""
+    monkeypatch.setenv("CLAUDECODE", "1")
+    _python(MAIN, "task", "reopen", "T001", cwd=place)
+    _python(MAIN, "task", "start", "T001", cwd=place)
+    _python(MAIN, "task", "done", "T001", cwd=place)
+    _python(MAIN, "task", "reopen", "T001", cwd=place)
+    answer = _python(MAIN, *words, cwd=place)
+    assert answer["code"] == 0
+    loaded = answer["modules"]
+    assert isinstance(loaded, list) and "craftkit.agents.hook_health" in loaded
+    assert [name for name in INSTALLER if f"craftkit.agents.{name}" in loaded] == []
+
+
 def test_the_hook_of_another_file_loads_almost_nothing(place: Path) -> None:
     edit = '{"session_id": "imports", "tool_input": {"file_path": "src/app.py"}}'
     answer = _python(HOOK, cwd=place, stdin=edit)

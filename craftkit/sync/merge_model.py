@@ -1,0 +1,121 @@
+"""The nouns of the merge: what spec, GitHub and base say, and what follows from it.  Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+# What an action does.  The first four change a box or an issue's state.
+TICK, UNTICK, CLOSE, REOPEN = "tick", "untick", "close", "reopen"
+
+
+AGREE_DONE, AGREE_OPEN = "agree_done", "agree_open"  # nothing but the base changes
+
+
+UNDROP = "undrop"
+
+
+LINK, CREATE, RETITLE, CLOSE_DUPLICATE, ADOPT = (
+    "link",
+    "create",
+    "retitle",
+    "close_duplicate",
+    "adopt",
+)
+
+
+RETRY = "craftkit reconcile --create"
+
+
+LINK_COMMAND = "craftkit spec link"
+
+
+WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
+
+
+class Base(NamedTuple):
+    """What is remembered of a task."""
+
+    synced_done: bool | None  # done or open, as spec and GitHub last agreed; None: never
+    issue: int | None = None
+    title: str | None = None  # the title that the issue last got from the spec
+    dropped: bool = False
+    local_done: bool = False  # what was decided here, whatever GitHub has heard of it
+
+
+NEVER = Base(None)  # of a task that nothing is remembered of
+
+
+class SpecTask(NamedTuple):
+    """What the spec file says of a task."""
+
+    id: str
+    ref: str  # what a person types
+    title: str
+    checked: bool
+    issue: int | None
+
+
+class RemoteIssue(NamedTuple):
+    """What GitHub says of an issue."""
+
+    number: int
+    closed: bool
+    completed: bool  # closed as completed; False for not planned and duplicate
+    title: str
+    marker: str | None = None  # the task id of a marker that may be believed
+    child: bool = True  # a sub-issue of one of the spec's parents
+    duplicate: bool = False  # closed as duplicate
+
+
+class SpecSnapshot(NamedTuple):
+    """One spec with everything that is known of it."""
+
+    lines: Sequence[SpecTask] | None  # None: the file is not in this worktree
+    base: Mapping[str, Base]
+    issues: Mapping[int, RemoteIssue]
+    gone: Mapping[int, str]  # number -> why ("deleted", "moved", "not found")
+    undelivered: Mapping[
+        str, str
+    ]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
+    complete: bool  # the listing had all its pages
+    blocked: str = ""  # why nothing at all may be done with this spec
+    linked: bool = True  # the spec has a parent issue: only then can a task lack its own
+    foreign: frozenset[int] = frozenset()  # issues that its lines name, and that are not its own
+    making: frozenset[str] = frozenset()  # tasks whose creation waits in the outbox
+    lists: bool = True  # the server can list sub-issues at all
+    unlinked: frozenset[int] = frozenset()  # a person said of these that a marker is not enough
+
+
+class Policy(NamedTuple):
+    create: bool = False  # make issues for task lines without one
+    adopt: bool = False  # append task lines for sub-issues without one
+    yes: bool = False  # go on where much would be unticked or is in conflict
+
+
+class Action(NamedTuple):
+    kind: str
+    task: str  # task id; "" for an issue that no line stands for
+    ref: str
+    issue: int | None
+    why: str  # the evidence, for people
+
+
+class Conflict(NamedTuple):
+    """A difference that is not settled here; `commands` are the two that settle it."""
+
+    code: str
+    task: str
+    ref: str
+    issue: int | None
+    message: str
+    commands: tuple[str, ...]
+
+
+class MergePlan(NamedTuple):
+    actions: tuple[Action, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
+    missing: tuple[str, ...] = ()  # refs of task lines without an issue
+    orphans: tuple[int, ...] = ()  # sub-issues that no line stands for
+    stopped: str = ""  # why nothing at all is done with this spec
+    overridable: bool = False  # `Policy.yes` goes on all the same
