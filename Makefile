@@ -11,7 +11,8 @@ CLIENTS := @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-a
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-sampled machine clients lint bench docs clean
+.PHONY: help demo test test-all test-sampled machine clients lint bench house \
+        statements mutants docs clean
 
 # Tests make thousands of repositories and databases: memory is quicker than a disk.
 # Some of them become another user, who has to reach what they made.
@@ -54,6 +55,15 @@ lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 
 bench: $(VENV)/.installed-dev ## print the speed figures
 	@$(PY) benchmarks/run.py
+
+house: $(VENV)/.installed-dev ## print packages, circles, the longest module and function
+	@$(PY) benchmarks/house.py
+
+statements: $(VENV)/.installed-dev ## print what a command costs in SQL, file reads and requests
+	@$(PY) benchmarks/statements.py
+
+mutants: $(VENV)/.installed-dev ## put defects in, one at a time, and see which harness catches each
+	@$(PY) benchmarks/mutants.py
 
 docs: $(VENV)/.installed-dev ## write the generated pages and the plugin anew
 	@$(PY) docs/generate.py

@@ -60,7 +60,7 @@ def deliver(context: Context) -> None:
         return
     try:
         settled = record_boxes(context)
-        if outbox.counts(context.store)["queued"]:
+        if outbox.counts(context.store).queued:
             sent = connection.send(context, SEND_SECONDS)
             settled += [f"{sent.delivered} delivered, {sent.queued} wait {sent.why}".rstrip()]
         if settled:

@@ -116,7 +116,7 @@ def _work(context: Context, options: JobOptions) -> JobResult:
         kept = commit.pushed and not commit.left
         if not kept:
             _forget(context, before, after, bases)
-    counts = outbox.counts(context.store)
+    counts = outbox.counts(context.store).as_dict()
     facts = (tuple(reports), tuple(errors), counts, requests, tuple(changed), commit, kept)
     return JobResult(False, tuple(before), tuple(local), *facts)
 
@@ -201,7 +201,7 @@ def _changed(before: Sequence[Spec], after: Sequence[Spec]) -> list[str]:
 # The base of files that are not kept
 
 
-Bases = dict[tuple[str, str], tasks.Base]
+Bases = dict[tuple[str, str], tasks.TaskBase]
 
 
 def _forget(context: Context, before: Sequence[Spec], after: Sequence[Spec], bases: Bases) -> None:
@@ -213,7 +213,7 @@ def _forget(context: Context, before: Sequence[Spec], after: Sequence[Spec], bas
         for task in spec.tasks
         if boxes.get((spec.id, task.id), task.checked) != task.checked
     ]
-    found = [(p, bases.get(p, tasks.Base(int(boxes[p]), 0, None))) for p in places]
+    found = [(p, bases.get(p, tasks.TaskBase(int(boxes[p]), 0, None))) for p in places]
     with context.store.write() as tx:
         tasks.restore(tx, found)
 

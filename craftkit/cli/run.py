@@ -97,7 +97,7 @@ def dead_writes_note(context: Context) -> Diagnostic | None:
     from craftkit.runtime import background
 
     with contextlib.suppress(CraftkitError):  # the command itself has told about the database
-        if context.has_store:
+        if context.has_store and context.dead_writes is None:
             background.report_dead_writes(context)
     return next((note for note in context.diagnostics if note.code == background.DEAD), None)
 

@@ -231,11 +231,11 @@ def _remote(context: Context) -> list[Check]:
 
 def _outbox(context: Context) -> Check:
     counts = outbox.counts(context.store)
-    if counts["dead"]:
-        words = f"{count(counts['dead'], 'GitHub write was', 'GitHub writes were')} given up"
+    if counts.dead:
+        words = f"{count(counts.dead, 'GitHub write was', 'GitHub writes were')} given up"
         return _check("outbox", "error", words, "`craftkit outbox list` shows why")
-    if counts["queued"]:
-        words = count(counts["queued"], "GitHub write waits", "GitHub writes wait")
+    if counts.queued:
+        words = count(counts.queued, "GitHub write waits", "GitHub writes wait")
         return _check("outbox", "warning", words, "`craftkit outbox list`")
     return _check("outbox", "ok", "nothing waits for GitHub")
 

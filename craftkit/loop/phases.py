@@ -32,7 +32,7 @@ from craftkit.text import count, typed
 KIND = "spec phase"
 
 
-class Moved(NamedTuple):
+class PhaseMove(NamedTuple):
     """A spec after its move, and from where to where it went."""
 
     spec: Spec
@@ -43,7 +43,7 @@ class Moved(NamedTuple):
 
 def move(
     context: Context, wanted_spec: str | None, target: str, *, force: bool, reason: str
-) -> Moved:
+) -> PhaseMove:
     """Move a spec along a legal edge.  Raises UsageProblem, IllegalPhase, SpecNeedsAttention."""
     if target not in PHASES:
         raise UsageProblem(f"There is no phase {target}.", f"one of {', '.join(PHASES)}")
@@ -55,7 +55,7 @@ def move(
     spec_index.record_snapshot(context, spec)
     old = spec_index.phase_of(context, spec)
     if old == target:
-        return Moved(spec, old, target)
+        return PhaseMove(spec, old, target)
     if force and not reason:
         raise UsageProblem("--force needs a reason.", 'add `--reason "why"`')
     if not force:
@@ -86,7 +86,7 @@ def move(
         if not context.store.durable:
             raise
         process_runner.report_unapplied(context, spec.path, error)
-    return Moved(spec_index.load(context, spec.path), old, target, bool(parents))
+    return PhaseMove(spec_index.load(context, spec.path), old, target, bool(parents))
 
 
 def _gate(context: Context, spec: Spec, old: str, target: str) -> None:

@@ -166,12 +166,11 @@ def start(
     )
 
 
-def _held_by_another(context: Context, spec: Spec, task: Task) -> str | None:
+def _held_by_another(context: Context, task: Task, claim: claims.Claim | None) -> str | None:
     """The live session that has this task in progress; its command is not refused, but told.
 
     Who comes back under another session id must be able to finish what was begun.
     """
-    claim = claims.of_task(context.store, spec.id, task.id)
     if claim is None or claim.session == context.session.id:
         return None
     session = claim.session
@@ -222,9 +221,11 @@ def complete(
     if task.checked and base and claim is None:
         queued = source == "command" and github_writes.queue_closing_again(context, spec, task)
         return transitions.outcome(context, spec, task, changed=False, applied=True, queued=queued)
-    rows = spec_index.task_statuses(context, spec)
-    also = [t.id for t in task_status.parents_finished_by(rows, task)]
-    held = _held_by_another(context, spec, task)
+    also: list[str] = []
+    if task.parent:
+        rows = spec_index.task_statuses(context, spec)
+        also = [parent.id for parent in task_status.parents_finished_by(rows, task)]
+    held = _held_by_another(context, task, claim)
     return transitions.apply_transition(
         context,
         spec,
@@ -250,7 +251,7 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     linked = task.issue is not None and context.config["github.repo"]
     if row.state not in (DONE, DROPPED) and not base and not linked:
         return transitions.outcome(context, spec, task, changed=False, applied=True)
-    held = _held_by_another(context, spec, task)
+    held = _held_by_another(context, task, claims.of_task(context.store, spec.id, task.id))
     return transitions.apply_transition(
         context, spec, task, "reopen", "command", expected_version=version, held_by=held
     )
@@ -272,7 +273,7 @@ def drop(
         )
     if row.state == DROPPED:
         return transitions.outcome(context, spec, task, changed=False, applied=True)
-    held = _held_by_another(context, spec, task)
+    held = _held_by_another(context, task, claims.of_task(context.store, spec.id, task.id))
     return transitions.apply_transition(
         context,
         spec,

@@ -21,7 +21,7 @@ from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import claims, decisions, outbox, spool, tasks
+from craftkit.store import claims, decisions, outbox, specs, spool, tasks
 from craftkit.store import history as events
 from craftkit.store import sessions as session_rows
 
@@ -113,7 +113,7 @@ def apply_transition(
         if source != "github":  # it is there already
             queued = github_writes.queue(context, tx, process_id, decision, checks)
 
-    plan = steps(context, decision)
+    plan = steps(context, decision, seen=spec)
     process_id = process_runner.record(
         context, decision.kind, decision.to_json(), plan, save, decision.id
     )
@@ -162,7 +162,7 @@ def outcome(
     queued: bool = False,
 ) -> TaskOutcome:
     rows = spec_index.task_statuses(context, spec)
-    delivered = not outbox.waits(context.store, spec.id, task.id)
+    delivered = not queued and not outbox.waits(context.store, spec.id, task.id)
     following = task_status.next_ready(rows)
     return TaskOutcome(spec, task, changed, applied, delivered, following, rows, queued)
 
@@ -204,23 +204,30 @@ def _record(
 BOX_STEPS = {"done": "tick_box", "start": "mark_box", "reopen": "untick_box"}
 
 
-def steps(context: Context, decision: Decision) -> tuple[ProcessStep, ...]:
-    """The steps that carry a decision out: first the file, then what is remembered of the tasks."""
+def steps(
+    context: Context, decision: Decision, seen: Spec | None = None
+) -> tuple[ProcessStep, ...]:
+    """The steps that carry a decision out: first the file, then what is remembered of the tasks.
 
-    after: list[Spec] = []
+    `seen` is the spec as the database knows it.
+    """
+
+    done: list[spec_writer.Rewritten] = []
 
     def flip_boxes() -> dict[str, Any]:
         def flip(path: str) -> dict[str, Any]:
             written = _flip_boxes(context, decision, path)
-            after.append(written.after)
+            done.append(written)
             return {"changed": int(written.changed)}
 
         return spec_index.at_current_path(context, decision.spec, decision.path, flip)
 
     def settle(tx: sqlite3.Connection, _: dict[str, Any]) -> None:
         _remember(context, tx, decision)
-        if after:
-            spec_index.save_snapshot(context, tx, after[-1])
+        if done and seen is not None and done[-1].before.digest == seen.digest:
+            specs.save_file(tx, done[-1].after, context.worktree, context.now())
+        elif done:
+            spec_index.save_snapshot(context, tx, done[-1].after)
 
     if decision.action not in BOX_STEPS:
         return (ProcessStep("settle", save=settle),)

@@ -102,7 +102,7 @@ def describe(
         ),
         others=[],
         elsewhere=_elsewhere(context, spec),
-        outbox=outbox.counts(context.store),
+        outbox=outbox.counts(context.store).as_dict(),
         next_title=one_line(following.task.title, 80) if following else "",
     )
 
@@ -228,7 +228,7 @@ def describe_without_spec(
         conflicts=[],
         others=others,
         elsewhere=[],
-        outbox=outbox.counts(context.store),
+        outbox=outbox.counts(context.store).as_dict(),
         next_title="",
     )
 

@@ -27,12 +27,14 @@ def deliver_in_background(context: Context) -> bool:
 
 def has_unsent(context: Context) -> bool:
     """Whether something waits for GitHub that could be sent."""
-    return bool(context.config["github.repo"] and outbox.counts(context.store)["queued"])
+    return bool(context.config["github.repo"] and outbox.counts(context.store).queued)
 
 
-def report_dead_writes(context: Context) -> None:
-    """Say, once in a command, that GitHub writes were given up."""
-    dead = outbox.counts(context.store)["dead"]
+def report_dead_writes(context: Context, dead: int | None = None) -> None:
+    """Say, once in a command, that GitHub writes were given up; `dead` is how many, if known."""
+    if dead is None:
+        dead = outbox.counts(context.store).dead
+    context.dead_writes = dead
     if dead and all(note.code != DEAD for note in context.diagnostics):
         context.note(
             "error",

@@ -49,6 +49,7 @@ class Context:
         self.network_until: float | None = None  # seconds since 1970: no network after it
         self.gave_up: CraftkitError | None = None  # why this command does not ask GitHub again
         self.flag = ""  # what commands about the spec at hand must add, as ` --spec demo`
+        self.dead_writes: int | None = None  # as this command has seen and told them last
         self.repairing = False  # finishing what was interrupted before
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []

@@ -90,12 +90,24 @@ def waits(store: Store, spec_id: str, task_id: str) -> bool:
     return bool(store.value(sql, spec_id, task_id))
 
 
-def counts(store: Store) -> dict[str, int]:
-    found: dict[str, int] = dict(
-        store.rows("select state, count(*) from outbox where state <> 'delivered' group by state")  # type: ignore[arg-type]
+class Counts(NamedTuple):
+    """How many writes GitHub has not got."""
+
+    queued: int
+    dead: int
+    unknown: int = 0  # of the queued ones: they got no answer
+
+    def as_dict(self) -> dict[str, int]:
+        return {"queued": self.queued, "dead": self.dead}
+
+
+def counts(store: Store) -> Counts:
+    rows = store.rows(
+        "select state, count(*) from outbox where state <> 'delivered' group by state"
     )
+    found = {str(row[0]): int(row[1]) for row in rows}
     dead = found.pop("dead", 0)
-    return {"queued": sum(found.values()), "dead": dead}
+    return Counts(sum(found.values()), dead, found.get("unknown", 0))
 
 
 def pending(store: Store, spec_id: str) -> dict[str, str]:
@@ -166,10 +178,6 @@ def count(store: Store, spec_id: str) -> int:
     """How many writes of a spec GitHub has not got."""
     sql = "select count(*) from outbox where spec_id = ? and state <> 'delivered'"
     return int(store.value(sql, spec_id))
-
-
-def has_unknown(store: Store) -> bool:
-    return bool(store.value("select 1 from outbox where state = 'unknown' limit 1"))
 
 
 def last_creation(store: Store) -> str | None:

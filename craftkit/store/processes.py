@@ -75,25 +75,26 @@ def create(
     if cursor.rowcount != 1:
         return None
     process_id = int(cursor.lastrowid or 0)
-    add_steps(tx, process_id, steps)
-    begin_step(tx, process_id, steps[0], now)
+    add_steps(tx, process_id, steps, begun=now)
     return process_id
 
 
 def add_steps(
-    tx: sqlite3.Connection, process_id: int, names: Sequence[str], after: int = 0
+    tx: sqlite3.Connection,
+    process_id: int,
+    names: Sequence[str],
+    after: int = 0,
+    begun: str | None = None,
 ) -> None:
-    """Insert pending steps behind the position `after`."""
-    rows = ", ".join(["(?, ?, ?, 'pending')"] * len(names))
-    values = [
-        value
-        for position, name in enumerate(names, start=after + 1)
-        for value in (process_id, position, name)
-    ]
-    tx.execute(
-        f"insert into process_steps (process_id, position, name, status) values {rows}",  # noqa: S608
-        values,
-    )
+    """Insert steps behind the position `after`; the first one runs if it has `begun`."""
+    values: list[object] = []
+    for position, name in enumerate(names, start=after + 1):
+        runs = begun is not None and position == after + 1
+        status, since = ("running", begun) if runs else ("pending", None)
+        values += [process_id, position, name, status, since]
+    rows = ", ".join(["(?, ?, ?, ?, ?)"] * len(names))
+    into = "insert into process_steps (process_id, position, name, status, started_at)"
+    tx.execute(f"{into} values {rows}", values)
 
 
 def begin_step(tx: sqlite3.Connection, process_id: int, name: str, now: str) -> None:

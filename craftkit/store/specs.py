@@ -63,6 +63,11 @@ def save(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> None:
             *(spec.phase, spec.issue, spec.branch, now, now),
         ),
     )
+    save_file(tx, spec, worktree, now)
+
+
+def save_file(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> None:
+    """Remember what a file says, of which nothing but boxes has changed."""
     tx.execute(
         "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
         " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"

@@ -23,7 +23,7 @@ class TaskRecord(NamedTuple):
     dropped: bool
 
 
-class Base(NamedTuple):
+class TaskBase(NamedTuple):
     """What the merge compares with, as numbers of the table."""
 
     local_done: int | None
@@ -159,13 +159,13 @@ def forget_issue(tx: sqlite3.Connection, spec_id: str, task_id: str | None) -> N
     )
 
 
-def bases(store: Store) -> dict[tuple[str, str], Base]:
+def bases(store: Store) -> dict[tuple[str, str], TaskBase]:
     """(spec id, task id) -> base, of all that is remembered."""
     rows = store.rows("select spec_id, task_id, local_done, dropped, synced_done from tasks")
-    return {(row[0], row[1]): Base(*row[2:]) for row in rows}
+    return {(row[0], row[1]): TaskBase(*row[2:]) for row in rows}
 
 
-def restore(tx: sqlite3.Connection, found: Iterable[tuple[tuple[str, str], Base]]) -> None:
+def restore(tx: sqlite3.Connection, found: Iterable[tuple[tuple[str, str], TaskBase]]) -> None:
     """Set bases back to what they were."""
     tx.executemany(
         "update tasks set local_done = ?, dropped = ?, synced_done = ?"

@@ -123,7 +123,7 @@ def send(
     """Deliver what waits; where that cannot be done now, it stays queued and nothing is lost."""
     store = context.store
     before = outbox.counts(store)
-    if not before["queued"] or context.offline or not is_configured(context):
+    if not before.queued or context.offline or not is_configured(context):
         return _sent(before)
     with send_lock(context) as free:
         if not free:
@@ -138,7 +138,7 @@ def send(
     context.gave_up = done.stopped
     why = done.stopped or done.away
     sent = _sent(after) if why is None else stopped(after, why)
-    if why is None and outbox.has_unknown(store):
+    if why is None and after.unknown:
         sent = sent._replace(
             why="a creation got no answer, and is looked for before it is repeated",
             hint="`craftkit reconcile` goes on in a minute",
@@ -158,11 +158,11 @@ def pending_status(context: Context) -> DeliveryStatus:
     return _sent(outbox.counts(context.store))
 
 
-def _sent(counts: dict[str, int]) -> DeliveryStatus:
-    return DeliveryStatus(counts["queued"], counts["dead"])
+def _sent(counts: outbox.Counts) -> DeliveryStatus:
+    return DeliveryStatus(counts.queued, counts.dead)
 
 
-def stopped(counts: dict[str, int], error: CraftkitError) -> DeliveryStatus:
+def stopped(counts: outbox.Counts, error: CraftkitError) -> DeliveryStatus:
     """What waits, and the error that keeps it waiting."""
     return _sent(counts)._replace(why=error.message, hint=error.hint, code=error.code)
 
@@ -202,7 +202,7 @@ def connect(context: Context, seconds: float) -> Any:
         clock=context.clock,
     )
     client.rate_limiter.deadline = context.clock() + seconds
-    client.rate_limiter.queued = outbox.counts(context.store)["queued"]
+    client.rate_limiter.queued = outbox.counts(context.store).queued
     return client
 
 
@@ -233,4 +233,4 @@ def report_pending(context: Context, sent: DeliveryStatus) -> None:
         plural = "write waits" if sent.queued == 1 else "writes wait"
         hint = sent.hint or "`craftkit reconcile` sends what is queued"
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
-    background.report_dead_writes(context)
+    background.report_dead_writes(context, sent.dead)

@@ -1,8 +1,8 @@
 """The three-way merge: what spec, GitHub and base say about each task, and what follows.
 
-Pure.  `plan_merge` looks at one spec with its issues and returns actions with their evidence; it never
-reads a clock, a file or the network.  What GitHub's texts say decides nothing; numbers, states
-and the markers that `markers.py` accepted do.
+Pure.  `plan_merge` looks at one spec with its issues and returns actions with their evidence; it
+never reads a clock, a file or the network.  What GitHub's texts say decides nothing; numbers,
+states and the markers that `markers.py` accepted do.
 """
 
 from __future__ import annotations
