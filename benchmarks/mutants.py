@@ -1,0 +1,132 @@
+"""Injected defects: put one in, run the harness that should catch it, take it out again.
+
+    python benchmarks/mutants.py [--only NAME] [--write]      --write writes docs/mutants.md
+
+The sources are changed in place and always restored; nobody else may change them meanwhile.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+QUIET = ("-p", "no:cacheprovider", "-p", "no:randomly")
+PAGE = ROOT / "docs/mutants.md"
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str  # below craftkit/
+    old: str
+    new: str
+    harness: str  # what pytest is given
+
+
+DURABLE, KILLS = "tests/specs/test_durable.py", "tests/crash/test_kill.py"
+PLANNER, ONE = "tests/sync/test_planner.py", "tests/sync/test_one_issue.py"
+SYNC, OWNED = "tests/online/test_online_sync.py", "tests/online/test_online_ownership.py"
+CREATE, SCHEMA = "tests/online/test_online_creations.py", "tests/unit/test_schema.py"
+MUTANTS = (
+    Mutant("a dropped fsync of a file", "specs/files.py", "os.fsync(fd)", "pass", DURABLE),
+    Mutant("a dropped fsync of a folder", "specs/files.py", "os.fsync(folder.fd)", "pass", DURABLE),
+    Mutant("commits that do not wait", "store/db.py", "synchronous = FULL", "synchronous = OFF", DURABLE),
+    Mutant("an editor's save is thrown away", "specs/files.py", "if displaced is not None and sha256(displaced) == expected:", "if displaced is not None:", "tests/specs/test_files.py"),
+    Mutant("a swap without a comparison", "specs/files.py", "if sha256(old) != expected:", "if False:", "tests/specs/test_files.py"),
+    Mutant("`sent` is not committed before a creation", "sync/issue_creation.py", 'outbox.mark(tx, [row.id], "sent", sync.now(), high_water=high)', "pass", CREATE),
+    Mutant("a 500 read as 404", "github/error_mapping.py", "if status == 404:", "if status in (404, 500, 502, 503):", "tests/github"),
+    Mutant("a forgotten marker", "sync/link_plan.py", "markers.marker(spec.id, task.id)", '""', CREATE),
+    Mutant("a queue in the wrong order", "sync/outbox_sender.py", "sorted(rows, key=_in_order)", "sorted(rows, key=_in_order, reverse=True)", SYNC),
+    Mutant("a hopeless write is tried for ever", "sync/retry_policy.py", 'return Verdict("dead", True)', 'return Verdict("queued")', SYNC),
+    Mutant("a lost creation is not looked for", "sync/issue_creation.py", 'if row.state in ("sent", "unknown") else None', "if False else None", CREATE),
+    Mutant("unticking without a base", "sync/planner.py", "return (UNTICK,) if base.synced_done else (CLOSE,)", "return (UNTICK,)", PLANNER),
+    Mutant("creating from a list that fell short", "sync/planner.py", "if policy.create and snapshot.complete:", "if policy.create:", PLANNER),
+    Mutant("no stop where much is in conflict", "sync/planner.py", "doubtful > LIMIT_COUNT and", "False and", PLANNER),
+    Mutant("a not-planned issue ticks its box", "sync/planner.py", "if seen.completed:\n        return (UNDROP, TICK)", "if seen.closed:\n        return (UNDROP, TICK)", PLANNER),
+    Mutant("the lower of two issues is closed", "sync/marker_index.py", "seen.number <= stays", "seen.number >= stays", ONE),
+    Mutant("a decision on what is not now", "loop/transitions.py", "version != expected_version:", "False:", "tests/loop"),
+    Mutant("a recorded step runs again", "loop/process_runner.py", 'for s in recorded if s.status in ENDED}', "for s in recorded if False}", KILLS),
+    Mutant("a dead owner counts as alive", "loop/process_runner.py", "return _started(int(pid)) == started", "return True", "tests/unit/test_owner.py"),
+    Mutant("a decision that is not sent", "commands/task.py", "if not outcome.queued:", "if True:", SYNC),
+    Mutant("a decision that is not queued", "loop/github_writes.py", 'write(task, "close" if action == "done" else action, {})', "pass", SYNC),
+    Mutant("somebody else's issue is changed", "sync/ownership.py", "return issue.parent in parents or", "return True or", OWNED),
+    Mutant("writes go to another repository", "sync/outbox_sender.py", "[row for row in rows if row.spec_id not in elsewhere], error", "list(rows), error", OWNED),
+    Mutant("a spool file that git tracks is believed", "loop/spool_import.py", "git.is_tracked(context.repo, path)", "False", "tests/cli/test_spool.py"),
+    Mutant("a token in a message", "text.py", "text = re.sub(_GITHUB_TOKEN, MASK, text)", "pass", "tests/unit/test_redact.py"),
+    Mutant("retry-after is not heard", "github/pacing.py", "def _retry_after(", "def _retry_after(*_):\n    return None\n\n\ndef _not_called(", "tests/github/test_pacing.py"),
+    Mutant("a newer database is opened", "store/db.py", "if version > SCHEMA_VERSION:", "if False:", SCHEMA),
+    Mutant("a migration in several commits", "store/schema.py", 'connection.execute("BEGIN IMMEDIATE")', "pass", SCHEMA),
+    Mutant("a task is ready before what it waits for", "loop/task_status.py", "ready = state == TODO and not waits", "ready = state == TODO", "tests/cli/test_loop.py"),
+    Mutant("a session is never live", "loop/sessions.py", "return table.was_seen_since(context.store, session, worktree, cutoff)", "return False", "tests/cli/test_loop.py"),
+    Mutant("notes before the answer", "cli/output.py", "sys.stdout.flush()", "pass", "tests/cli/test_streams.py"),
+    Mutant("two senders at once", "runtime/locks.py", "yield descriptor is not None", "yield True", "tests/online"),
+)  # fmt: skip
+
+
+@contextmanager
+def injected(mutant: Mutant) -> Iterator[None]:
+    """The defect, as long as this lasts.  Raises SystemExit if its place is not there once."""
+    path = ROOT / "craftkit" / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if mutant.old not in text:
+        raise SystemExit(f"{mutant.name}: {mutant.file} has no {mutant.old!r} any more")
+    try:
+        path.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+        yield
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
+def is_caught(mutant: Mutant) -> bool:
+    """Whether the harness fails while the defect is in."""
+    with injected(mutant):
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-n", "2", "-q", "-x", *QUIET, mutant.harness],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
+            capture_output=True,
+            check=False,
+        )
+    return done.returncode == 1  # 0: nobody noticed; others: the harness could not run
+
+
+def table(rows: list[tuple[str, str, str]]) -> str:
+    lines = ["# Injected defects", ""]
+    lines += [
+        "`make mutants` puts each of these in, and runs the harness that is named for it.",
+        "",
+    ]
+    lines += ["| defect | in | caught by |", "|---|---|---|"]
+    lines += [f"| {name} | `craftkit/{file}` | `{harness}` |" for name, file, harness in rows]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", help="those whose name has these words")
+    parser.add_argument("--write", action="store_true", help="write docs/mutants.md")
+    options = parser.parse_args()
+    chosen = [m for m in MUTANTS if not options.only or options.only in m.name]
+    missed = 0
+    for mutant in chosen:
+        began = time.monotonic()
+        caught = is_caught(mutant)
+        missed += not caught
+        word = "caught" if caught else "MISSED"
+        print(f"{word}  {mutant.name:<46} {mutant.harness}  {time.monotonic() - began:.0f} s")
+        sys.stdout.flush()
+    print(f"{len(chosen) - missed} of {len(chosen)} caught")
+    if options.write and not missed and not options.only:
+        PAGE.write_text(table([(m.name, m.file, m.harness) for m in MUTANTS]), encoding="utf-8")
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
