@@ -52,6 +52,7 @@ lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
+	@$(PY) docs/style_lint.py
 
 bench: $(VENV)/.installed-dev ## print the speed figures
 	@$(PY) benchmarks/run.py

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -92,9 +93,11 @@ def is_caught(mutant: Mutant) -> bool:
             cwd=ROOT,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": "1"},
             capture_output=True,
+            text=True,
             check=False,
         )
-    return done.returncode == 1  # 0: nobody noticed; others: the harness could not run
+    # A harness that cannot even be collected catches nothing.
+    return bool(done.returncode) and re.search(r"\d+ failed", done.stdout) is not None
 
 
 def table(rows: list[tuple[str, str, str]]) -> str:
