@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from given import SPEC, Clock, Open
 
 from craftkit import repo as git
 from craftkit.model import Session
 from craftkit.runtime.config import DEFAULTS
 from craftkit.runtime.context import Context
 from craftkit.store import db
-
-NOW = 1_800_000_000.0
-Open = Callable[..., Context]
-SPEC = "---\nid: demo\nname: Demo\nphase: implementation\n---\n\n## Tasks\n\n"
-
-
-class Clock:
-    """Time that passes only if a test says so."""
-
-    def __init__(self) -> None:
-        self.now = NOW
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

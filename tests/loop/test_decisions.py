@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import NOW, Clock, Open
+from given import NOW, Clock, Open
 from hypothesis import given
 from hypothesis import strategies as st
 

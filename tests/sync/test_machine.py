@@ -9,7 +9,6 @@ what people and craftkit do; after every command, and whenever all is quiet, I1 
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import re
@@ -574,9 +573,7 @@ class Sync(RuleBasedStateMachine):
         parts = [dump(self.world), repr(self.world.sent)]
         for clone in CLONES:
             parts.append(self.text(clone))
-            with contextlib.closing(
-                sqlite3.connect(self.root / clone / ".craftkit/craftkit.db")
-            ) as c:
+            with closing(sqlite3.connect(self.root / clone / ".craftkit/craftkit.db")) as c:
                 parts += c.iterdump()
         return "\n".join(parts).replace(str(self.root), "ROOT")
 
