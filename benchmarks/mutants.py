@@ -41,7 +41,7 @@ MUTANTS = (
     Mutant("commits that do not wait", "store/db.py", "synchronous = FULL", "synchronous = OFF", DURABLE),
     Mutant("an editor's save is thrown away", "specs/files.py", "if displaced is not None and sha256(displaced) == expected:", "if displaced is not None:", "tests/specs/test_files.py"),
     Mutant("a file with another name is replaced", "specs/files.py", "if info.st_nlink > 1:", "if False:", "tests/specs/test_files.py"),
-    Mutant("`sent` is not committed before a creation", "sync/issue_creation.py", 'outbox.mark(tx, [row.id], "sent", sync.now(), high_water=high)', "pass", "tests/online/test_online_kill.py"),
+    Mutant("`sent` is not committed before a creation", "sync/issue_creation.py", 'outbox.mark(tx, [row.id], "sent", sync.now(), high_water=high)', "pass", CREATE),
     Mutant("a 500 read as an answer", "github/api_requests.py", "if status == 408 or status >= 500:", "if status == 408:", "tests/github"),
     Mutant("a forgotten marker", "sync/link_plan.py", "markers.marker(spec.id, task.id)", '""', CREATE),
     Mutant("a queue in the wrong order", "sync/outbox_sender.py", "sorted(rows, key=_in_order)", "sorted(rows, key=_in_order, reverse=True)", SYNC),
@@ -67,7 +67,7 @@ MUTANTS = (
     Mutant("a task is ready before what it waits for", "loop/task_status.py", "ready = state == TODO and not waits", "ready = state == TODO", "tests/cli/test_loop.py"),
     Mutant("a session is never live", "loop/sessions.py", "return table.was_seen_since(context.store, session, worktree, cutoff)", "return False", "tests/cli/test_loop.py"),
     Mutant("notes before the answer", "cli/output.py", "sys.stdout.flush()", "pass", "tests/cli/test_streams.py"),
-    Mutant("two senders at once", "runtime/locks.py", "yield descriptor is not None", "yield True", "tests/online"),
+    Mutant("two senders at once", "runtime/locks.py", "yield descriptor is not None", "yield True", "tests/unit/test_locks.py"),
 )  # fmt: skip
 
 

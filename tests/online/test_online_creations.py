@@ -85,6 +85,30 @@ def test_a_retry_by_hand_does_not_shorten_the_wait_for_a_lost_creation(desk: Des
     assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2"]
 
 
+def test_i4_killed_between_an_answer_and_its_record(desk: Desk) -> None:
+    """The issue is there, and nobody has written its number down."""
+    desk.begin(2)
+
+    def die_behind_the_answer() -> None:
+        import signal
+
+        from craftkit.github.client import Client
+
+        real = Client.create_child
+
+        def create(*args: Any) -> Any:
+            real(*args)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        Client.create_child = create  # type: ignore[method-assign]
+
+    assert desk.ck("spec", "link", "--yes", prepare=die_behind_the_answer).code == -9
+    assert titles(desk) == ["Demo", "T001 Task 1"]
+    desk.ok("spec", "link", "--yes")
+    assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2"]
+    assert desk.doubles() == [] and desk.quiet() == []
+
+
 @pytest.mark.parametrize("command", [("spec", "link", "--yes"), ("reconcile", "--create")])
 def test_two_at_once_make_each_issue_once(desk: Desk, command: tuple[str, ...]) -> None:
     """Both have looked before either has written down what it makes."""
