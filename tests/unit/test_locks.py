@@ -28,10 +28,12 @@ def held_by_another(path: str) -> int:
 def test_one_at_a_time_and_a_death_lets_go(tmp_path: Path) -> None:
     path = str(tmp_path / "a.lock")
     pid = held_by_another(path)
-    with locks.only_one(path) as free:
-        assert free is False
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
+    try:
+        with locks.only_one(path) as free:
+            assert free is False
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
     with locks.only_one(path) as free:
         assert free is True
         with locks.only_one(path) as again:
