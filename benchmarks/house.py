@@ -114,8 +114,10 @@ def main() -> int:
     for group in groups:
         print("  " + " <-> ".join(group))
     broken = bool(groups)
-    sandbox = by_package.pop("sandbox", [])
-    for title, chosen in (("craftkit", sum(by_package.values(), [])), ("sandbox", sandbox)):
+    for title, chosen in (
+        ("craftkit", [module for module in found if module.package != "sandbox"]),
+        ("sandbox", by_package["sandbox"]),
+    ):
         if not chosen:
             continue
         modules = max((module.lines, module.name) for module in chosen)

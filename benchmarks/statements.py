@@ -1,10 +1,11 @@
 """What one command costs besides time: SQL statements, transactions, file reads, requests.
 
-    python benchmarks/statements.py [--list COMMAND] [--against REV]
+    python benchmarks/statements.py [--list COMMAND] [--against REV] [--agent]
 
 A spec of 100 tasks is linked to a GitHub of the sandbox on this machine.  Each command runs in a
 child that counts what SQLite is told, and how often the spec file is opened for reading.
 `--list "task done"` prints every statement of that command, `--against` counts a revision, too.
+With `--agent`, the commands are those of a coding agent, whose hooks are kept up to date.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from trees import ROOT, checked_out, environment
+from trees import AGENT, ROOT, checked_out, environment
 
 # Runs in the child.  All is in place before craftkit is imported.
 CHILD = """
@@ -54,6 +55,7 @@ with open(report, "w") as file:
     json.dump({"code": code, "from": craftkit.__file__, "sql": statements, "reads": reads}, file)
 os._exit(code)
 """
+REPOSITORY = "octo-dev/demo"
 COMMANDS = ("task next", "status", "task start T001", "task done T001")
 
 
@@ -113,16 +115,15 @@ def linked(tree: Path, place: Path, github: dict[str, str]) -> Desk:
     return desk
 
 
-def costs(tree: Path) -> dict[str, Cost]:
+def costs(tree: Path, more: dict[str, str]) -> dict[str, Cost]:
     """What each command costs with the craftkit of a tree.  GitHub is always the one of today."""
     from craftkit.sandbox.server import serve
 
     found = {}
     with tempfile.TemporaryDirectory() as name, serve() as server:
-        github = server.environment("sandbox-token", "octo-dev/demo")
-        desk = linked(
-            tree, Path(name).resolve(), github | {"CRAFTKIT_GITHUB_REPO": "octo-dev/demo"}
-        )
+        github = server.environment("sandbox-token", REPOSITORY)
+        github |= {"CRAFTKIT_GITHUB_REPO": REPOSITORY, **more}
+        desk = linked(tree, Path(name).resolve(), github)
         for command in COMMANDS:
             before = server.state.count
             statements, reads = desk.run(command)
@@ -136,6 +137,7 @@ def main() -> None:
     )
     parser.add_argument("--list", metavar="COMMAND", help="print every statement of a command")
     parser.add_argument("--against", metavar="REV", help="count this revision as well")
+    parser.add_argument("--agent", action="store_true", help="run as a coding agent does")
     options = parser.parse_args()
     with ExitStack() as stack:
         trees = {"this tree": ROOT}
@@ -143,7 +145,7 @@ def main() -> None:
             trees = {options.against: stack.enter_context(checked_out(options.against)), **trees}
         for title, tree in trees.items():
             print(f"{title:<17} statements  write transactions  reads of the spec  requests")
-            for command, cost in costs(tree).items():
+            for command, cost in costs(tree, AGENT if options.agent else {}).items():
                 figures = f"{len(cost.statements):>10} {cost.writes:>19} {cost.reads:>18}"
                 print(f"{command:<17} {figures} {cost.requests:>9}")
                 if options.list and command.startswith(options.list):

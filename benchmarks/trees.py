@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+AGENT = {"CRAFTKIT_AGENT": "claude", "CLAUDECODE": "1"}  # what an agent's shell sets
 KEPT = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
 
 
