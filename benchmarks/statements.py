@@ -19,7 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from trees import AGENT, ROOT, checked_out, environment
+from measure import AGENT, ROOT, checked_out, environment
 
 # Runs in the child.  All is in place before craftkit is imported.
 CHILD = """
