@@ -62,7 +62,8 @@ class Desk(NamedTuple):
         project = tomllib.loads((self.tree / "pyproject.toml").read_text(encoding="utf-8"))
         module, _, function = project["project"]["scripts"]["craftkit-hook"].partition(":")
         start = f"from {module} import {function}; {function}()"
-        return timed([sys.executable, "-c", start, event], self.repo, self.env, payload)
+        env = self.env | {"CRAFTKIT_DEBUG": "1"}  # an error is printed
+        return timed([sys.executable, "-c", start, event], self.repo, env, payload)
 
     def bare(self, number: int) -> Spent:
         return timed(BARE, self.repo, self.env)
