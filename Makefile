@@ -54,8 +54,8 @@ lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) docs/style_lint.py
 
-bench: $(VENV)/.installed-dev ## print the speed figures
-	@$(PY) benchmarks/run.py
+bench: $(VENV)/.installed-dev ## print the speed figures (AGAINST=REV: beside those of a revision)
+	@$(PY) benchmarks/run.py $(if $(AGAINST),--against $(AGAINST))
 
 house: $(VENV)/.installed-dev ## print packages, circles, the longest module and function
 	@$(PY) benchmarks/house.py

@@ -1,97 +1,28 @@
 """Print the speed figures: ratios to a bare interpreter, measured side by side in one run.
 
-    python benchmarks/run.py [--quick]
+    python benchmarks/run.py [--quick] [--against REV]
 
 A ratio says more than a time: it is nearly the same on a slow and on a fast machine.  Nothing is
 asserted; the bars are what the figures are meant to stay below (or, where marked, above).
+
+With --against, the same work is done in turn by a revision of the past and by this tree, and the
+ratios are new to old.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import re
-import statistics
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
-BARE = [sys.executable, "-c", "pass"]
-CRAFTKIT = [sys.executable, "-m", "craftkit"]
-HOOK = [sys.executable, "-c", "from craftkit.agent_hook import run; run()", "post-edit"]
-EDIT = b'{"session_id": "bench", "tool_input": {"file_path": "src/app.py"}}'
+import jobs
+from measure import ROOT, Job, Spent, checked_out, clocked, interleave
+
+ALLOWED = 1.05  # new to old
 BOXES = re.compile(r"^[ \t]*[-*+] \[([ xX])\] (.*)$", re.M)
 LINES = re.compile(r"^(?:(#{1,6}) (.*)|[ \t]*[-*+] \[([ xX])\] (.*)|[ \t]*(```).*)$", re.M)
-
-# An installed craftkit has its bytecode: without it each run would compile the sources again.
-LEFT_OUT = ("CRAFTKIT_", "GIT_", "PYTHONDONTWRITEBYTECODE")
-ENV = {k: v for k, v in os.environ.items() if not k.startswith(LEFT_OUT)}
-ENV |= {"CRAFTKIT_SESSION": "bench", "NO_COLOR": "1"}
-
-
-def spec_text(tasks: int) -> str:
-    """A spec as people write them: prose, criteria, code, phases, steps, dependencies."""
-    lines = ["---", "id: bench", 'name: "Bench"', "phase: implementation", "---", "", "# Bench", ""]
-    lines += ["## Background", "", "Why this is wanted, in a paragraph of prose. " * 6, ""]
-    lines += ["## Acceptance criteria", "", *(f"- [ ] Rule {n} holds" for n in range(20)), ""]
-    lines += ["```python", "- [ ] not a task", "```", "", "## Tasks", ""]
-    for n in range(1, tasks + 1):
-        if n % 20 == 1:
-            lines += ["", f"### Part {n // 20 + 1}", "", "What this part is about. " * 4, ""]
-        after = f" (depends on T{n - 1:03d})" if n % 5 == 0 else ""
-        lines.append(f"- [ ] T{n:03d} Write piece {n} in `src/piece_{n}.py`{after}")
-        if n % 4 == 0:
-            lines += ["  - [ ] with its test", "  - [x] with its name"]
-    return "\n".join(lines) + "\n"
-
-
-def prose_text(tasks: int) -> str:
-    """A spec with its requirements and design: some 650 bytes of text for each box."""
-    part = ["", "### Decision", "", "What was weighed, and why this way was taken. " * 9, ""]
-    part += ["- a point that follows from it", "- another one, with `code` in it", ""]
-    part += ["```python", "def example(value):", "    return value + 1", "```", ""]
-    head = ["---", "id: bench", 'name: "Bench"', "phase: implementation", "---", "", "# Bench", ""]
-    boxes = [f"- [ ] T{n:03d} Write piece {n}" for n in range(1, tasks + 1)]
-    return "\n".join([*head, "## Design", *(part * tasks), "## Tasks", "", *boxes, ""])
-
-
-def make_repo(place: Path, tasks: int) -> Path:
-    """A repository with one spec of so many tasks, already seen by craftkit."""
-    place.mkdir()
-    subprocess.run(["git", "init", "-q"], cwd=place, check=True, capture_output=True)
-    (place / "specs").mkdir()
-    (place / "specs" / "bench.md").write_text(spec_text(tasks), encoding="utf-8")
-    timed([*CRAFTKIT, "init"], place)
-    timed([*CRAFTKIT, "session-resume", "--offline"], place)
-    return place
-
-
-def timed(command: list[str], place: Path, stdin: bytes = b"") -> float:
-    """Seconds that one real process takes; raises where it fails."""
-    began = time.perf_counter()
-    done = subprocess.run(
-        command, cwd=place, env=ENV, input=stdin, capture_output=True, check=False
-    )
-    took = time.perf_counter() - began
-    if done.returncode:
-        raise SystemExit(f"{command} ended with {done.returncode}: {done.stderr.decode()}")
-    return took
-
-
-def interleave(jobs: dict[str, Callable[[int], float]], rounds: int) -> dict[str, float]:
-    """The median of each job, all of them taken in turn, after one round to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in jobs}
-    for number in range(rounds + 1):
-        for name, job in jobs.items():
-            took = job(number)
-            if number:
-                times[name].append(took)
-    return {name: statistics.median(taken) for name, taken in times.items()}
-
-
 HOOK_BARS = {
     "post-edit, another file": 2.5,
     "post-edit, a box was ticked": 6.0,
@@ -101,77 +32,38 @@ HOOK_BARS = {
 }
 
 
-def hooks(place: Path, rounds: int) -> None:
-    """What an agent's user waits for."""
-    repo = make_repo(place / "hooked", 100)
-    spec = repo / "specs/bench.md"
-
-    def hook(event: str, payload: bytes = b'{"session_id": "bench"}') -> float:
-        return timed([*HOOK[:-1], event], repo, payload)
-
-    def ticked(number: int) -> float:
-        key = f"T{number + 1:03d}"
-        text = spec.read_text(encoding="utf-8")
-        spec.write_text(text.replace(f"[ ] {key}", f"[x] {key}"), encoding="utf-8")
-        return hook("post-edit", b'{"session_id": "bench", "tool_input": {"file_path": "s.md"}}')
-
-    medians = interleave(
-        {
-            "bare": lambda number: timed(BARE, repo),
-            "post-edit, another file": lambda number: hook("post-edit", EDIT),
-            "post-edit, a box was ticked": ticked,
-            "prompt, nothing new": lambda number: hook("prompt"),
-            "stop, without network": lambda number: hook("stop"),
-            "session-start, offline": lambda number: hook("session-start"),
-        },
-        rounds,
-    )
-    bare = medians.pop("bare")
-    print("Hooks, as multiples of `python -c pass`")
-    for name, median in medians.items():
-        line(f"craftkit-hook {name}", median / bare, f"bar {HOOK_BARS[name]:g}")
-    print()
-
-
 def line(name: str, figure: float, bar: str, extra: str = "") -> None:
     print(f"  {name:<44} {figure:8.2f}   {bar:<12} {extra}".rstrip(), flush=True)
 
 
+def beside_bare(title: str, found: dict[str, Spent], bars: dict[str, float]) -> None:
+    """A table of multiples of the bare interpreter, which is among the figures."""
+    bare = found.pop("bare")
+    print(f"{title}, as multiples of `python -c pass` ({bare.wall * 1000:.1f} ms)")
+    for name, spent in found.items():
+        cpu = f"CPU {spent.cpu / bare.cpu:.2f}, {spent.wall * 1000:.1f} ms"
+        line(name, spent.wall / bare.wall, f"bar {bars.get(name, 10):g}", cpu)
+
+
 def commands(place: Path, rounds: int) -> None:
-    repo = make_repo(place / "small", 100)
-
-    def run(*words: str) -> Callable[[int], float]:
-        return lambda number: timed([*CRAFTKIT, *words], repo)
-
-    medians = interleave(
-        {
-            "bare": lambda number: timed(BARE, repo),
-            "task next": run("task", "next"),
-            "task done": lambda number: timed(
-                [*CRAFTKIT, "task", "done", f"T{number + 1:03d}"], repo
-            ),
-            "session-resume --offline": run("session-resume", "--offline"),
-        },
-        rounds,
-    )
-    bare = medians.pop("bare")
-    print(f"100 tasks, as multiples of `python -c pass` ({bare * 1000:.1f} ms, {rounds} rounds)")
-    for name, median in medians.items():
-        line(name, median / bare, "bar 10", f"{median * 1000:.1f} ms")
+    bare = {"bare": jobs.local_desk(place / "bare", ROOT, 1).bare}
+    found = interleave(bare | jobs.command_jobs(place, ROOT), rounds)
+    beside_bare(f"100 tasks, {rounds} rounds", found, {})
+    found = interleave(bare | jobs.hook_jobs(place, ROOT), rounds)
+    beside_bare("craftkit-hook", found, HOOK_BARS)
 
 
 def growth(place: Path, rounds: int) -> None:
-    small, large = make_repo(place / "k1", 1_000), make_repo(place / "k10", 10_000)
-    for words in (["task", "list"], ["status"], ["session-resume", "--offline"]):
-        medians = interleave(
-            {
-                "small": lambda number, words=words: timed([*CRAFTKIT, *words], small),
-                "large": lambda number, words=words: timed([*CRAFTKIT, *words], large),
-            },
-            rounds,
+    small, large = (jobs.listing_jobs(place, ROOT, tasks) for tasks in (1_000, 10_000))
+    for name in small:
+        found = interleave({"small": small[name], "large": large[name]}, rounds)
+        walls = [found[size].wall for size in ("small", "large")]
+        line(
+            name,
+            walls[1] / walls[0],
+            "bar 12",
+            "{:.0f} -> {:.0f} ms".format(*(wall * 1000 for wall in walls)),
         )
-        extra = f"{medians['small'] * 1000:.0f} -> {medians['large'] * 1000:.0f} ms"
-        line(" ".join(words), medians["large"] / medians["small"], "bar 12", extra)
 
 
 def parsing(name: str, text: str, rounds: int) -> None:
@@ -181,25 +73,16 @@ def parsing(name: str, text: str, rounds: int) -> None:
 
     data = text.encode()
     markdown = MarkdownIt("commonmark")
-
-    def clock(job: Callable[[], object]) -> Callable[[int], float]:
-        def once(number: int) -> float:
-            began = time.perf_counter()
-            job()
-            return time.perf_counter() - began
-
-        return once
-
-    medians = interleave(
+    found = interleave(
         {
-            "craftkit": clock(lambda: parse(data, "specs/bench.md")),
-            "re, headings, fences and boxes": clock(lambda: LINES.findall(text)),
-            "re, boxes alone": clock(lambda: BOXES.findall(text)),
-            "markdown-it-py": clock(lambda: markdown.parse(text)),
+            "craftkit": clocked(lambda: parse(data, "specs/bench.md")),
+            "re, headings, fences and boxes": clocked(lambda: LINES.findall(text)),
+            "re, boxes alone": clocked(lambda: BOXES.findall(text)),
+            "markdown-it-py": clocked(lambda: markdown.parse(text)),
         },
         rounds,
     )
-    speed = {other: len(data) / median / 1e6 for other, median in medians.items()}
+    speed = {other: len(data) / spent.wall / 1e6 for other, spent in found.items()}
     own = speed.pop("craftkit")
     print(f"Reading {name}, {len(data) // 1000} kB, {own:.1f} MB/s: share of the other's speed")
     for other, theirs in speed.items():
@@ -216,59 +99,93 @@ def planning() -> None:
     base = {line.id: Base(line.checked, line.issue, "t") for line in lines}
     issues = {n: RemoteIssue(n, n % 2 == 0, True, "t", f"T{n}") for n in range(1, count + 1)}
     view = SpecSnapshot(lines, base, issues, {}, {}, True)
-    seconds = []
-    for _ in range(5):
-        began = time.perf_counter()
+
+    def plan() -> None:
         assert plan_merge(view) == MergePlan()
-        seconds.append(time.perf_counter() - began)
-    line("planner, thousand tasks in a second", count / min(seconds) / 1000, "bar > 100")
+
+    seconds = min(clocked(plan)(number).wall for number in range(5))
+    line("planner, thousand tasks in a second", count / seconds / 1000, "bar > 100")
 
 
 def syncing(place: Path, specs: int, tasks: int) -> None:
     """Reconcile linked specs where nothing has changed, against the sandbox."""
     from craftkit.sandbox.server import serve
 
-    repo = place / "linked"
-    (repo / "specs").mkdir(parents=True)
-    subprocess.run(["git", "init", "-q"], cwd=repo, check=True, capture_output=True)
-    remote = ["git", "remote", "add", "origin", "https://github.com/octo-dev/demo.git"]
-    subprocess.run(remote, cwd=repo, check=True, capture_output=True)
-    issues: list[dict[str, object]] = []
-    for spec in range(specs):
-        parent = len(issues) + 1
-        issues.append({"title": f"Spec {spec}"})
-        head = f"---\nid: s{spec}\nphase: implementation\nissue: {parent}\n---\n\n## Tasks\n\n"
-        rows = []
-        for n in range(1, tasks + 1):
-            issues.append({"title": f"T{n:03d} Piece {n}", "parent": parent})
-            rows.append(f"- [ ] T{n:03d} Piece {n} (#{len(issues)})\n")
-        (repo / "specs" / f"s{spec}.md").write_text(head + "".join(rows), encoding="utf-8")
+    texts, issues = jobs.linked_specs(specs, tasks)
     with serve() as server:
-        server.add_issues("octo-dev/demo", issues)
-        ENV.update(server.environment())
-        timed([*CRAFTKIT, "init"], repo)
-        timed([*CRAFTKIT, "reconcile", "--all"], repo)
-        sent = len(server.state.log)
-        took = timed([*CRAFTKIT, "reconcile", "--all"], repo)
-        requests = len(server.state.log) - sent
+        server.add_issues(jobs.REPOSITORY, issues)
+        desk = jobs.linked_desk(place / "linked", ROOT, texts, server.environment())
+        sent = server.state.count
+        spent = desk.craftkit("reconcile", "--all")
+        requests = server.state.count - sent
     name = f"reconcile of {specs * tasks:,} tasks in {specs} specs, requests"
-    line(name, requests, "bar 20", f"{took:.1f} s, the server's part included")
+    line(name, requests, "bar 20", f"{spent.wall:.1f} s, the server's part included")
+
+
+def in_turn(title: str, old: dict[str, Job], new: dict[str, Job], rounds: int) -> list[str]:
+    """Print the ratios of new to old; which of them are above what is allowed."""
+    print(f"{title}, {rounds} rounds")
+    above = []
+    for name in old:
+        found = interleave({"old": old[name], "new": new[name]}, rounds)
+        before, after = found["old"], found["new"]
+        cpu, wall = after.cpu / before.cpu, after.wall / before.wall
+        flag = "ABOVE" if cpu > ALLOWED else "wall above" if wall > ALLOWED else ""
+        cells = (before.cpu * 1000, after.cpu * 1000, cpu, before.wall * 1000, after.wall * 1000)
+        figures = "{:>8.1f} {:>8.1f} {:>6.2f}   {:>8.1f} {:>8.1f}".format(*cells)
+        print(f"  {name:<32} {figures} {wall:>6.2f}  {flag}".rstrip(), flush=True)
+        above += [f"{title}: {name}"] if flag == "ABOVE" else []
+    return above
+
+
+def against(revision: str, quick: bool) -> None:
+    """Each line is measured by both trees in turn: old, new, old, new, ..."""
+    from craftkit.sandbox.server import serve
+
+    many, few = (7, 3) if quick else (41, 9)
+    texts, issues = jobs.linked_specs(2, 100)
+    with ExitStack() as stack:
+        trees = (stack.enter_context(checked_out(revision)), ROOT)
+        root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="craftkit-bench-")))
+        places = (root / "old", root / "new")
+        pairs = list(zip(places, trees, strict=True))
+        print(f"{revision} and this tree: CPU ms of both and ratio, wall ms of both and ratio")
+        bare = [{"python -c pass": jobs.local_desk(p / "bare", t, 1).bare} for p, t in pairs]
+        above = in_turn("Control: nothing differs", *bare, many)
+        above += in_turn("100 tasks", *(jobs.command_jobs(p, t) for p, t in pairs), many)
+        above += in_turn("craftkit-hook", *(jobs.hook_jobs(p, t) for p, t in pairs), many)
+        large = [jobs.listing_jobs(p, t, 10_000) for p, t in pairs]
+        above += in_turn("10,000 tasks", *large, few)
+        linked = []
+        for place, tree in pairs:
+            server = stack.enter_context(serve())
+            server.add_issues(jobs.REPOSITORY, issues)
+            desk = jobs.linked_desk(place / "linked", tree, texts, server.environment())
+            linked.append(jobs.linked_jobs(desk))
+        above += in_turn("GitHub sync, 2 specs of 100 tasks", *linked, many)
+    print(f"CPU more than {ALLOWED - 1:.0%} above {revision}: {'; '.join(above) or 'none'}")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, usage="%(prog)s [--quick]")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="fewer rounds, rougher figures")
-    quick = parser.parse_args().quick
+    parser.add_argument("--against", metavar="REV", help="compare with this revision instead")
+    options = parser.parse_args()
+    if options.against:
+        against(options.against, options.quick)
+        return
+    rounds, few = (5, 2) if options.quick else (15, 5)
     with tempfile.TemporaryDirectory(prefix="craftkit-bench-") as name:
-        commands(Path(name), 5 if quick else 15)
-        hooks(Path(name), 5 if quick else 15)
+        commands(Path(name), rounds)
         print("10,000 tasks, as multiples of 1,000 tasks")
-        growth(Path(name), 2 if quick else 5)
+        growth(Path(name), few)
         print("GitHub sync, nothing changed")
         planning()
-        syncing(Path(name), 10 if quick else 100, 100)
-    parsing("a spec with its design", prose_text(200), 5 if quick else 15)
-    parsing("nothing but tasks", spec_text(1_000), 5 if quick else 15)
+        syncing(Path(name), 10 if options.quick else 100, 100)
+    parsing("a spec with its design", jobs.prose_text(200), rounds)
+    parsing("nothing but tasks", jobs.spec_text(1_000), rounds)
 
 
 if __name__ == "__main__":

@@ -1,102 +1,157 @@
 """What one command costs besides time: SQL statements, transactions, file reads, requests.
 
-    python benchmarks/statements.py [--list]      with --list, every statement of `task done`
+    python benchmarks/statements.py [--list COMMAND] [--against REV] [--agent]
 
 A spec of 100 tasks is linked to a GitHub of the sandbox on this machine.  Each command runs in a
-child that counts what SQLite is told, and how often the spec file is opened.
+child that counts what SQLite is told, and how often the spec file is opened for reading.
+`--list "task done"` prints every statement of that command, `--against` counts a revision, too.
+With `--agent`, the commands are those of a coding agent, whose hooks are kept up to date.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-# Counted in the child, before craftkit is imported.
+from measure import AGENT, ROOT, checked_out, environment
+
+# Runs in the child.  All is in place before craftkit is imported.
 CHILD = """
 import json, os, sqlite3, sys
-report, spec, words = sys.argv[1], sys.argv[2], sys.argv[3:]
-seen, reads = [], []
+
+report, spec, *words = sys.argv[1:]
+statements, reads = [], []
 connect = sqlite3.connect
-def watched(*args, **more):
-    connection = connect(*args, **more)
-    connection.set_trace_callback(seen.append)
+
+def watched(*args, **options):
+    connection = connect(*args, **options)
+    connection.set_trace_callback(statements.append)
     return connection
-sqlite3.connect = watched
+
 def hear(event, args):
-    if event == "open" and os.path.basename(str(args[0])) == spec and not args[2] & 3:
-        reads.append(str(args[0]))
+    if event != "open" or not isinstance(args[0], (str, bytes)):
+        return
+    # A name below an open directory has no path of its own: its last part has to do.
+    path, flags = os.fsdecode(args[0]), args[2]
+    same = path == os.path.basename(spec) or os.path.realpath(path) == spec
+    if same and flags & os.O_ACCMODE != os.O_WRONLY:
+        reads.append(path)
+
+sqlite3.connect = watched
 sys.addaudithook(hear)
 sys.argv = ["craftkit", *words]
+import craftkit
 from craftkit.cli import main
+
 code = main(words)
 sys.stdout.flush()
 with open(report, "w") as file:
-    json.dump({"code": code, "sql": seen, "reads": len(reads)}, file)
+    json.dump({"code": code, "from": craftkit.__file__, "sql": statements, "reads": reads}, file)
 os._exit(code)
 """
-COMMANDS = (
-    ("task", "next"),
-    ("task", "list"),
-    ("status",),
-    ("task", "start", "T001"),
-    ("task", "done", "T001"),
-)
+REPOSITORY = "octo-dev/demo"
+COMMANDS = ("task next", "status", "task start T001", "task done T001")
 
 
-def measure(place: Path, env: dict[str, str], words: tuple[str, ...]) -> dict[str, Any]:
-    report = place.parent / "report.json"
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(report), "bench.md", *words],
-        cwd=place,
-        env=env,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{' '.join(words)}: {done.stderr}")
-    found: dict[str, Any] = json.loads(report.read_text())
+class Cost(NamedTuple):
+    statements: list[str]
+    reads: int
+    requests: int
+
+    @property
+    def writes(self) -> int:
+        return sum(s.upper().startswith("BEGIN IMMEDIATE") for s in self.statements)
+
+
+class Desk(NamedTuple):
+    """A repository with a linked spec, and the tree whose craftkit works in it."""
+
+    tree: Path
+    repo: Path
+    environment: dict[str, str]
+
+    @property
+    def spec(self) -> Path:
+        return self.repo / "specs" / "bench.md"
+
+    def run(self, command: str) -> tuple[list[str], int]:
+        """The statements of one command, and how often it opened the spec."""
+        report = self.repo.parent / "report.json"
+        report.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, "-c", CHILD, str(report), str(self.spec), *command.split()],
+            cwd=self.repo,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise SystemExit(f"craftkit {command}: exit {done.returncode}: {done.stderr}")
+        found = json.loads(report.read_text(encoding="utf-8"))
+        # An installed craftkit must not be counted in the place of the tree that was asked for.
+        assert Path(found["from"]).is_relative_to(self.tree), found["from"]
+        return found["sql"], len(found["reads"])
+
+
+def linked(tree: Path, place: Path, github: dict[str, str]) -> Desk:
+    """A new repository whose spec of 100 tasks is linked, and has been read."""
+    desk = Desk(tree, place / "repo", environment(tree, place) | github)
+    desk.repo.mkdir()
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=desk.repo, check=True)
+    desk.run("init")
+    boxes = "".join(f"- [ ] T{n:03d} Task {n}\n" for n in range(1, 101))
+    front = "---\nid: bench\nname: Bench\nphase: implementation\n---\n\n## Tasks\n\n"
+    desk.spec.parent.mkdir(exist_ok=True)
+    desk.spec.write_text(front + boxes, encoding="utf-8")
+    desk.run("spec link --yes")
+    desk.run("session-resume")
+    return desk
+
+
+def costs(tree: Path, more: dict[str, str]) -> dict[str, Cost]:
+    """What each command costs with the craftkit of a tree.  GitHub is always the one of today."""
+    from craftkit.sandbox.server import serve
+
+    found = {}
+    with tempfile.TemporaryDirectory() as name, serve() as server:
+        github = server.environment("sandbox-token", REPOSITORY)
+        github |= {"CRAFTKIT_GITHUB_REPO": REPOSITORY, **more}
+        desk = linked(tree, Path(name).resolve(), github)
+        for command in COMMANDS:
+            before = server.state.count
+            statements, reads = desk.run(command)
+            found[command] = Cost(statements, reads, server.state.count - before)
     return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--list", action="store_true", help="every statement of `task done`")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--list", metavar="COMMAND", help="print every statement of a command")
+    parser.add_argument("--against", metavar="REV", help="count this revision as well")
+    parser.add_argument("--agent", action="store_true", help="run as a coding agent does")
     options = parser.parse_args()
-    from craftkit.sandbox.server import serve
-
-    with tempfile.TemporaryDirectory() as name, serve() as server:
-        place = Path(name).resolve() / "repo"
-        place.mkdir()
-        hidden = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_")
-        env = {k: v for k, v in os.environ.items() if not k.startswith(hidden)}
-        env |= server.environment("sandbox-token", "octo-dev/demo")
-        env |= {"CRAFTKIT_SESSION": "bench", "CRAFTKIT_GITHUB_REPO": "octo-dev/demo"}
-        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=place, check=True)
-        measure(place, env, ("init",))
-        boxes = "".join(f"- [ ] T{n:03d} Task {n}\n" for n in range(1, 101))
-        front = "---\nid: bench\nname: Bench\nphase: implementation\n---\n\n## Tasks\n\n"
-        (place / "specs").mkdir(exist_ok=True)
-        (place / "specs/bench.md").write_text(front + boxes)
-        measure(place, env, ("spec", "link", "--yes"))
-        measure(place, env, ("session-resume",))
-        print(f"{'':<18} statements  write transactions  reads of the file  requests")
-        for words in COMMANDS:
-            before = server.state.count
-            found = measure(place, env, words)
-            writes = sum(s.upper().startswith("BEGIN IMMEDIATE") for s in found["sql"])
-            asked = server.state.count - before
-            figures = f"{len(found['sql']):>10} {writes:>19} {found['reads']:>18} {asked:>9}"
-            print(f"{' '.join(words):<18} {figures}")
-            if options.list and words[:2] == ("task", "done"):
-                for statement in found["sql"]:
-                    print("   ", " ".join(statement.split())[:140])
+    with ExitStack() as stack:
+        trees = {"this tree": ROOT}
+        if options.against:
+            trees = {options.against: stack.enter_context(checked_out(options.against)), **trees}
+        for title, tree in trees.items():
+            print(f"{title:<17} statements  write transactions  reads of the spec  requests")
+            for command, cost in costs(tree, AGENT if options.agent else {}).items():
+                figures = f"{len(cost.statements):>10} {cost.writes:>19} {cost.reads:>18}"
+                print(f"{command:<17} {figures} {cost.requests:>9}")
+                if options.list and command.startswith(options.list):
+                    for statement in cost.statements:
+                        print("   ", " ".join(statement.split())[:140])
+            print()
 
 
 if __name__ == "__main__":
