@@ -243,13 +243,13 @@ def _specs_in_progress_here(context: Context) -> set[str]:
 
 
 def task_statuses(context: Context, spec: Spec) -> list[task_status.TaskStatus]:
-    records = tasks.of_spec(context.store, spec.id)
+    gone, done = tasks.settled(context.store, spec.id)
     return task_status.derive_statuses(
         spec,
         finished=decisions.unapplied(context.store, spec.id, "done"),
-        dropped=[task_id for task_id, record in records.items() if record.dropped],
+        dropped=gone,
         claims={c.task_id: c.session for c in claims.of_spec(context.store, spec.id)},
-        recorded=[task_id for task_id, record in records.items() if record.local_done],
+        recorded=done,
     )
 
 
@@ -273,8 +273,7 @@ def save_snapshot(context: Context, tx: sqlite3.Connection, spec: Spec) -> None:
 
 def dropped(context: Context, spec: Spec) -> set[str]:
     """Ids of the tasks that do not count any more."""
-    records = tasks.of_spec(context.store, spec.id)
-    return {task_id for task_id, record in records.items() if record.dropped}
+    return tasks.settled(context.store, spec.id)[0]
 
 
 def refuse_another(spec: Spec, spec_id: str) -> None:

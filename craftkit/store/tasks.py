@@ -52,6 +52,16 @@ def of_spec(store: Store, spec_id: str) -> dict[str, TaskRecord]:
     }
 
 
+def settled(store: Store, spec_id: str) -> tuple[set[str], set[str]]:
+    """Ids of the tasks that were dropped, and of those that were done once."""
+    rows = store.rows(
+        "select task_id, dropped, local_done from tasks"
+        " where spec_id = ? and (dropped = 1 or local_done = 1)",
+        spec_id,
+    )
+    return {row[0] for row in rows if row[1]}, {row[0] for row in rows if row[2]}
+
+
 def any_of(store: Store, spec_id: str) -> bool:
     """Whether anything is remembered of a spec's tasks."""
     return bool(store.value("select 1 from tasks where spec_id = ? limit 1", spec_id))

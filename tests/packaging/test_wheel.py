@@ -66,7 +66,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path) -> None:
     commands = {f"craftkit/slash-commands/{p.name}" for p in ROOT.glob("slash-commands/*.md")}
     assert held == product | commands
     data = {name.rpartition("/")[2] for name in held if not name.endswith(".py")}
-    assert data >= {"opencode.js", "github.graphql", "extension.graphql", "task.md"}
+    assert data >= {"opencode.js", "github.graphql", "extension.graphql", "task.md", "py.typed"}
 
 
 @pytest.fixture
