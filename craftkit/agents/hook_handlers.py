@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from craftkit.agents.events import HookAnswer, HookEvent
 from craftkit.commands import session
 from craftkit.errors import AmbiguousSpec, UnknownSpec
-from craftkit.loop import repair, spec_index, task_status, tasks, work_status
+from craftkit.loop import spec_index, task_lookup, task_status, ticked_boxes, work_status
 from craftkit.model import Spec
 from craftkit.runtime import agent_hook_log, background
 from craftkit.runtime.context import Context, open_context
@@ -48,11 +48,11 @@ def respond(event: HookEvent) -> HookAnswer:
 def record_boxes(context: Context) -> list[Note]:
     """Record what the boxes of all changed specs say, or remind of it."""
     notes: list[Note] = []
-    for spec in repair.changed_specs(context):
+    for spec in ticked_boxes.changed_specs(context):
         if spec.blocked_by is not None:
             continue
         opened = _opened(context, spec)
-        if repair.only_reminds(context):
+        if ticked_boxes.only_reminds(context):
             spec_index.record_snapshot(context, spec)
             notes += [
                 {
@@ -60,10 +60,10 @@ def record_boxes(context: Context) -> list[Note]:
                     "message": f"{task.ref} is ticked but not recorded:"
                     f" run `craftkit task done {typed(task.ref)}`",
                 }
-                for task in repair.ticked_unrecorded(context, spec)
+                for task in ticked_boxes.ticked_unrecorded(context, spec)
             ]
         else:
-            notes += repair.record_ticked_boxes(context, spec)
+            notes += ticked_boxes.record_ticked_boxes(context, spec)
         notes += opened
     return notes
 
@@ -83,7 +83,7 @@ def _opened(context: Context, spec: Spec) -> list[Note]:
 
 
 def _session_start(context: Context, event: HookEvent) -> HookAnswer:
-    if repair.only_reminds(context):
+    if ticked_boxes.only_reminds(context):
         notes = record_boxes(context)
         chosen = _chosen(context)
         if chosen is None:
@@ -200,12 +200,12 @@ def contradictions(context: Context, notes: Sequence[Note] = ()) -> list[tuple[s
         return []
     spec = chosen.spec
     found = []
-    if repair.only_reminds(context):
-        for task in repair.ticked_unrecorded(context, spec):
+    if ticked_boxes.only_reminds(context):
+        for task in ticked_boxes.ticked_unrecorded(context, spec):
             words = f"craftkit: {task.ref} is ticked but not recorded. {_do(task.ref)}"
             found.append((spec.id, task.ref, words))
     rows = spec_index.task_statuses(context, spec)
-    now = tasks.current(context, spec, rows)
+    now = task_lookup.current(context, spec, rows)
     if now is None:
         return found
     ref = now.task.ref

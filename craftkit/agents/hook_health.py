@@ -10,18 +10,21 @@ from craftkit.errors import CraftkitError
 from craftkit.runtime import agent_hook_log
 from craftkit.runtime.context import Context
 
+TOLD = "told.silent"
 LIMIT = 1_000_000  # characters of a settings file that are looked at
 
 
 def mention(context: Context) -> None:
     """Tell an agent, once per session, that none of its hooks has run here.  Never raises."""
     try:
-        if context.store.durable and not agent_hook_log.beats(context, here=True):
-            with context.store.write() as tx:
-                new = agent_hook_log.remember(tx, context, "told.silent")
-            if new:
-                why, cure = reason(context)
-                context.note("info", "hooks_silent", f"No craftkit hook has run here: {why}.", cure)
+        if not context.store.durable or agent_hook_log.is_known(context, TOLD):
+            return
+        if agent_hook_log.beats(context, here=True):
+            return
+        with context.store.write() as tx:
+            agent_hook_log.remember(tx, context, TOLD)
+        why, cure = reason(context)
+        context.note("info", "hooks_silent", f"No craftkit hook has run here: {why}.", cure)
     except (CraftkitError, sqlite3.Error, OSError):
         return  # a remark must never fail a command
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from craftkit import repo as git
 from craftkit.errors import CraftkitError
-from craftkit.loop import repair, spec_index
+from craftkit.loop import spec_index, ticked_boxes
 from craftkit.runtime import background, log
 from craftkit.runtime.context import Context, open_context
 from craftkit.store import claims, outbox
@@ -72,14 +72,15 @@ def deliver(context: Context) -> None:
 def record_boxes(context: Context) -> list[str]:
     """Record ticked boxes of every changed spec of the worktree; what was recorded."""
     said: list[str] = []
-    if repair.only_reminds(context):
+    if ticked_boxes.only_reminds(context):
         return said
-    for spec in repair.changed_specs(context):
+    for spec in ticked_boxes.changed_specs(context):
         if spec.blocked_by is not None:
             continue
         try:
             said += [
-                f"{spec.id}: {n['message']}" for n in repair.record_ticked_boxes(context, spec)
+                f"{spec.id}: {n['message']}"
+                for n in ticked_boxes.record_ticked_boxes(context, spec)
             ]
         except CraftkitError as error:
             log.write(context, "error", "git-hook", error.message, {"spec": spec.id})

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from craftkit.automation import git_commit
-from craftkit.commands import recovery
+from craftkit.commands import interrupted, recovery
 from craftkit.errors import (
     EXIT_ATTENTION,
     EXIT_AUTH,
@@ -24,7 +24,7 @@ from craftkit.errors import (
     CraftkitError,
     UsageProblem,
 )
-from craftkit.loop import repair, spec_index
+from craftkit.loop import spec_index, ticked_boxes
 from craftkit.model import Spec
 from craftkit.runtime import locks, log
 from craftkit.runtime.context import Context
@@ -147,16 +147,18 @@ def _settle_here(
             if spec.blocked_by is not None:
                 continue
             try:
-                found = repair.record_ticked_boxes(context, spec_index.load(context, spec.path))
+                found = ticked_boxes.record_ticked_boxes(
+                    context, spec_index.load(context, spec.path)
+                )
                 notes += [(spec.id, note["message"]) for note in found]
             except CraftkitError as error:
                 errors.append((spec.id, error))
     finally:
         context.offline = offline
     context.diagnostics[:] = [
-        d for d in context.diagnostics if d.code not in ("queued", repair.WAITS)
+        d for d in context.diagnostics if d.code not in ("queued", interrupted.WAITS)
     ]
-    notes += [("", note["message"]) for note in recovery.resume_waiting(context)]
+    notes += [("", note["message"]) for note in interrupted.resume_waiting(context)]
     return notes, errors
 
 

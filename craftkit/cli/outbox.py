@@ -59,13 +59,13 @@ def send(as_json: AsJson = False) -> int:
     """Send what waits now; hooks do it in the background."""
 
     def action(context: Context) -> Reply:
-        from craftkit.commands import recovery
+        from craftkit.commands import interrupted
         from craftkit.sync import connection
 
         sent = connection.send(context)
         connection.report_pending(context, sent)
         if context.gave_up is None:
-            recovery.resume_waiting(context)
+            interrupted.resume_waiting(context)
         words = [f"{sent.delivered} delivered", *_given_up(context)]
         return Reply(sent.as_dict(), words)
 

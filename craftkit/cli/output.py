@@ -1,7 +1,5 @@
 """The only place that prints: data on stdout, words on stderr, one envelope with `--json`."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

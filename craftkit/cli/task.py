@@ -50,7 +50,7 @@ def list_(
     """List the tasks in file order with their state."""
 
     def action(context: Context) -> Reply:
-        from craftkit.loop import spec_index, task_status, tasks
+        from craftkit.loop import spec_index, task_lookup, task_status
 
         spec = spec_index.choose_spec(context, spec_name).spec
         spec_index.record_snapshot(context, spec)
@@ -59,7 +59,7 @@ def list_(
         data = {
             "spec": spec.id,
             "progress": task_status.progress(rows),
-            "tasks": [tasks.task_json(spec, r) for r in shown],
+            "tasks": [task_lookup.task_json(spec, r) for r in shown],
         }
         return Reply(data, _table(shown), [_progress_note(spec, rows)])
 
@@ -71,16 +71,16 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
     """Print the next ready task: dependencies first, then file order."""
 
     def action(context: Context) -> Reply:
-        from craftkit.loop import spec_index, task_status, tasks
+        from craftkit.loop import spec_index, task_lookup, task_status
 
         spec = spec_index.choose_spec(context, spec_name).spec
         spec_index.record_snapshot(context, spec)
         rows = spec_index.task_statuses(context, spec)
-        row, now = task_status.next_ready(rows), tasks.current(context, spec, rows)
+        row, now = task_status.next_ready(rows), task_lookup.current(context, spec, rows)
         data = {
             "spec": spec.id,
-            "next": tasks.task_json(spec, row) if row else None,
-            "current": tasks.task_json(spec, now) if now else None,
+            "next": task_lookup.task_json(spec, row) if row else None,
+            "current": task_lookup.task_json(spec, now) if now else None,
             "progress": task_status.progress(rows),
             "remaining": len(task_status.open_required(rows)),
         }
@@ -95,11 +95,11 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
     """Show one task; by default the one in progress."""
 
     def action(context: Context) -> Reply:
-        from craftkit.loop import spec_index, tasks
+        from craftkit.loop import spec_index, task_lookup
 
-        spec, task = tasks.find(context, spec_name, key)
+        spec, task = task_lookup.find(context, spec_name, key)
         row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
-        data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
+        data = {"spec": spec.id, "task": task_lookup.task_json(spec, row)}
         return Reply(data, _details(spec, row))
 
     return run_command("task show", as_json, action, repair=True)
@@ -237,10 +237,10 @@ def add(
     """Append a task line in the file's own style, with the next free key."""
 
     def action(context: Context) -> Reply:
-        from craftkit.loop import tasks
+        from craftkit.loop import task_lookup, tasks
 
         spec, row = tasks.add(context, spec_name, title, group, depends_on or [])
-        data = {"spec": spec.id, "task": tasks.task_json(spec, row)}
+        data = {"spec": spec.id, "task": task_lookup.task_json(spec, row)}
         lines = [f"{row.task.ref} added at {spec.path}:{row.task.line}"]
         return Reply(data, lines)
 
@@ -329,16 +329,16 @@ def _next_line(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
 
 def _outcome_reply(outcome: TaskOutcome, verb: str, require_sync: bool) -> Reply:
     """What a transition answers."""
-    from craftkit.loop import task_status, tasks
+    from craftkit.loop import task_lookup, task_status
 
     row = next((r for r in outcome.rows if r.task.id == outcome.task.id), None)
     data: dict[str, Any] = {
         "spec": outcome.spec.id,
-        "task": tasks.task_json(outcome.spec, row) if row else None,
+        "task": task_lookup.task_json(outcome.spec, row) if row else None,
         "changed": outcome.changed,
         "applied": outcome.applied,
         "delivered": outcome.delivered,
-        "next": tasks.task_json(outcome.spec, outcome.next) if outcome.next else None,
+        "next": task_lookup.task_json(outcome.spec, outcome.next) if outcome.next else None,
         "progress": task_status.progress(outcome.rows),
     }
     code = EXIT_UNDELIVERED if require_sync and not outcome.delivered else 0

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from craftkit import repo as git
-from craftkit.commands import recovery
+from craftkit.commands import interrupted
 from craftkit.errors import (
     EXIT_AUTH,
     EXIT_FAILED,
@@ -149,7 +149,7 @@ def _database(context: Context, fix: bool) -> Check:
 
 def _processes(context: Context, fix: bool) -> Check:
     if fix:
-        recovery.recover(context)
+        interrupted.recover(context)
     left = process_runner.unfinished(context)
     if not left:
         return _check("processes", "ok", "nothing is interrupted")

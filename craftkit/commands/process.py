@@ -7,7 +7,7 @@ import sqlite3
 from typing import Any
 
 from craftkit.clock import epoch_seconds
-from craftkit.commands import recovery
+from craftkit.commands import interrupted
 from craftkit.errors import UsageProblem
 from craftkit.loop import process_runner
 from craftkit.runtime.context import Context
@@ -92,7 +92,7 @@ def resume(context: Context, process_id: int) -> dict[str, Any]:
     if row.status != "completed":
         if row.status == "running" and process_runner.is_alive(row.owner):
             raise UsageProblem(f"Process {process_id} is running now.", "wait for it")
-        recovery.resume(context, row)
+        interrupted.resume(context, row)
         connection.deliver(context)
     return show(context, process_id)
 

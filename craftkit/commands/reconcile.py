@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from craftkit.commands import recovery
-from craftkit.loop import repair, spec_index, spec_writer
+from craftkit.loop import spec_index, spec_writer, ticked_boxes
 from craftkit.runtime.context import Context
 from craftkit.sync import connection, merge_model
 from craftkit.sync import reconcile as engine
@@ -33,7 +33,7 @@ def reconcile(
         spec_writer.remove_stale_temp_files(context, specs)
         for spec in specs:
             if spec.blocked_by is None:
-                notes = repair.record_ticked_boxes(context, spec)
+                notes = ticked_boxes.record_ticked_boxes(context, spec)
                 recorded += [f"{spec.id}: {note['message']}" for note in notes]
         specs = [spec_index.load(context, spec.path) for spec in specs]
     if context.offline:

@@ -6,7 +6,7 @@ from typing import Any
 
 from craftkit.commands import recovery
 from craftkit.errors import AmbiguousSpec, UnknownSpec
-from craftkit.loop import repair, sessions, spec_index, spec_writer, tasks, work_status
+from craftkit.loop import sessions, spec_index, spec_writer, task_lookup, ticked_boxes, work_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import claims
@@ -31,14 +31,14 @@ def resume(context: Context, wanted_spec: str | None) -> work_status.WorkStatus:
         spec_writer.remove_stale_temp_files(context, [spec])
     conflicts: list[dict[str, str]] | None = None
     if spec.blocked_by is None:
-        repaired += repair.record_ticked_boxes(context, spec)
+        repaired += ticked_boxes.record_ticked_boxes(context, spec)
         merged, conflicts = _refresh(context, spec_index.load(context, spec.path))
         repaired += merged
         spec = spec_index.load(context, spec.path)
         repaired += _clear_stale(context, spec)
     with context.store.write() as tx:
         sessions.touch(context, tx)
-        row = tasks.current(context, spec, spec_index.task_statuses(context, spec))
+        row = task_lookup.current(context, spec, spec_index.task_statuses(context, spec))
         sessions.save_state(
             context, tx, spec.id, row.task if row else None, "done" if row else "start"
         )

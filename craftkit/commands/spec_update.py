@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Set
 from typing import Any
 
-from craftkit.loop import repair, spec_index
+from craftkit.loop import spec_index, ticked_boxes
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import history as events
@@ -28,7 +28,7 @@ def update(
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
     found = _compare(context, spec)
-    settled = repair.record_ticked_boxes(context, spec)
+    settled = ticked_boxes.record_ticked_boxes(context, spec)
     spec = spec_index.load(context, spec.path)
     _remember(context, spec, found)
     sent = connection.send(context)

@@ -4,10 +4,8 @@ A decision is all that its process needs: its steps are planned from it, at firs
 a kill or an upgrade.
 """
 
-from __future__ import annotations
-
 import json
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, Self, cast
 
 Action = Literal["start", "done", "reopen", "drop"]
 Source = Literal["command", "box", "spool", "github"]
@@ -47,7 +45,7 @@ class Decision(NamedTuple):
         return json.dumps(data, ensure_ascii=False)
 
     @classmethod
-    def from_json(cls, text: str) -> Decision:
+    def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote, or what craftkit wrote before schema 4.
 
         Raises KeyError or ValueError if it is neither.
@@ -93,7 +91,7 @@ class PhaseDecision(NamedTuple):
         return json.dumps({"spec": self.spec, "path": self.path, "from": self.old, "to": self.new})
 
     @classmethod
-    def from_json(cls, text: str) -> PhaseDecision:
+    def from_json(cls, text: str) -> Self:
         data = json.loads(text)
         return cls(data["spec"], data["path"], data["from"], data["to"])
 
@@ -110,7 +108,7 @@ class LinkDecision(NamedTuple):
         return json.dumps(self._asdict())
 
     @classmethod
-    def from_json(cls, text: str) -> LinkDecision:
+    def from_json(cls, text: str) -> Self:
         data = json.loads(text)
         blocks = tuple((task, other) for task, other in data["blocks"])
         return cls(data["spec"], data["path"], data["adopted"], blocks)

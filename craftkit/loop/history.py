@@ -10,8 +10,8 @@ from craftkit.loop import (
     github_writes,
     sessions,
     spec_index,
+    task_lookup,
     task_status,
-    tasks,
 )
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 from craftkit.runtime.context import Context
@@ -78,9 +78,9 @@ def _readable(text: str) -> str:
 
 def _about(context: Context, wanted_spec: str | None, word: str | None) -> tuple[Spec, Task | None]:
     if word is not None:
-        return tasks.find(context, wanted_spec, word)
+        return task_lookup.find(context, wanted_spec, word)
     spec = spec_index.choose_spec(context, wanted_spec).spec
-    now = tasks.current(context, spec, spec_index.task_statuses(context, spec))
+    now = task_lookup.current(context, spec, spec_index.task_statuses(context, spec))
     return spec, now.task if now else None
 
 
@@ -112,7 +112,7 @@ def notes(
         raise UsageProblem(f"There is no kind {kind}.", f"one of {', '.join(KINDS)}")
     spec_id, task_id = None, None
     if word is not None:
-        spec, task = tasks.find(context, wanted_spec, word)
+        spec, task = task_lookup.find(context, wanted_spec, word)
         spec_id, task_id = spec.id, task.id
     elif wanted_spec is not None:
         spec_id = _spec_id(context, wanted_spec)
@@ -172,7 +172,7 @@ def report(
 ) -> tuple[Spec, list[dict[str, Any]]]:
     """One report for each task of the spec in file order, or for the one that is named."""
     if word is not None:
-        spec, task = tasks.find(context, wanted_spec, word)
+        spec, task = task_lookup.find(context, wanted_spec, word)
     else:
         spec, task = spec_index.choose_spec(context, wanted_spec).spec, None
     spec_index.record_snapshot(context, spec)

@@ -1,7 +1,5 @@
 """A spec moves from one phase to the next: the gate, the decision, its steps."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import Any, NamedTuple
 

@@ -6,8 +6,6 @@ the step as ended).  Steps are planned from the decision, again after a kill; a 
 recorded as ended never runs again.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -1,7 +1,5 @@
 """Changing a spec file: read, decide, swap; again when somebody else saved in between."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import os

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any
-
-from craftkit import text
 from craftkit.errors import (
     AnotherTaskInProgress,
-    CraftkitError,
     DatabaseUnwritable,
     FileChanged,
-    NoTaskInProgress,
     TaskClaimed,
-    UnknownTask,
     UsageProblem,
 )
-from craftkit.loop import github_writes, sessions, spec_index, spec_writer, task_status, transitions
+from craftkit.loop import (
+    github_writes,
+    sessions,
+    spec_index,
+    spec_writer,
+    task_lookup,
+    task_status,
+    transitions,
+)
 from craftkit.loop.decisions import Source
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
@@ -27,99 +28,12 @@ from craftkit.store import tasks as task_records
 from craftkit.text import typed
 
 
-def task_json(spec: Spec, row: task_status.TaskStatus) -> dict[str, Any]:
-    task = row.task
-    return {
-        "key": task.ref,
-        "number": task.place,
-        "title": task.title,
-        "state": row.state,
-        "checked": task.checked,
-        "group": task.group,
-        "depends_on": list(task.depends_on),
-        "parallel": task.parallel,
-        "optional": task.optional,
-        "issue": task.issue,
-        "path": spec.path,
-        "line": task.line,
-        "ready": row.ready,
-        "waits_for": list(row.waits_for),
-        "holder": row.holder,
-        "steps": {"done": task.steps_done, "total": task.steps_total},
-    }
-
-
-def current(
-    context: Context, spec: Spec, rows: list[task_status.TaskStatus]
-) -> task_status.TaskStatus | None:
-    """The task that this session has in progress, else the only one this worktree has."""
-    by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
-    found = claims.in_worktree(context.store, context.worktree, spec.id)
-    left = [claim for claim in found if claim.task_id in by_id]
-    mine = [claim for claim in left if claim.session == context.session.id]
-    if mine:
-        return by_id[mine[0].task_id]
-    return by_id[left[0].task_id] if len(left) == 1 else None
-
-
-def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[Spec, Task]:
-    """The task that a command means.  Raises UnknownTask, AmbiguousTask, NoTaskInProgress…"""
-    try:
-        spec = spec_index.choose_spec(context, wanted_spec).spec
-    except UsageProblem as error:
-        if word is None or wanted_spec is not None or error.code != "ambiguous_spec":
-            raise
-        spec = _only_spec_with(context, word)
-    if word is not None:
-        try:
-            return spec, task_status.resolve_task(spec, word)
-        except UnknownTask as error:
-            elsewhere = [] if wanted_spec else _specs_with(context, word)
-            if not elsewhere:
-                raise
-            raise UnknownTask(
-                error.message,
-                f"it is in {elsewhere[0].path}: add `--spec {text.shell_word(elsewhere[0].id)}`",
-            ) from error
-    row = current(context, spec, spec_index.task_statuses(context, spec))
-    if row is None:
-        raise NoTaskInProgress(
-            f"No task of {spec.path} is in progress here.",
-            "name one: `craftkit task list` shows the keys",
-        )
-    return spec, row.task
-
-
-def _specs_with(context: Context, word: str) -> list[Spec]:
-    found = []
-    for spec in spec_index.load_all(context):
-        with contextlib.suppress(CraftkitError):
-            task_status.resolve_task(spec, word)
-            found.append(spec)
-    return found
-
-
-def _only_spec_with(context: Context, word: str) -> Spec:
-    found = _specs_with(context, word)
-    if len(found) == 1:
-        return found[0]
-    if not found:
-        raise UnknownTask(f"No spec of this worktree has a task {word}.", "`craftkit spec list`")
-    from craftkit.errors import AmbiguousTask
-
-    listed = ", ".join(s.path for s in found[:5])
-    raise AmbiguousTask(
-        f"{word} is a task of {len(found)} specs: {listed}.",
-        f"add `--spec {text.shell_word(found[0].id)}`",
-    )
-
-
 @transitions.retry_on_conflict
 def start(
     context: Context, wanted_spec: str | None, word: str, *, take_over: bool, switch: bool
 ) -> transitions.TaskOutcome:
     """Put a task in progress for this session.  Raises TaskClaimed, AnotherTaskInProgress…"""
-    spec, task = find(context, wanted_spec, word)
+    spec, task = task_lookup.find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)
@@ -202,7 +116,7 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
 @transitions.retry_on_conflict
 def done(context: Context, wanted_spec: str | None, word: str | None) -> transitions.TaskOutcome:
     """Complete a task.  Once this returns, the task ends done whatever happens."""
-    spec, task = find(context, wanted_spec, word)
+    spec, task = task_lookup.find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     return complete(context, spec, task, "command")
@@ -241,7 +155,7 @@ def complete(
 
 @transitions.retry_on_conflict
 def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.TaskOutcome:
-    spec, task = find(context, wanted_spec, word)
+    spec, task = task_lookup.find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)
@@ -261,7 +175,7 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
 def drop(
     context: Context, wanted_spec: str | None, word: str, reason: str
 ) -> transitions.TaskOutcome:
-    spec, task = find(context, wanted_spec, word)
+    spec, task = task_lookup.find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)

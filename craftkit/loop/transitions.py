@@ -1,7 +1,5 @@
 """A decision on a task: recorded in one transaction, then carried out as a resumable process."""
 
-from __future__ import annotations
-
 import functools
 import sqlite3
 from collections.abc import Callable, Collection

@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
-from craftkit.loop import sessions, spec_index, task_status, tasks
+from craftkit.loop import sessions, spec_index, task_lookup, task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import claims, decisions, key_values, outbox
@@ -74,7 +74,7 @@ def describe(
     """Where the work on a spec stands; `conflicts` is what a merge left to a person."""
     spec = chosen.spec
     rows = spec_index.task_statuses(context, spec)
-    now = tasks.current(context, spec, rows)
+    now = task_lookup.current(context, spec, rows)
     following = task_status.next_ready(rows)
     left = task_status.open_required(rows)
     phase = spec_index.phase_of(context, spec)

@@ -15,7 +15,7 @@ from craftkit.commands import recovery, session
 from craftkit.commands import spec as specs_
 from craftkit.commands import task as task_commands
 from craftkit.errors import AmbiguousSpec, UnknownSpec
-from craftkit.loop import spec_index, task_status, tasks, transitions, work_status
+from craftkit.loop import spec_index, task_lookup, task_status, transitions, work_status
 from craftkit.mcp.shapes import (
     IssueShape,
     Next,
@@ -68,7 +68,7 @@ def task_next(context: Context, spec: str) -> Next:
     return {
         "spec": one_line(found.id, LINE),
         "next": _maybe(task_status.next_ready(rows)),
-        "current": _maybe(tasks.current(context, found, rows)),
+        "current": _maybe(task_lookup.current(context, found, rows)),
         "progress": dict(task_status.progress(rows)),
         "remaining": len(task_status.open_required(rows)),
         "notes": notes(context),
@@ -138,7 +138,7 @@ def spec(context: Context, wanted: str) -> dict[str, Any]:
     """What `craftkit spec show` and `task list` know of one spec."""
     found = spec_index.find_listed(context, wanted[:WORD])
     rows = spec_index.task_statuses(context, found)
-    listed = [tasks.task_json(found, row) for row in rows]
+    listed = [task_lookup.task_json(found, row) for row in rows]
     data: dict[str, Any] = tidy({**specs_.summary(context, found), "tasks": listed})
     return data
 

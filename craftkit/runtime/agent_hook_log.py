@@ -22,6 +22,11 @@ def remember(tx: sqlite3.Connection, context: Context, name: str, value: str = "
     return hooks.remember(tx, place, name, value, context.now())
 
 
+def is_known(context: Context, name: str) -> bool:
+    """Whether this session has such a value."""
+    return hooks.is_known(context.store, (context.session.id, context.worktree), name)
+
+
 def forget(tx: sqlite3.Connection, context: Context, name: str) -> bool:
     """Whether there was such a value."""
     return hooks.forget(tx, (context.session.id, context.worktree), name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -13,7 +12,7 @@ from craftkit.clock import iso_utc
 from craftkit.errors import CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
 from craftkit.model import Diagnostic, Session, Spec
 from craftkit.runtime.config import STATE_DIR, read_config
-from craftkit.runtime.identity import session_and_agent
+from craftkit.runtime.identity import session_and_agent, user_name
 from craftkit.store import db
 
 
@@ -137,15 +136,11 @@ def build_context(found: git.Repo, env: Mapping[str, str], session: str | None =
 def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) -> Session:
     """Who is at work."""
     session, agent = session_and_agent(env, found.worktree, given)
-    try:
-        actor = getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        actor = "unknown"
     return Session(
         id=session,
         agent=agent,
         worktree=found.worktree,
         branch=git.branch(found),
         head=git.head(found),
-        actor=actor,
+        actor=user_name(env),
     )

@@ -38,3 +38,16 @@ def session_and_agent(
 
         session = "local-" + digests.sha256(os.fsencode(worktree))[:8]
     return session, agent or "person"
+
+
+def user_name(env: Mapping[str, str]) -> str:
+    """Who runs this, as `getpass.getuser` says; without its import of terminals."""
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        if env.get(variable):
+            return env[variable]
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError, AttributeError):
+        return "unknown"

@@ -1,7 +1,5 @@
 """Who has which task in progress: table `claims`."""
 
-from __future__ import annotations
-
 import sqlite3
 from typing import NamedTuple
 

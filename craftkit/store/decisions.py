@@ -50,6 +50,11 @@ def is_recorded(store: Store, decision_id: str) -> bool:
     return bool(store.value("select 1 from processes where decision_id = ?", decision_id))
 
 
+def any_unfinished(store: Store) -> bool:
+    """Whether a process has not ended: it runs, was interrupted, or failed."""
+    return bool(store.value("select 1 from processes where status <> 'completed' limit 1"))
+
+
 def unapplied(store: Store, spec_id: str, action: str) -> list[str]:
     """The tasks on which a decision stands whose process has not ended."""
     rows = store.rows(

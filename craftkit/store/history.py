@@ -1,7 +1,5 @@
 """The append-only history: what happened, when and by whom."""
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from typing import Any, NamedTuple

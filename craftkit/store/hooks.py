@@ -27,6 +27,11 @@ def remember(tx: sqlite3.Connection, place: Place, name: str, value: str, now: s
     return old is None or old[0] != value
 
 
+def is_known(store: Store, place: Place, name: str) -> bool:
+    sql = "select 1 from hooks where session = ? and worktree = ? and name = ?"
+    return bool(store.value(sql, *place, name))
+
+
 def forget(tx: sqlite3.Connection, place: Place, name: str) -> bool:
     """Whether there was such a value."""
     done = tx.execute(

@@ -1,7 +1,5 @@
 """Every issue that is ours, the parents of specs and their sub-issues: table `issues`."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -4,8 +4,6 @@ A process is `running` until it is `completed`, or stands at `error` or `interru
 somebody resumes it.  A step is `pending`, `running`, `success`, `error` or `skipped`.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """Sessions, and where each one stands: tables `sessions` and `workflow_state`."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable
 from typing import NamedTuple

@@ -3,8 +3,6 @@
 `local_done` is what was decided here, `synced_done` what spec and GitHub last agreed on.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
