@@ -67,6 +67,8 @@ MUTANTS = (
     Mutant("a task is ready before what it waits for", "loop/task_status.py", "ready = state == TODO and not waits", "ready = state == TODO", "tests/cli/test_loop.py"),
     Mutant("a session is never live", "loop/sessions.py", "return table.was_seen_since(context.store, session, worktree, cutoff)", "return False", "tests/cli/test_loop.py"),
     Mutant("notes before the answer", "cli/output.py", "sys.stdout.flush()", "pass", "tests/cli/test_streams.py"),
+    Mutant("no look for double issues", "sync/issue_creation.py", "            _queue_look(tx, sync, row)\n", "            pass\n", "tests/online/test_double_issues.py"),
+    Mutant("a list that fell short closes issues", "sync/double_issues.py", "and not tree.complete:", "and False:", "tests/sync/test_doubles.py"),
     Mutant("two senders at once", "runtime/locks.py", "yield descriptor is not None", "yield True", "tests/unit/test_locks.py"),
 )  # fmt: skip
 

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 from craftkit.store.db import Store
 
 OPEN = "('queued', 'sent', 'unknown')"
+COMING = ("queued", "sent", "unknown")  # states of a write that is still to be delivered
+LOOK = "list"  # the action that changes nothing: a look at a parent's sub-issues
 
 
 class Row(NamedTuple):
@@ -96,6 +98,7 @@ class Counts(NamedTuple):
     queued: int
     dead: int
     unknown: int = 0  # of the queued ones: they got no answer
+    looks: int = 0  # at the sub-issues of a parent: they change nothing, and are not in `queued`
 
     def as_dict(self) -> dict[str, int]:
         return {"queued": self.queued, "dead": self.dead}
@@ -103,11 +106,34 @@ class Counts(NamedTuple):
 
 def counts(store: Store) -> Counts:
     rows = store.rows(
-        "select state, count(*) from outbox where state <> 'delivered' group by state"
+        "select case when action = 'list' then action else state end, count(*) from outbox"
+        " where state <> 'delivered' group by 1"
     )
     found = {str(row[0]): int(row[1]) for row in rows}
-    dead = found.pop("dead", 0)
-    return Counts(sum(found.values()), dead, found.get("unknown", 0))
+    dead, looks = found.pop("dead", 0), found.pop(LOOK, 0)
+    return Counts(sum(found.values()), dead, found.get("unknown", 0), looks)
+
+
+def looks(store: Store, now: float) -> list[Row]:
+    """The looks at sub-issues that may be made at `now` (seconds since 1970)."""
+    sql = f"select {COLUMNS} from outbox where action = 'list' and state in {OPEN}"  # noqa: S608
+    return [_row(found) for found in store.rows(f"{sql} and not_before <= ? order by id", now)]
+
+
+def queue_look(tx: sqlite3.Connection, now: str, spec_id: str, parent: int) -> None:
+    """Queue a look at the sub-issues of a parent, unless one is queued."""
+    sql = f"select 1 from outbox where action = 'list' and issue = ? and state in {OPEN}"  # noqa: S608
+    if not tx.execute(sql, (parent,)).fetchone():
+        queue(tx, now, spec_id, None, parent, LOOK)
+
+
+def end_looks(tx: sqlite3.Connection, spec_ids: Iterable[str], now: str) -> None:
+    """What a look would have shown has been seen."""
+    tx.executemany(
+        "update outbox set state = 'delivered', updated_at = ? where spec_id = ?"
+        " and action = 'list' and state <> 'delivered'",
+        [(now, spec_id) for spec_id in spec_ids],
+    )
 
 
 def pending(store: Store, spec_id: str) -> dict[str, str]:

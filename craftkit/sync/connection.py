@@ -6,7 +6,7 @@ import contextlib
 import functools
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from craftkit import repo as git
@@ -17,7 +17,7 @@ from craftkit.runtime import background, locks
 from craftkit.runtime.context import Context
 from craftkit.store import outbox
 from craftkit.store.key_values import KeyValueCache
-from craftkit.sync import outbox_sender
+from craftkit.sync import double_issues, outbox_sender
 from craftkit.sync.context import GRACE, Settings, SyncContext
 
 BUSY = "busy"
@@ -119,23 +119,27 @@ def send(
     seconds: float = SECONDS,
     max_writes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    *,
+    lists: bool = True,
 ) -> DeliveryStatus:
-    """Deliver what waits; where that cannot be done now, it stays queued and nothing is lost."""
+    """Deliver what waits.  If that cannot be done now, it stays queued and nothing is lost."""
     store = context.store
     before = outbox.counts(store)
-    if not before.queued or context.offline or not is_configured(context):
+    waits = before.queued or before.looks
+    if not waits or context.offline or not is_configured(context):
         return _sent(before)
     with send_lock(context) as free:
         if not free:
             return _sent(before)._replace(why="another craftkit is sending now", code=BUSY)
         try:
             with github_session(context, seconds, progress) as sync:
-                done = outbox_sender.drain(sync, max_writes)
+                done = outbox_sender.drain(sync, max_writes, lists=lists)
         except CraftkitError as error:
             context.gave_up = error
             return stopped(outbox.counts(store), error)
     after = outbox.counts(store)
     context.gave_up = done.stopped
+    report_doubles(context, done.doubles)
     why = done.stopped or done.away
     sent = _sent(after) if why is None else stopped(after, why)
     if why is None and after.unknown:
@@ -144,6 +148,17 @@ def send(
             hint="`craftkit reconcile` goes on in a minute",
         )
     return sent._replace(delivered=done.delivered)
+
+
+def report_doubles(context: Context, doubles: Sequence[double_issues.Double]) -> None:
+    """Say which issues were the second ones of their tasks."""
+    for double in doubles:
+        context.note(
+            "info",
+            "double_issue",
+            f"#{double.number} was a second issue of the task of #{double.first}:"
+            " it is closed as a duplicate.",
+        )
 
 
 def deliver(context: Context) -> DeliveryStatus:

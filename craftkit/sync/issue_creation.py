@@ -208,10 +208,25 @@ def _made(sync: SyncContext, row: outbox.Row, made: gh.Issue) -> str:
         if row.task_id is not None:
             closed = made.state == gh.CLOSED
             tasks.set_issue(tx, row.spec_id, row.task_id, made.number, closed=closed)
+            _queue_look(tx, sync, row)
     box = KeyValueCache(sync.store, sync.settings.repo, sync.now())
     if made.number > int(box.get("highest", "0")):
         box["highest"] = str(made.number)
     return "delivered"
+
+
+def _queue_look(tx: sqlite3.Connection, sync: SyncContext, row: outbox.Row) -> None:
+    """With the last creation below a parent, queue the look for double issues there."""
+    if not sync.gateway.capabilities().sub_issues:
+        return  # there is no list to look at
+    part = row.payload.get("part", "")
+    every = outbox.creations(tx, row.spec_id)
+    if any(c.state in outbox.COMING and c.payload.get("part", "") == part for c in every):
+        return
+    known = issues.of_spec(sync.store, sync.settings.repo, row.spec_id)
+    parent = _parent(known, row)
+    if parent is not None:
+        outbox.queue_look(tx, sync.now(), row.spec_id, parent.number)
 
 
 def _known(row: outbox.Row, issue: gh.Issue) -> issues.LinkedIssue:

@@ -151,7 +151,7 @@ def steps(context: Context, decision: LinkDecision) -> tuple[ProcessStep, ...]:
 
 
 def _make(context: Context) -> dict[str, Any]:
-    sent = connection.send(context, SECONDS, progress=context.progress)
+    sent = connection.send(context, SECONDS, progress=context.progress, lists=False)
     connection.report_pending(context, sent)
     return sent.as_dict()
 
@@ -226,7 +226,7 @@ def _block(context: Context, decision: LinkDecision) -> dict[str, Any]:
             if (task_id, other) not in queued:  # else its process was killed behind this
                 payload = {"by_task": other}
                 outbox.queue(tx, now, decision.spec, task_id, None, "block", payload=payload)
-    return {"blocked": len(pairs), **connection.send(context, SECONDS).as_dict()}
+    return {"blocked": len(pairs), **connection.send(context, SECONDS, lists=False).as_dict()}
 
 
 def _pairs(context: Context, decision: LinkDecision) -> list[tuple[str, str]]:

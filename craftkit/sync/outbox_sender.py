@@ -12,8 +12,9 @@ from craftkit.clock import epoch_seconds
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import issues, outbox, tasks
-from craftkit.sync import ownership
+from craftkit.sync import double_issues, ownership
 from craftkit.sync.context import Settings, SyncContext
+from craftkit.sync.double_issues import Double
 from craftkit.sync.issue_creation import create
 from craftkit.sync.retry_policy import HOPELESS, Stop, put_back
 
@@ -28,12 +29,34 @@ class Drained(NamedTuple):
     delivered: int
     stopped: CraftkitError | None  # why nothing more was sent
     outdone: frozenset[Place] = frozenset()  # (spec, task), see `_outdone`
+    doubles: tuple[Double, ...] = ()  # second issues of a task, which are being closed
     away: CraftkitError | None = None  # why a spec's writes wait, where those of others were sent
 
 
-def drain(sync: SyncContext, max_writes: int | None = None) -> Drained:
-    """Send everything that may be sent now.  Never raises for what GitHub answers."""
-    rows = _sendable(outbox.waiting(sync.store), sync.clock(), sync.settings.grace)[:max_writes]
+def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = True) -> Drained:
+    """Send everything that may be sent now.  Never raises for what GitHub answers.
+
+    With `lists`, it looks for double issues below each parent whose last issue was created.
+    """
+    done = _drain(sync, max_writes)
+    looks = outbox.looks(sync.store, sync.clock())
+    if not lists or not looks or done.stopped is not None or done.away is not None:
+        return done
+    found: list[Double] = []
+    try:
+        for row in looks:
+            found += double_issues.look(sync, row)
+    except Stop as stop:
+        return done._replace(stopped=stop.error)
+    more = _drain(sync, None) if found else Drained(0, None)
+    return done._replace(
+        delivered=done.delivered + more.delivered, stopped=more.stopped, doubles=tuple(found)
+    )
+
+
+def _drain(sync: SyncContext, max_writes: int | None) -> Drained:
+    waiting = [row for row in outbox.waiting(sync.store) if row.action != outbox.LOOK]
+    rows = _sendable(waiting, sync.clock(), sync.settings.grace)[:max_writes]
     rows = _skip_overtaken(sync, rows)
     delivered, outdone = 0, frozenset[Place]()
     try:
@@ -49,7 +72,7 @@ def drain(sync: SyncContext, max_writes: int | None = None) -> Drained:
         return Drained(delivered, stop.error, outdone)
     except CraftkitError as error:
         return Drained(delivered, error, outdone)
-    return Drained(delivered, None, outdone, away)
+    return Drained(delivered, None, outdone, away=away)
 
 
 def _deliver(sync: SyncContext, rows: Sequence[outbox.Row]) -> Iterator[int]:

@@ -46,10 +46,11 @@ def run(
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
             with context.store.read() as db:
                 counted = decisions.versions(db)
-            sent = _drain(context, sync, max_writes, decided) if change else 0
+            sent = _drain(context, sync, max_writes, decided, lists=False) if change else 0
             with context.store.read() as db:
                 away = issues.linked_elsewhere(db, sync.settings.repo)
             here = [spec for spec in specs if spec.id not in away]
+            views = snapshot.snapshots(context, sync, here, decided, learn=change)
             reports = [
                 SpecReport(
                     spec,
@@ -57,12 +58,15 @@ def run(
                     False,
                     linked=view.linked,
                 )
-                for spec, view in snapshot.snapshots(context, sync, here, decided, learn=change)
+                for spec, view in views
             ]
             reports += [
                 _linked_elsewhere(spec, away[spec.id], sync) for spec in specs if spec.id in away
             ]
             if change:
+                with context.store.write() as tx:  # the merge looks for doubles as well
+                    seen = [spec.id for spec, view in views if view.complete and view.linked]
+                    outbox.end_looks(tx, seen, context.now())
                 issue_creation.close_late_parents(sync)
                 reports = [apply.apply_plan(context, sync, r, counted) for r in reports]
                 left = None if max_writes is None else max_writes - sent
@@ -115,6 +119,8 @@ def _drain(
     sync: SyncContext,
     max_writes: int | None,
     decided: dict[str, dict[str, str]],
+    *,
+    lists: bool = True,
 ) -> int:
     """Send what waits; how many were.  Raises what stopped it: nothing is compared half-sent.
 
@@ -123,9 +129,10 @@ def _drain(
     with connection.send_lock(context) as free:
         if not free:
             return 0
-        done = outbox_sender.drain(sync, max_writes)
+        done = outbox_sender.drain(sync, max_writes, lists=lists)
     if done.stopped is not None:
         raise done.stopped
+    connection.report_doubles(context, done.doubles)
     for spec_id, task_id in done.outdone:
         decided.get(spec_id, {}).pop(str(task_id), None)
     return done.delivered
