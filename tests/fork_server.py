@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib
 import io
 import json
 import os
+import pkgutil
 import selectors
 import signal
 import socket
@@ -22,23 +24,21 @@ LARGEST = 1 << 20  # bytes of a request
 
 
 def load() -> None:
-    """What most commands import, so that no child has to."""
+    """What any command imports, so that no child has to."""
+    import ctypes  # noqa: F401
+    import pwd  # noqa: F401
+
     import github  # noqa: F401
     import requests  # noqa: F401
+    import sqlite_utils  # noqa: F401
+    import yaml  # noqa: F401
 
-    import craftkit.__main__
-    import craftkit.agent_hook
-    import craftkit.agents.hook_handlers
-    import craftkit.automation.git_hooks
-    import craftkit.automation.job
     import craftkit.cli
-    import craftkit.cli.app
-    import craftkit.commands.reconcile
-    import craftkit.commands.task
-    import craftkit.github.client
-    import craftkit.sync.linking
     from craftkit.specs import parse
 
+    for module in pkgutil.walk_packages(craftkit.__path__, "craftkit."):
+        if not module.name.startswith(("craftkit.sandbox", "craftkit.mcp")):
+            importlib.import_module(module.name)
     with contextlib.redirect_stdout(io.StringIO()):
         craftkit.cli.main(["--version"])  # loads what typer loads late
     parse(b"---\nid: warm\n---\n\n## Tasks\n\n- [ ] T001 Warm\n", "specs/warm.md")

@@ -10,10 +10,12 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
+import sampling
 from installing import AGENTS, Place
 
 from craftkit.agents import installer, jsontext
@@ -210,8 +212,7 @@ def open_place(place: Place) -> Iterator[Place]:
         shutil.rmtree(top)
 
 
-@pytest.mark.parametrize("agent", AGENTS)
-@pytest.mark.parametrize("scope", ["project", "user"])
+@pytest.mark.parametrize(("agent", "scope"), sampling.some(product(AGENTS, ["project", "user"]), 4))
 def test_a_write_that_fails_takes_the_others_back(
     place: Place, monkeypatch: pytest.MonkeyPatch, agent: str, scope: str
 ) -> None:

@@ -263,7 +263,7 @@ def test_i12_i14_a_fault_at_every_call(tmp_path: Path, warm: None, name: str, fa
     wanted = end_state(repo)
     assert wanted["left over"] == [] and wanted["unfinished"] == [] and len(trace) > 5
     failures = []
-    for stop in sampling.few(stops(trace, fault), 8):
+    for stop in sampling.few(stops(trace, fault), 5):
         reset(repo, template)
         allowed = {old, wanted["spec"]}
         wrong, state = one_fault(repo, args, stop, fault, allowed)

@@ -37,7 +37,7 @@ def test_i9_i11_killed_at_every_call(tmp_path: Path, name: str, side: str) -> No
     stage = stages.Stage(tmp_path, name)
     failures = []
     every = points(stage.trace, side, reads=6 if side == "before" else 0)
-    for stop in sampling.few(every, 12):
+    for stop in sampling.few(every, 8):
         forked.reset(stage.repo, stage.template)
         wrong = stage.kill(stop, side) + stage.recover()
         where = f"{side} call {stop} of {len(stage.trace)} ({stage.trace[stop - 1]})"

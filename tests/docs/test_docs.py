@@ -30,14 +30,6 @@ def test_the_page_is_what_the_generator_writes() -> None:
     assert _read("docs/commands.md") == generate.page(), "run `make docs`"
 
 
-def test_the_page_does_not_depend_on_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    page = generate.page()
-    monkeypatch.setenv("COLUMNS", "40")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    assert generate.page() == page
-    assert "\x1b" not in page
-
-
 def test_every_command_is_shown_at_work() -> None:
     # The README shows what the demo prints; the sandbox runs until Ctrl-C, the MCP server until
     # its client hangs up.

@@ -11,6 +11,7 @@ from typing import Any
 
 import bed as bed_of
 import pytest
+import sampling
 from injections import FORBIDDEN, SAMPLES
 
 from craftkit.agents.events import NATIVE
@@ -357,9 +358,10 @@ def test_a_heartbeat_is_seen_by_doctor(bed: Bed) -> None:
     assert "codex (stop at " in bed.ck("doctor")[1]
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=range(len(SAMPLES)))
-def test_hostile_spec_lines_are_data(tmp_path: Path, sample: str) -> None:
+@pytest.mark.parametrize("number", sampling.some(range(len(SAMPLES)), 2))
+def test_hostile_spec_lines_are_data(tmp_path: Path, number: int) -> None:
     """No byte of them reaches an agent as anything but plain words."""
+    sample = SAMPLES[number]
     bed = bed_of.Bed(tmp_path.resolve() / "repo")
     flat = sample.replace("\x00", "").replace("\r", " ").replace("\n", " ")
     bed.begin("One", "Two")

@@ -6,10 +6,12 @@ import contextlib
 import os
 import shutil
 import sqlite3
+from itertools import product
 from typing import Any
 
 import loopback
 import pytest
+import sampling
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -37,28 +39,27 @@ def titles(desk: Desk) -> list[str]:
     return [issue["title"] for issue in desk.issues().values()]
 
 
-@pytest.mark.parametrize("lost", [CHILD, PARENT], ids=["child", "parent"])
-@pytest.mark.parametrize(
-    "trouble",
-    [
-        {"match": {"path": LISTS}, "action": "secondary", "retry_after": 1},
-        {"match": {"path": "issues"}, "action": "refuse", "times": 9},
-        {"match": {"path": LISTS}, "action": "status", "times": 9},
-        {"match": {"path": LISTS}, "action": "unauthorized"},
-        {"match": {"path": LISTS}, "action": "truncated", "times": 9},
-    ],
-    ids=["limit", "refused", "502", "401", "truncated"],
-)
+LOST = {"child": CHILD, "parent": PARENT}
+TROUBLES = {
+    "limit": {"match": {"path": LISTS}, "action": "secondary", "retry_after": 1},
+    "refused": {"match": {"path": "issues"}, "action": "refuse", "times": 9},
+    "502": {"match": {"path": LISTS}, "action": "status", "times": 9},
+    "401": {"match": {"path": LISTS}, "action": "unauthorized"},
+    "truncated": {"match": {"path": LISTS}, "action": "truncated", "times": 9},
+}
+
+
+@pytest.mark.parametrize(("lost", "trouble"), sampling.some(product(LOST, TROUBLES), 4))
 def test_a_lost_creation_is_looked_for_until_the_look_succeeds(
-    desk: Desk, lost: dict[str, Any], trouble: dict[str, Any]
+    desk: Desk, lost: str, trouble: str
 ) -> None:
-    desk.begin(3).server.fault(lost)
+    desk.begin(3).server.fault(LOST[lost])
     desk.ck("spec", "link", "--yes", CRAFTKIT_UNKNOWN_GRACE="600")
     healed(desk)
     with contextlib.closing(sqlite3.connect(desk.repo / ".craftkit/craftkit.db")) as connection:
         connection.execute("update outbox set not_before = 0")  # ten minutes later
         connection.commit()
-    desk.server.fault(trouble)
+    desk.server.fault(TROUBLES[trouble])
     desk.ck("reconcile")
     assert [r[0] for r in desk.ask("select state from outbox where attempts > 0")] == ["unknown"]
     healed(desk)

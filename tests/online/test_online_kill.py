@@ -14,6 +14,7 @@ import os
 import random
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -189,8 +190,9 @@ def some(dice: random.Random, points: list[Any], count: int) -> list[Any]:
     return points if forked.THOROUGH else dice.sample(points, min(count, len(points)))
 
 
-@pytest.mark.parametrize("side", ["before", "after"])
-@pytest.mark.parametrize("name", list(SCENARIOS))
+@pytest.mark.parametrize(
+    ("name", "side"), sampling.some(product(SCENARIOS, ["before", "after"]), 3)
+)
 def test_i11_killed_at_a_call(desk: Desk, name: str, side: str) -> None:
     stage, dice = Stage(desk, name), random.Random(name + side)
     points = stage.writing(stage.trace)
@@ -200,7 +202,7 @@ def test_i11_killed_at_a_call(desk: Desk, name: str, side: str) -> None:
     assert not failures, "\n".join(failures[:6])
 
 
-@pytest.mark.parametrize("name", list(SCENARIOS))
+@pytest.mark.parametrize("name", sampling.some(SCENARIOS, 2))
 def test_i11_killed_again_while_recovering(desk: Desk, name: str) -> None:
     stage, dice, failures = Stage(desk, name), random.Random(name), []
     sides = [(side, n) for n in stage.writing(stage.trace) for side in ("before", "after")]
@@ -212,7 +214,7 @@ def test_i11_killed_again_while_recovering(desk: Desk, name: str) -> None:
     assert not failures, "\n".join(failures[:6])
 
 
-@pytest.mark.parametrize("name", list(SCENARIOS))
+@pytest.mark.parametrize("name", sampling.some(SCENARIOS, 3))
 def test_i11_killed_and_killed_again(desk: Desk, name: str) -> None:
     stage, dice, failures = Stage(desk, name), random.Random(name), []
     states = killing.States(desk, lambda found: some(dice, found, STATES))
@@ -234,7 +236,7 @@ def test_i11_killed_and_killed_again(desk: Desk, name: str) -> None:
     assert not failures, "\n".join(failures[:6])
 
 
-@pytest.mark.parametrize("name", list(SCENARIOS))
+@pytest.mark.parametrize("name", sampling.some(SCENARIOS, 2))
 def test_a_copied_state_is_what_a_kill_leaves(desk: Desk, name: str) -> None:
     stage, dice = Stage(desk, name), random.Random(name)
     states = killing.States(desk, list)
