@@ -101,7 +101,7 @@ def refuse_links(where: Scope, place: str) -> None:
 
 
 def detections(where: Scope, env: Mapping[str, str]) -> list[Detection]:
-    return [Detection(name, _why(where, env, targets.load(name))) for name in targets.names()]
+    return [Detection(name, _why(where, env, targets.TARGETS[name])) for name in targets.TARGETS]
 
 
 def _why(where: Scope, env: Mapping[str, str], target: AgentTarget) -> str:
@@ -161,7 +161,7 @@ def has_plugin(where: Scope, target: AgentTarget, env: Mapping[str, str]) -> boo
 
 def chosen(names: list[str] | None, where: Scope, env: Mapping[str, str]) -> list[Detection]:
     """The agents to install for.  Raises UsageProblem for a name that is none, or for none."""
-    every = targets.names()
+    every = list(targets.TARGETS)
     if names and "all" in names:
         return [Detection(name, "you asked for all") for name in every]
     check(names)
@@ -177,7 +177,7 @@ def chosen(names: list[str] | None, where: Scope, env: Mapping[str, str]) -> lis
 
 
 def check(names: list[str] | None) -> None:
-    every = targets.names()
+    every = list(targets.TARGETS)
     for name in names or []:
         if name not in every and name != "all":
             raise UsageProblem(f"There is no agent {name!r}.", f"one of {', '.join(every)}, all")

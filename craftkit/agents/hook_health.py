@@ -36,14 +36,16 @@ def reason(context: Context) -> tuple[str, str]:
     agent = context.session.agent
     if shutil.which("craftkit-hook", path=context.env.get("PATH")) is None:
         return "craftkit-hook is not on the PATH", "install craftkit where your agent finds it"
-    if agent not in targets.names():
+    if agent not in targets.TARGETS:
         return "hooks for this agent are not known", "`craftkit agents list` shows the known ones"
     if agent == "claude" and _switched_off(context):
         return "disableAllHooks is set", "remove it from .claude/settings.json"
     if not _installed(context, agent):
         return "they are not installed", f"`craftkit agents install --agent {agent}`"
     cures = {"claude": "trust this workspace, then start a new session; `/hooks` lists them"}
-    cure = cures.get(agent) or targets.load(agent).next or "trust this folder, begin a new session"
+    cure = (
+        cures.get(agent) or targets.TARGETS[agent].next or "trust this folder, begin a new session"
+    )
     return "they are installed but not trusted yet, or the session is older", cure
 
 
@@ -51,7 +53,7 @@ def _installed(context: Context, agent: str) -> bool:
     from craftkit.agents import detection, targets
     from craftkit.agents.target import SCOPES
 
-    target = targets.load(agent)
+    target = targets.TARGETS[agent]
     for name in SCOPES:
         where = detection.scope(name, context.worktree, context.env)
         facts = detection.facts(where, target, context.env, "en")

@@ -138,7 +138,7 @@ def remarks(work: InstallJob, done: Sequence[InstallResult]) -> list[Diagnostic]
         for (path, what, state), names in _grouped(kept).items():
             found.append(_kept(path, what, state, names))
         if one.plugin and one.error is None:
-            title = targets.load(one.agent).title
+            title = targets.TARGETS[one.agent].title
             text = f"{title} has the craftkit plugin, which brings the hooks: none are written."
             found.append(Diagnostic("info", "plugin_present", text))
     added = [o for one in done for o in one.outcomes if o.action == install_plan.ADDED]
@@ -167,4 +167,4 @@ def _kept(path: str, what: str, state: str, names: Sequence[str]) -> Diagnostic:
 
 def next_steps(done: Sequence[InstallResult]) -> list[str]:
     changed = [one.agent for one in done if one.changes and one.error is None]
-    return [words for name in changed if (words := targets.load(name).next)]
+    return [words for name in changed if (words := targets.TARGETS[name].next)]

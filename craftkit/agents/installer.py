@@ -48,7 +48,7 @@ class InstallResult(NamedTuple):
 
 def wanted(work: InstallJob, agent: str, language: str) -> tuple[list[Fragment], bool]:
     """The pieces of an agent, and whether its plugin brings the hooks."""
-    target = targets.load(agent)
+    target = targets.TARGETS[agent]
     facts = detection.facts(work.scope, target, work.env, language or "en")
     return target.pieces(facts), facts.plugin
 

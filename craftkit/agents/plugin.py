@@ -8,7 +8,7 @@ from typing import Any
 from craftkit.agents import render
 from craftkit.agents.commands import load
 from craftkit.agents.target import SERVER, group
-from craftkit.agents.targets import claude, gemini
+from craftkit.agents.targets import CLAUDE_EVENTS, GEMINI_EVENTS, MILLISECONDS
 
 NAME = "craftkit"
 FOLDER = "craftkit-plugin"
@@ -62,8 +62,8 @@ def gemini_files(version: str) -> dict[str, str]:
     skill = render.skill_files(load())
     own = {"name": NAME, "version": version, "description": _ABOUT, "mcpServers": {NAME: SERVER}}
     calls = {
-        native: [group(event, matcher, "gemini", gemini.MILLISECONDS)]
-        for native, (event, matcher) in gemini.EVENTS.items()
+        native: [group(event, matcher, "gemini", MILLISECONDS)]
+        for native, (event, matcher) in GEMINI_EVENTS.items()
     }
     return {
         "gemini-extension.json": _json(own),
@@ -81,7 +81,7 @@ def marketplace(version: str) -> str:
 
 def hooks() -> dict[str, Any]:
     """What stands under `hooks` in hooks.json: the same as in a project's settings."""
-    return {native: [group(event, matcher)] for native, (event, matcher) in claude.EVENTS.items()}
+    return {native: [group(event, matcher)] for native, (event, matcher) in CLAUDE_EVENTS.items()}
 
 
 def _manifest(version: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What an agent's module says of it, and what several of them need to say it."""
+"""What the table of agents says of each, and the pieces that follow from it."""
 
 from __future__ import annotations
 
@@ -67,13 +67,42 @@ class Facts(NamedTuple):
     plugin: bool = False  # the agent has craftkit's plugin, which brings the hooks
 
 
+class Layout(NamedTuple):
+    """Where an agent reads what, in one scope; `{home}` stands for its own folder."""
+
+    skills: str
+    hooks: str
+    servers: tuple[Fragment, ...]
+    words: str = ""  # the file of its instructions, if they are in a file
+    commands: str = ""  # the path of one, of namespace and name
+
+    def at(self, home: str) -> Layout:
+        """The layout with the agent's folder in its paths."""
+
+        def put(path: str) -> str:
+            return path.replace("{home}", home)
+
+        servers = tuple(one._replace(path=put(one.path)) for one in self.servers)
+        return Layout(
+            put(self.skills), put(self.hooks), servers, put(self.words), put(self.commands)
+        )
+
+
+def _as_it_is(layout: Layout, facts: Facts) -> Layout:
+    return layout
+
+
 class AgentTarget(NamedTuple):
     name: str
     title: str
     signs: tuple[str, ...]  # in a project, of somebody who uses the agent
     home: str  # its folder below the home directory
     binaries: tuple[str, ...]
-    pieces: Callable[[Facts], list[Fragment]]
+    project: Layout
+    user: Layout
+    hooks: Callable[[str], list[Fragment]]  # of the path in the layout
+    command: Callable[[Command, Language], str] | None = None  # the text of a slash command
+    adapt: Callable[[Layout, Facts], Layout] = _as_it_is  # what depends on the files that are there
     next: str = ""  # what the user has to do before it works
     home_variable: str = ""  # names another folder than `home`…
     home_tail: str = ""  # …to which this is added
@@ -82,6 +111,18 @@ class AgentTarget(NamedTuple):
     def folder(self, env: Mapping[str, str]) -> str:
         given = env.get(self.home_variable, "").rstrip("/") if self.home_variable else ""
         return given + self.home_tail if given.startswith("/") else self.home
+
+    def pieces(self, facts: Facts) -> list[Fragment]:
+        """Everything that an installation for this agent consists of."""
+        layout = self.project if facts.scope == PROJECT else self.user
+        layout = self.adapt(layout.at(self.folder(facts.env)), facts)
+        found = skill(layout.skills, facts)
+        if self.command is not None and layout.commands:
+            found += commands(layout.commands, self.command, facts)
+        if not facts.plugin:
+            found += self.hooks(layout.hooks)
+        found += layout.servers
+        return found + ([pointer(layout.words, facts)] if layout.words else [])
 
 
 def command(event: str, agent: str = "") -> str:

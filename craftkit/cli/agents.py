@@ -163,8 +163,8 @@ def _installed(work: InstallJob, names: list[str] | None) -> list[str]:
         return list(dict.fromkeys(names))
     known = installer.load(work.scope).agents
     if known and not names:
-        return [name for name in known if name in targets.names()]
-    return [name for name in targets.names() if name in known or _state(work, name) != "absent"]
+        return [name for name in known if name in targets.TARGETS]
+    return [name for name in targets.TARGETS if name in known or _state(work, name) != "absent"]
 
 
 def _state(work: InstallJob, agent: str) -> str:
@@ -207,7 +207,7 @@ def _rows(
         rows.append(
             {
                 "agent": clue.agent,
-                "title": targets.load(clue.agent).title,
+                "title": targets.TARGETS[clue.agent].title,
                 "scope": work.scope.name,
                 "state": installer.summary(work, done),
                 "found": clue.why or None,

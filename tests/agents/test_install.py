@@ -331,7 +331,7 @@ def test_the_ancestors_users_keep_their_names(place: Place) -> None:
 def test_each_agent_is_named_in_help_and_has_a_page(place: Place) -> None:
     from craftkit.cli import agents
 
-    assert tuple(targets.names()) == AGENTS
+    assert tuple(targets.TARGETS) == AGENTS
     pages = Path(__file__).resolve().parents[2] / "docs/agents"
     for name in AGENTS:
         assert name in agents.NAMES and (pages / f"{name}.md").is_file()
