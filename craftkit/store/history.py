@@ -52,12 +52,19 @@ class Event(NamedTuple):
 
 def newest(store: Store, spec_id: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest events, oldest first, as they are exported."""
+    where = "1" if spec_id is None else "spec_id = :spec"
+    return _listed(store, where, {"spec": spec_id}, limit)
+
+
+def _listed(
+    store: Store, where: str, values: dict[str, str | None], limit: int
+) -> list[dict[str, Any]]:
+    """The newest events of a kind, oldest first."""
     from sqlite_utils import Database  # 78 ms: only for a listing
 
     with store.read() as connection:
         table = Database(connection, execute_plugins=False)["history"]
-        where = None if spec_id is None else "spec_id = :spec"
-        found = list(table.rows_where(where, {"spec": spec_id}, order_by="seq desc", limit=limit))
+        found = list(table.rows_where(where, values, order_by="seq desc", limit=limit))
     return [row | {"data": json.loads(row["data"])} for row in reversed(found)]
 
 
@@ -75,15 +82,12 @@ def notes(
     store: Store, kind: str | None, spec_id: str | None, task_id: str | None, limit: int
 ) -> list[Event]:
     """The newest notes of a kind, a spec and a task (None: of any), oldest first."""
-    found = _events(
-        store,
-        "event like ? and (? is null or spec_id = ?) and (? is null or task_id = ?)"
-        " order by seq desc limit ?",
-        f"knowledge.{kind or '%'}",
-        *(spec_id, spec_id, task_id, task_id),
-        limit,
+    where = (
+        "event like :event and (:spec is null or spec_id = :spec)"
+        " and (:task is null or task_id = :task)"
     )
-    return found[::-1]
+    values = {"event": f"knowledge.{kind or '%'}", "spec": spec_id, "task": task_id}
+    return [Event(**row) for row in _listed(store, where, values, limit)]
 
 
 def updates(store: Store, spec_id: str) -> list[Event]:

@@ -53,7 +53,10 @@ def test_every_dependency_is_used_and_explained() -> None:
     }
     known = packages_distributions()
     used = {dist.lower() for module in imported for dist in known.get(module, ())}
-    assert names - used == set()
+    assert names - used == set(), "declared, and imported nowhere"
+    foreign = {module for module in imported if module in known and module != "craftkit"}
+    declared = {module for module in foreign if names & {dist.lower() for dist in known[module]}}
+    assert foreign - declared == set(), "imported, and declared nowhere"
     for need in (*wanted, *extras["dev"]):
         (line, *_) = [row for row in text.splitlines() if f'"{need}"' in row]
         assert "  # " in line, f"nothing says what {need} is for"

@@ -67,6 +67,18 @@ def test_hot_commands_load_no_heavy_library(place: Path, words: list[str]) -> No
     assert [name for name in HEAVY if name in loaded] == []
 
 
+ONLY_TO_DECIDE = ("commands.interrupted", "loop.ticked_boxes", "sync.reconcile", "github.client")
+
+
+@pytest.mark.parametrize("words", [["task", "next"], ["task", "list"], ["status"]], ids=" ".join)
+def test_a_command_that_decides_nothing_loads_no_deciding_half(
+    place: Path, words: list[str]
+) -> None:
+    loaded = _python(MAIN, *words, cwd=place)["modules"]
+    assert isinstance(loaded, list)
+    assert [name for name in ONLY_TO_DECIDE if f"craftkit.{name}" in loaded] == []
+
+
 INSTALLER = ("detection", "fragments", "installer", "jsontext", "manifest", "target", "targets")
 
 
