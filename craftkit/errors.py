@@ -110,7 +110,7 @@ class FileChanged(CraftkitError):
 
 
 class UnsafePath(CraftkitError):
-    """The path leaves its root, or leads through a symlink, or is no regular file."""
+    """The path leaves its root, or leads through a symlink, or is not a regular file."""
 
     code = "unsafe_path"
     kind = "validation"

@@ -102,7 +102,7 @@ def _is_secret(key: object, value: object) -> bool:
     if not isinstance(key, str) or not re.search(_SECRET_KEY, key):
         return False
     if value is None or isinstance(value, bool):
-        return False  # whether there is one is no secret
+        return False  # whether there is one is not a secret
     # max_tokens: 400 is a count
     return not (isinstance(value, int | float) and key.lower().endswith("tokens"))
 

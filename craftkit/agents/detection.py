@@ -75,7 +75,7 @@ def read(where: Scope, path: str) -> bytes | None:
     refuse_links(where, place)
     try:
         if os.path.exists(place) and not os.path.isfile(place):
-            raise UnsafePath(f"{path} is no regular file.", "move it away", path)
+            raise UnsafePath(f"{path} is not a regular file.", "move it away", path)
         with open(place, "rb") as file:
             return file.read(_LIMIT)
     except (FileNotFoundError, NotADirectoryError):

@@ -61,7 +61,7 @@ class Insertion(NamedTuple):
 
 def decode(path: str, data: bytes) -> str:
     if b"\0" in data:
-        raise BadFile(f"{path} is no UTF-8 text.", "save it as UTF-8, then run this again", path)
+        raise BadFile(f"{path} is not UTF-8 text.", "save it as UTF-8, then run this again", path)
     return data.decode("utf-8", "surrogateescape")
 
 

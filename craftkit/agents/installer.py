@@ -110,7 +110,7 @@ def states(work: InstallJob, agent: str) -> InstallResult:
 
 
 def summary(work: InstallJob, done: InstallResult) -> str:
-    """One word for an agent; pieces that others share are no sign of it."""
+    """One word for an agent; pieces that others share are not a sign of it."""
     if done.error is not None:
         return "unreadable"
     found = {outcome.state for outcome in done.outcomes}

@@ -21,7 +21,7 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 
 class Unparsable(Exception):
-    """The text is no JSON; `line` counts from 1."""
+    """The text is not JSON; `line` counts from 1."""
 
     def __init__(self, reason: str, line: int) -> None:
         super().__init__(f"line {line}: {reason}")

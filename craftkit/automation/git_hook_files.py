@@ -86,7 +86,7 @@ def _folder(context: Context) -> str:
         raise UsageProblem("git does not say where its hooks are.", "see `git rev-parse`")
     if os.path.lexists(folder) and not os.path.isdir(folder):
         raise UsageProblem(
-            f"Hooks are switched off: core.hooksPath is {folder}, which is no folder.",
+            f"Hooks are switched off: core.hooksPath is {folder}, which is not a folder.",
             "`git config --unset core.hooksPath`, or give it a folder",
         )
     return folder

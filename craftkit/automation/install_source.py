@@ -60,7 +60,7 @@ def of_this_installation() -> str:
     try:
         found = importlib.metadata.distribution("craftkit")
         at = os.path.realpath(str(found.locate_file("craftkit")))
-        # Without a RECORD it is no installation, but what a build left in a checkout.
+        # Without a RECORD it is not an installation, but what a build left in a checkout.
         if found.read_text("RECORD") is None or at != os.path.realpath(craftkit.__path__[0]):
             return ""
         given = found.read_text("direct_url.json")

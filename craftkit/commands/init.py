@@ -73,7 +73,7 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     if repo:
         lines.append(f"GitHub repository: {repo}")
     if found.git_dir is None:
-        lines.append("This is no git repository; craftkit works here all the same.")
+        lines.append("This is not a git repository; craftkit works here all the same.")
     lines.append(
         f"{count(len(specs), 'spec')} found: craftkit status"
         if specs

@@ -74,7 +74,7 @@ def find_repository(
 
     CRAFTKIT_GITHUB_REPO, `github.repo`, GITHUB_REPOSITORY, then the git remote: what was chosen for
     this repository is not overruled by what a shell happens to export.  Raises BadConfig where none
-    is given or one is no OWNER/NAME, and where the remote is on another server.
+    is given or one is not OWNER/NAME, and where the remote is on another server.
     """
     if env.get("CRAFTKIT_GITHUB_REPO"):
         return _owner_and_name(env["CRAFTKIT_GITHUB_REPO"], "CRAFTKIT_GITHUB_REPO")
@@ -132,7 +132,7 @@ def foreign(server: Server, host: str) -> tuple[str, str]:
 def find_project(text: str, owner: str) -> Project | None:
     """The board that `github.project` names: `3`, `OWNER/3` or the board's web address.
 
-    A number alone is one of `owner`'s boards; "" is no board.  Raises BadConfig.
+    A number alone is one of `owner`'s boards; "" is not a board.  Raises BadConfig.
     """
     text = text.strip()
     if not text:
@@ -199,7 +199,7 @@ def _checked(text: str, source: str) -> SplitResult:
             parts = None
     if parts is None or not _is_base_url(parts):
         raise BadConfig(
-            f"{source} ({_shown(text)}) is no address of a GitHub API.",
+            f"{source} ({_shown(text)}) is not an address of a GitHub API.",
             f"write it like {DEFAULT_API} or https://HOST/api/v3",
         )
     host = parts.hostname or ""
@@ -244,7 +244,7 @@ def _owner_and_name(text: str, source: str) -> tuple[str, str]:
     for part in (owner, name):
         if re.fullmatch(_NAME, part) is None or part in (".", ".."):
             raise BadConfig(
-                f"{source} ({_shown(text)}) is no repository.", "write it as OWNER/NAME"
+                f"{source} ({_shown(text)}) is not a repository.", "write it as OWNER/NAME"
             )
     return owner, name
 

@@ -271,7 +271,7 @@ def _by_graphql(write: bool) -> Callable[[HttpResponse], RequestOutcome]:
         found = (data.get("data") or {}) if isinstance(data, dict) else None
         problems = error_mapping.read_problems(data)
         if not isinstance(found, dict) or not (found or problems):
-            return RequestOutcome(LOST, headers, "its answer is no GraphQL answer")
+            return RequestOutcome(LOST, headers, "its answer is not a GraphQL answer")
         if not any(found.values()):  # nothing was carried out, or nobody says so
             if any(error_mapping.is_limit(problem) for problem in problems):
                 return RequestOutcome(LIMITED, headers)
@@ -285,20 +285,20 @@ def _by_graphql(write: bool) -> Callable[[HttpResponse], RequestOutcome]:
 
 
 def _refusal(status: int, headers: Mapping[str, str], data: Any) -> RequestOutcome | None:
-    """What any answer that is no success comes to; None for a success."""
+    """What any answer that is not success comes to; None for a success."""
     if status == 408 or status >= 500:
         return RequestOutcome(LOST, headers, f"it answered {status}")
     if is_limit(status, headers, error_mapping.said(data)):
         return RequestOutcome(LIMITED, headers)
     if status in _REDIRECTS or (status >= 300 and isinstance(data, dict)):
         return RequestOutcome(DONE, headers, _Read(status, headers, data))
-    if status >= 300:  # the page of a proxy, say, is no evidence that an issue is gone
+    if status >= 300:  # the page of a proxy, say, is not evidence that an issue is gone
         return RequestOutcome(LOST, headers, f"a {status} that is not GitHub's")
     return None
 
 
 def _json(body: bytes) -> Any:
-    """The parsed body; None where it is no JSON."""
+    """The parsed body; None where it is not JSON."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError):

@@ -131,7 +131,7 @@ def bad_credentials(about: About) -> BadCredentials:
 
 
 def forbidden(headers: Mapping[str, str], words: str, about: About) -> Forbidden:
-    """The 403 that is no limit: single sign-on, archived, a permission, a scope, or unsaid."""
+    """The 403 that is not a limit: single sign-on, archived, a permission, a scope, or unsaid."""
     if headers.get("x-github-sso", "").startswith("required") or "SAML" in words:
         return sso_required(about)
     if "archived" in words.lower():
@@ -271,7 +271,7 @@ def is_vague(problem: Problem) -> bool:
 def from_problem(
     problem: Problem, headers: Mapping[str, str], about: About, write: bool
 ) -> GitHubError:
-    """The error for an entry of `errors` that is no limit."""
+    """The error for an entry of `errors` that is not a limit."""
     if problem.sso:
         return sso_required(about)
     if problem.kind == "NOT_FOUND":

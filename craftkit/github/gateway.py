@@ -208,7 +208,7 @@ class Unreachable(GitHubError):
 
 
 class UnknownOutcome(GitHubError):
-    """The request may have been carried out: timeout, reset, 5xx or an answer that is no answer."""
+    """The request may have been carried out: timeout, reset, 5xx or an unreadable answer."""
 
     code, kind, retryable = "unknown_outcome", "timeout", True
 

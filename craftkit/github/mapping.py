@@ -87,7 +87,7 @@ def graphql_issue(data: Any, parent: int | None = None) -> Issue:
         labels=tuple(text(item, "name") for item in member(labels, "nodes", list, []) if item),
         body=tidy(member(data, "body", str, "")),
         updated_at=_time(text(data, "updatedAt")),
-        # Our own issues are trusted because an App or the token of Actions is no member, and has
+        # Our own issues are trusted because an App or the token of Actions is not a member, and has
         # to know again what it made.
         trusted=member(data, "viewerDidAuthor", bool, False)
         or member(data, "authorAssociation", str, "") in TRUSTED,
@@ -221,7 +221,7 @@ def whole(data: Any, name: str) -> int:
     """A whole number above zero."""
     value: int = member(data, name, int)
     if isinstance(value, bool) or not 0 < value < 1 << 63:
-        raise Malformed(f"{name} is no number above zero")
+        raise Malformed(f"{name} is not a number above zero")
     return value
 
 

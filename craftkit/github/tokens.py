@@ -51,7 +51,7 @@ def find_token(server: Server, env: Mapping[str, str], run_gh: RunGh | None = No
         if text:
             if not _looks_like_token(text):
                 raise NoToken(
-                    f"{name} holds something that is no token.", f"set {name} to the token alone"
+                    f"{name} holds something that is not a token.", f"set {name} to the token alone"
                 )
             return Token(text, name)
     text = "" if is_loopback(server) else _from_gh(server.host, env, run_gh or _run_gh)

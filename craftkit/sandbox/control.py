@@ -38,7 +38,7 @@ def answer(state: State, request: Request, offline: Callable[[float], None]) -> 
         return _json(403, {"message": refused})
     given = api.read_json(request.body) if request.body else {}
     if given is None:
-        return _json(400, {"message": "The body is no JSON."})
+        return _json(400, {"message": "The body is not JSON."})
     known = HANDLERS.get((request.method, name))
     if known is None:
         return _json(404, {"message": f"There is no {request.method} {parts.path}."})

@@ -71,5 +71,5 @@ def find_node(world: World, node: str) -> Thing | None:
     elif prefix == "PVTI":
         items = (item for project in world.projects.values() for item in project.items.values())
         found = next((item for item in items if item.id == number), None)
-    # The very text must be given back: another spelling of the number is no id.
+    # The very text must be given back: another spelling of the number is not an id.
     return found if found is not None and node_id(found) == node else None

@@ -100,7 +100,7 @@ def load(path: Path, now: str = FIRST_DAY) -> Seed:
     except (yaml.YAMLError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: " if mark else ""
-        why = f"{where}{getattr(error, 'problem', None) or 'it is no YAML'}"
+        why = f"{where}{getattr(error, 'problem', None) or 'it is not YAML'}"
         raise _unreadable(path, why, "write JSON or YAML") from error
     return build({} if given is None else given, now)
 

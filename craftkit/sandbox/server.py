@@ -172,7 +172,7 @@ class _Http(ThreadingHTTPServer):
                     _shut(connection)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is no trouble; anything else is, and is printed."""
+        """A client that went away does no harm; anything else is, and is printed."""
         import sys
 
         if not isinstance(sys.exception(), ConnectionError | TimeoutError):
@@ -230,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         if name not in _LOOPBACK or port != str(self.server.sandbox.port):
             refused = 403, "Only loopback may ask."
         elif not self.path.startswith("/"):
-            refused = 400, "That is no path."
+            refused = 400, "That is not a path."
         elif "transfer-encoding" in headers or not length.isdecimal():
             refused = 411, "The length must be given."
         elif int(length) > BODY_LIMIT:

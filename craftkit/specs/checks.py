@@ -99,7 +99,7 @@ def _dependencies(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
                     Diagnostic(
                         "warning",
                         "unknown_dependency",
-                        f"{task.ref} depends on {key}, which is no task of this spec",
+                        f"{task.ref} depends on {key}, which is not a task of this spec",
                         "",
                         f"{path}:{task.line}",
                     )

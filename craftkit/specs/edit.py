@@ -248,7 +248,7 @@ def add_task(
     known = {task.key for task in spec.tasks if task.key is not None}
     for key in depends_on:
         if key not in known:
-            raise UsageProblem(f"{key} is no task of this spec", "depend on the key of a task")
+            raise UsageProblem(f"{key} is not a task of this spec", "depend on the key of a task")
     tasks = spec.tasks
     if group is not None:
         tasks = tuple(task for task in tasks if _same(task.group, group))

@@ -333,7 +333,7 @@ def _restore(folder: _Folder, temp: str, name: str) -> None:
 
 
 def _displaced(folder: _Folder, temp: str, rel: str) -> bytes | None:
-    """What the exchange brought out; None for something that is no readable regular file."""
+    """What the exchange brought out; None for something that is not a readable regular file."""
     try:
         return _read_at(folder, temp, rel)[0]
     except (OSError, CraftkitError):
@@ -454,7 +454,7 @@ def discover(root: str, extra: Sequence[str] = ()) -> list[str]:
 
 
 def misfits(root: str) -> list[str]:
-    """Relative paths that are named like spec files and are no files: directories, FIFOs."""
+    """Relative paths that are named like spec files and are not files: directories, FIFOs."""
     found: set[str] = set()
     for dialect in DIALECTS.values():
         for pattern in dialect.patterns:

@@ -258,7 +258,7 @@ def _sort_boxes(
     criteria: list[Box] = []
     for i, box in enumerate(boxes):
         if box.starred and not kind.optional_star:
-            continue  # `[ ]*` is no box elsewhere
+            continue  # `[ ]*` is not a box elsewhere
         said = words.get(i)
         if said is None:
             criteria.append(box)

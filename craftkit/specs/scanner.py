@@ -171,7 +171,7 @@ def _push(st: _State, content: int) -> None:
 
 
 def _base(st: _State, col: int) -> int:
-    """How many open items a block at column `col` stays inside of; -1 if it is no block."""
+    """How many open items a block at column `col` stays inside of; -1 if it is not a block."""
     depth = bisect_right(st.content, col)
     if not st.lazy and depth < len(st.content):
         _truncate(st, depth)  # indented code behind a blank line ends the items as well
@@ -233,7 +233,7 @@ def _on_box(st: _State, m: re.Match[str]) -> int:
     body_at = m.end()
     while body_at < end and src[body_at] in " \t\r":
         body_at += 1
-    if body_at < end:  # a box without words is no task
+    if body_at < end:  # a box without words is not a task
         _add_box(st, m.start(), end, col, mark_at, body_at)
     return end
 
@@ -275,7 +275,7 @@ def _on_heading(st: _State, m: re.Match[str]) -> int:
     st.lazy = False
     if depth == 0:
         title = title.strip()
-        if title[-1:] == "#":  # a closing run of hashes is no part of the title
+        if title[-1:] == "#":  # a closing run of hashes is not part of the title
             bare = title.rstrip("#")
             if not bare or bare[-1] in " \t":
                 title = bare.rstrip()

@@ -61,7 +61,8 @@ def _grace(context: Context) -> float:
         return max(0.0, float(given)) if given else GRACE
     except ValueError as error:
         raise BadConfig(
-            f"CRAFTKIT_UNKNOWN_GRACE={given} is no number of seconds.", "unset it, or give a number"
+            f"CRAFTKIT_UNKNOWN_GRACE={given} is not a number of seconds.",
+            "unset it, or give a number",
         ) from error
 
 

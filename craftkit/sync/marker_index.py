@@ -51,7 +51,7 @@ def index_markers(snapshot: SpecSnapshot) -> MarkerIndex:
 
 
 def is_reused(task_id: str, title: str, closed: bool, found: str) -> bool:
-    """Whether a marker is no proof: an earlier task may have had the key, and be done.
+    """Whether a marker is not proof: an earlier task may have had the key, and be done.
 
     A task without a key is known by its words, so that they are the same.
     """
@@ -127,7 +127,7 @@ def duplicates(
     return found
 
 
-Unclaimed = Mapping[str, Sequence[RemoteIssue]]  # marker -> open issues with it that are no line's
+Unclaimed = Mapping[str, Sequence[RemoteIssue]]  # marker -> open issues with it that no line has
 
 
 def unclaimed(index: MarkerIndex, taken: Collection[int]) -> Unclaimed:
@@ -143,7 +143,7 @@ def unclaimed(index: MarkerIndex, taken: Collection[int]) -> Unclaimed:
 def elsewhere(
     snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask, number: int, unclaimed: Unclaimed
 ) -> int | None:
-    """An open issue with a line's marker that is no line's, where the line names another."""
+    """An open issue with a line's marker, if the line names another."""
     own = snapshot.issues.get(number)
     mine = own if index.has(line, own) else None
     others = unclaimed.get((mine.marker if mine is not None else line.id) or "", ())

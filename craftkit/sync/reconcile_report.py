@@ -64,7 +64,7 @@ KIND_OF = {
     merge_model.LINK: "link_lost",
 }
 DRIFT = (*KIND_OF.values(), "missing", "orphan", "attention", "queued", "dead")
-BENIGN = ("orphan",)  # somebody else's sub-issues are no difference to settle
+BENIGN = ("orphan",)  # somebody else's sub-issues are not a difference to settle
 
 
 VERBS = {

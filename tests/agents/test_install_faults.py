@@ -285,7 +285,7 @@ def test_hooks_of_others_stay(place: Place) -> None:
 
 
 def test_a_client_that_writes_its_settings_anew(place: Place) -> None:
-    """Another layout is no change by the user."""
+    """Another layout is not a change by the user."""
     place.write("project", SETTINGS, b'{"a": 1}')
     run(place, "install", "claude")
     file = place.repo / SETTINGS

@@ -272,7 +272,7 @@ def test_a_damaged_database_is_one_sentence_and_is_repaired(repo: Path, spec: Pa
     ck("task", "done", "T001")
     for path in (repo / ".craftkit").glob("craftkit.db-*"):
         path.unlink()
-    database(repo).write_bytes(b"this is no database at all, and long enough to notice" * 200)
+    database(repo).write_bytes(b"this is not a database at all, and long enough to notice" * 200)
     for command in (("status",), ("task", "list"), ("task", "done", "T002")):
         code, out, err = ck(*command)
         assert code == 1 and out == ""

@@ -293,7 +293,7 @@ class Sync(RuleBasedStateMachine):
                 assert numbers & set((before[2] or "").split(",")), f"I5: {word}: base not done"
         if not was_here:  # I6
             assert not self.file(clone).exists()
-            assert after[0] == before[0], "I6: an absent file is no evidence"
+            assert after[0] == before[0], "I6: an absent file is not evidence"
         return result
 
     def task(self, clone: str, place: int, act: Callable[[Context, str], Any]) -> Any:

@@ -80,7 +80,7 @@ class Dialect(NamedTuple):
     whole_file: bool = True  # else there is one task section, found by its title
     nested_keys: bool = False  # a nested box with a key is a task of its own
     optional_star: bool = False  # `[ ]*` is a box
-    keyed_only: bool = False  # once a file has keys, boxes without one are no tasks
+    keyed_only: bool = False  # once a file has keys, boxes without one are not tasks
     wants_keys: bool = False  # a file without keys is worth a remark
     has_metadata: bool = False
     section: str = "## Tasks"  # the heading to create where a file has no task section
