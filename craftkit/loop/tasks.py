@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from craftkit.errors import (
     AnotherTaskInProgress,
+    ConcurrentUpdate,
     DatabaseUnwritable,
     FileChanged,
     TaskClaimed,
@@ -22,7 +23,7 @@ from craftkit.loop.decisions import Source
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import claims
+from craftkit.store import claims, decisions
 from craftkit.store import history as events
 from craftkit.store import tasks as task_records
 from craftkit.text import typed
@@ -127,9 +128,12 @@ def complete(
 ) -> transitions.TaskOutcome:
     """The one path of every completion: from a command, a box ticked by hand, or the spool.
 
-    Raises Overtaken where another session decided on the task meanwhile: read it again.
+    Raises ConcurrentUpdate if another session decides on the task meanwhile: read it again.
     """
+    # In this order: a decision that is settled between two of these reads is seen by the last.
     version = transitions.decision_version(context, spec, task)
+    if source == "box" and task.id in decisions.unapplied(context.store, spec.id, "done"):
+        raise ConcurrentUpdate(f"Another session is just recording {task.ref}.", "look again")
     base = task_records.is_done(context.store, spec.id, task.id)
     claim = claims.of_task(context.store, spec.id, task.id)
     if task.checked and base and claim is None:

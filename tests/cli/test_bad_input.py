@@ -362,7 +362,7 @@ def whole_loop(place: Place) -> None:
 def test_without_git(bare: Place) -> None:
     assert bare.good("init")["git"] is False
     whole_loop(bare)
-    assert "no git repository" in bare.run("init").out
+    assert "not a git repository" in bare.run("init").out
 
 
 def test_a_git_file_that_leads_nowhere(bare: Place) -> None:

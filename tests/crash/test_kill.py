@@ -37,7 +37,7 @@ def test_i9_i11_killed_at_every_call(tmp_path: Path, name: str, side: str) -> No
     stage = stages.Stage(tmp_path, name)
     failures = []
     every = points(stage.trace, side, reads=6 if side == "before" else 0)
-    for stop in sampling.few(every, 8):
+    for stop in sampling.few(every, 6):
         forked.reset(stage.repo, stage.template)
         wrong = stage.kill(stop, side) + stage.recover()
         where = f"{side} call {stop} of {len(stage.trace)} ({stage.trace[stop - 1]})"
@@ -60,7 +60,7 @@ def test_i9_i11_killed_again_while_recovering(tmp_path: Path, name: str) -> None
     killed, failures = tmp_path / "killed", []
     writing = [n for n, call in enumerate(stage.trace, 1) if not call.startswith(forked.READ)]
     firsts = [*((stop, "before") for stop in writing), (writing[-1], "after")]
-    for first, side in sampling.few(firsts, 6):
+    for first, side in sampling.few(firsts, 4):
         forked.reset(stage.repo, stage.template)
         wrong = stage.kill(first, side)
         stage.keep(killed)

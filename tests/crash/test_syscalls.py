@@ -16,6 +16,7 @@ from pathlib import Path
 
 import forked
 import pytest
+import sampling
 import stage as stages
 
 pytestmark = [
@@ -63,7 +64,7 @@ def stops(log: Path, seed: str) -> list[tuple[str, int]]:
     names = re.findall(r"(?m)^\d+ +(\w+)\(", log.read_text(errors="replace"))
     assert "pwrite64" in names and "fdatasync" in names
     every = [(name, names[:n].count(name) + 1) for n, name in enumerate(names)]
-    return every if forked.THOROUGH else random.Random(seed).sample(every, 6)
+    return every if forked.THOROUGH else random.Random(seed).sample(every, sampling.examples(4, 6))
 
 
 @pytest.mark.parametrize("name", list(stages.COMMANDS))

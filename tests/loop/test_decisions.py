@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from given import NOW, Clock, Open
@@ -20,10 +21,12 @@ from craftkit.errors import (
     TaskClaimed,
     UsageProblem,
 )
-from craftkit.loop import process_runner, spec_index, tasks, transitions
+from craftkit.loop import process_runner, spec_index, tasks, ticked_boxes, transitions
 from craftkit.loop.decisions import DecidedTask, Decision, LinkDecision, PhaseDecision
 from craftkit.model import DONE, IN_PROGRESS, TODO
+from craftkit.runtime.context import Context
 from craftkit.store import decisions, outbox, processes
+from craftkit.store import tasks as task_records
 
 DECIDED = st.builds(DecidedTask, st.text(min_size=1), st.none() | st.integers(1, 10_000))
 DECISION = st.builds(
@@ -159,3 +162,34 @@ def test_a_linked_task_queues_its_closing_with_the_decision(opened: Open, root: 
     assert row.payload["ownership_check"]["titles"] == ["Four", "T004 Four"]
     (process,) = processes.newest(context.store, 1)
     assert row.process_id == process.id
+
+
+@pytest.mark.parametrize("settled", [False, True], ids=["recorded", "settled"])
+@pytest.mark.parametrize("before", ["version", "unapplied", "is_done"])
+def test_two_sessions_that_see_one_ticked_box_decide_once(
+    opened: Open, root: Path, monkeypatch: pytest.MonkeyPatch, before: str, settled: bool
+) -> None:
+    """The other one decides while this one looks, and may not be through when this one decides."""
+    spec_index.record_snapshot(opened(), spec_index.load(opened(), "specs/demo.md"))
+    file = root / "specs/demo.md"
+    file.write_text(file.read_text().replace("[ ] T003", "[x] T003"))
+    owner = {"version": decisions, "unapplied": decisions, "is_done": task_records}[before]
+    real, carry_out = getattr(owner, before), process_runner.carry_out
+
+    def other_first(*words: Any) -> Any:
+        monkeypatch.setattr(owner, before, real)
+        if not settled:
+            monkeypatch.setattr(process_runner, "carry_out", lambda *_: {})
+        record(opened("other"))
+        monkeypatch.setattr(process_runner, "carry_out", carry_out)
+        return real(*words)
+
+    def record(context: Context) -> list[dict[str, str]]:
+        return ticked_boxes.record_ticked_boxes(context, spec_index.load(context, "specs/demo.md"))
+
+    monkeypatch.setattr(owner, before, other_first)
+    record(opened())
+    assert getattr(owner, before) is real, "nobody looked"
+    with opened().store.read() as connection:
+        sql = "select count(*) from history where event = 'task.done'"
+        assert connection.execute(sql).fetchone()[0] == 1

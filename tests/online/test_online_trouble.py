@@ -9,10 +9,12 @@ import signal
 import sqlite3
 import time
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import loopback
 import pytest
+import sampling
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -290,23 +292,22 @@ def test_a_decision_is_recorded_before_a_linking_goes_on(desk: Desk) -> None:
     assert seen.read_text().startswith("recorded ")
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("reconcile",),
-        ("reconcile", "--job"),
-        ("session-resume",),
-        ("spec", "link", "--yes"),
-        ("outbox", "send"),
-        ("process", "resume", "1"),
-    ],
-    ids=" ".join,
+FINISHING = (
+    ("reconcile",),
+    ("reconcile", "--job"),
+    ("session-resume",),
+    ("spec", "link", "--yes"),
+    ("outbox", "send"),
+    ("process", "resume", "1"),
 )
-@pytest.mark.parametrize(("name", "nth"), [("create_child", 2), ("apply", 1), ("trees", 1)])
+LOSSES = (("create_child", 2), ("apply", 1), ("trees", 1))
+
+
+@pytest.mark.parametrize(("command", "loss"), sampling.some(product(FINISHING, LOSSES), 3))
 def test_an_interrupted_linking_is_finished(
-    desk: Desk, command: tuple[str, ...], name: str, nth: int
+    desk: Desk, command: tuple[str, ...], loss: tuple[str, int]
 ) -> None:
-    interrupted(desk, name, nth)
+    interrupted(desk, *loss)
     desk.ok("status")
     desk.ok("task", "list")
     desk.ok(*command)

@@ -679,13 +679,13 @@ WALKS = 4  # tests that several workers can share
 
 @pytest.mark.parametrize("walk", range(WALKS))
 def test_i1_to_i6_whatever_happens(walk: int) -> None:
-    """60 stories of up to 50 steps; all tests walk 1,000, and `make machine` 10,000."""
+    """40 stories of up to 50 steps; all tests walk 1,000, and `make machine` 10,000."""
     number = int.from_bytes(os.urandom(4)) if "CRAFTKIT_NEW_WALKS" in os.environ else walk
     machine = type(f"Sync{walk}", (Sync,), {})
     run_state_machine_as_test(
         seed(number)(machine),
         settings=settings(
-            max_examples=(10_000 if THOROUGH else sampling.examples(60, 1000)) // WALKS,
+            max_examples=(10_000 if THOROUGH else sampling.examples(40, 1000)) // WALKS,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
