@@ -7,6 +7,7 @@ import os
 import re
 import signal
 
+import pytest
 import sampling
 from hypothesis import settings
 from skips import pytest_make_collect_report, pytest_runtest_makereport
@@ -30,6 +31,14 @@ for _name in [name for name in os.environ if FOREIGN.match(name)]:
 for _mode, _examples in ((sampling.FAST, 50), (sampling.SAMPLED, 100), (sampling.ALL, 100)):
     settings.register_profile(_mode, max_examples=_examples, deadline=None)
 settings.load_profile(sampling.MODE)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out cases of functions that have many, so that the fast run is fast."""
+    kept = sampling.kept([item.nodeid.partition("[")[0] for item in items])
+    left_out = [item for item, keep in zip(items, kept, strict=True) if not keep]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item, keep in zip(items, kept, strict=True) if keep]
 
 
 def pytest_report_header() -> str:

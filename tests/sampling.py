@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import random
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
@@ -62,3 +63,22 @@ def few(points: Sequence[T], count: int) -> Sequence[T]:
 def examples(fast: int, every: int) -> int:
     """How many examples hypothesis draws."""
     return {FAST: fast, SAMPLED: min(every, 3 * fast)}.get(MODE, every)
+
+
+MANY = 3  # cases of one function, which the fast run has all
+
+
+def kept(functions: Sequence[str]) -> list[bool]:
+    """Which cases run, each given by the name of its function: of more than MANY every other one.
+
+    The first and the last are always among them.  The sampled run leaves out others, by its seed.
+    """
+    if MODE == ALL:
+        return [True] * len(functions)
+    count, place, found = Counter(functions), Counter[str](), []
+    for name in functions:
+        at = place[name]
+        place[name] += 1
+        ends = count[name] <= MANY or at in (0, count[name] - 1)
+        found.append(ends or (at + (SEED if MODE == SAMPLED else 0)) % 2 == 0)
+    return found

@@ -56,6 +56,17 @@ def test_a_sample_keeps_every_value() -> None:
     assert sampling.MODE != sampling.FAST or [*few] == [0, 12, 24, 36, 49]
 
 
+def test_of_many_cases_every_other_one_runs() -> None:
+    kept = sampling.kept(["one", *["many"] * 8, *["few"] * sampling.MANY])
+    assert sampling.MODE != sampling.FAST or [n for n, keep in enumerate(kept) if not keep] == [
+        2,
+        4,
+        6,
+    ]
+    assert kept[0] and kept[1] and kept[8] and all(kept[9:])
+    assert all(kept) or sampling.MODE != sampling.ALL
+
+
 @pytest.mark.parametrize(
     ("reason", "clients", "expected"),
     [
