@@ -50,6 +50,9 @@ class Event(NamedTuple):
     data: dict[str, Any]
 
 
+_COLUMNS = ", ".join(Event._fields)
+
+
 def newest(store: Store, spec_id: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest events, oldest first, as they are exported."""
     where = "1" if spec_id is None else "spec_id = :spec"
@@ -64,7 +67,9 @@ def _listed(
 
     with store.read() as connection:
         table = Database(connection, execute_plugins=False)["history"]
-        found = list(table.rows_where(where, values, order_by="seq desc", limit=limit))
+        found = list(
+            table.rows_where(where, values, order_by="seq desc", limit=limit, select=_COLUMNS)
+        )
     return [row | {"data": json.loads(row["data"])} for row in reversed(found)]
 
 
@@ -100,6 +105,5 @@ def mentions(store: Store, spec_id: str) -> bool:
 
 
 def _events(store: Store, where: str, *values: Any) -> list[Event]:
-    columns = ", ".join(Event._fields)
-    rows = store.rows(f"select {columns} from history where {where}", *values)  # noqa: S608
+    rows = store.rows(f"select {_COLUMNS} from history where {where}", *values)  # noqa: S608
     return [Event(*row)._replace(data=json.loads(row["data"])) for row in rows]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import pty
 import re
 import tomllib
 from pathlib import Path
@@ -460,7 +461,6 @@ def test_init_with_agents(place: Place) -> None:
 
 @pytest.mark.parametrize("answer", ["y", "n"])
 def test_init_asks_a_terminal(place: Place, answer: str) -> None:
-    pty = pytest.importorskip("pty")
     (place.home / ".claude").mkdir()
     ours, theirs = pty.openpty()
     process = place.spawn("init", stdin=theirs, stderr=theirs)
