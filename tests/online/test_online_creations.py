@@ -71,7 +71,9 @@ def test_a_lost_creation_is_looked_for_until_the_look_succeeds(
 
 
 def test_a_retry_by_hand_does_not_shorten_the_wait_for_a_lost_creation(desk: Desk) -> None:
-    late = {"action": "late", "answer": "reset", "after_requests": None, "after_seconds": 0.8}
+    late = {"action": "late", "answer": "reset", "after_requests": None, "after_seconds": 3600}
+    from craftkit.sandbox import respond
+
     desk.begin(2).server.fault({"match": {"graphql": "createIssue"}, "nth": 1, **late})
     wait = {"CRAFTKIT_UNKNOWN_GRACE": "600"}
     desk.ck("spec", "link", "--yes", **wait)
@@ -80,7 +82,7 @@ def test_a_retry_by_hand_does_not_shorten_the_wait_for_a_lost_creation(desk: Des
     desk.ok("outbox", "retry", str(number), **wait)
     desk.ck("reconcile", **wait)
     assert titles(desk) == ["Demo"], "it was not looked for, nor made again"
-    loopback.pause(0.9)  # until it may arrive
+    respond.settle(desk.state)  # it arrives
     desk.ask("update outbox set not_before = 0 where state = 'unknown'")  # ten minutes later
     desk.ck("reconcile", CRAFTKIT_UNKNOWN_GRACE="0")
     assert titles(desk) == ["Demo", "T001 Task 1", "T002 Task 2"]
