@@ -26,10 +26,11 @@ def repair(
     What has to ask GitHub is left to a command that asks it anyway: an `online` one.
     """
     notes: list[dict[str, str]] = []
-    if not context.store.durable:
-        return notes
     from craftkit.loop import spool_import  # hooks settle boxes without it
 
+    if not context.store.durable:
+        spool_import.lay_over(context)
+        return notes
     context.repairing = True
     try:
         found = process_runner.recover(context, planner)

@@ -1,8 +1,9 @@
 """The GitHub writes that have not been confirmed: table `outbox`.
 
-`queued` may be sent; `sent` is being sent, or was when its process died; `unknown` got no answer
-that says whether it was carried out; `delivered` is confirmed; `dead` is given up and blocks its
-task until `outbox retry` or `outbox drop`.
+`held` came from elsewhere and waits until a person says that it may be sent; `queued` may be sent;
+`sent` is being sent, or was when its process died; `unknown` got no answer that says whether it was
+carried out; `delivered` is confirmed; `dead` is given up and blocks its task until `outbox retry`
+or `outbox drop`.
 """
 
 import json
@@ -96,6 +97,7 @@ class Counts(NamedTuple):
     queued: int
     dead: int
     unknown: int = 0  # of the queued ones: they got no answer
+    held: int = 0  # until a person lets them go
 
     def as_dict(self) -> dict[str, int]:
         return {"queued": self.queued, "dead": self.dead}
@@ -106,8 +108,36 @@ def counts(store: Store) -> Counts:
         "select state, count(*) from outbox where state <> 'delivered' group by state"
     )
     found = {str(row[0]): int(row[1]) for row in rows}
-    dead = found.pop("dead", 0)
-    return Counts(sum(found.values()), dead, found.get("unknown", 0))
+    dead, held = found.pop("dead", 0), found.pop("held", 0)
+    return Counts(sum(found.values()), dead, found.get("unknown", 0), held)
+
+
+def hold(tx: sqlite3.Connection, now: str) -> int:
+    """Hold everything that would be sent; how much that is."""
+    sql = f"update outbox set state = 'held', updated_at = ? where state in {OPEN}"  # noqa: S608
+    return tx.execute(sql, (now,)).rowcount
+
+
+def let_go(tx: sqlite3.Connection, now: str) -> int:
+    """Let everything that was held be sent; how much that is.
+
+    A creation that was sent before may have arrived: it is looked for first.
+    """
+    return tx.execute(
+        "update outbox set updated_at = ?, not_before = 0, state = case"
+        " when action = 'create' and high_water is not null then 'unknown' else 'queued' end"
+        " where state = 'held'",
+        (now,),
+    ).rowcount
+
+
+def doubt_creations(tx: sqlite3.Connection, now: str) -> None:
+    """Another clone may have sent what was queued here: creations are looked for first."""
+    tx.execute(
+        f"update outbox set state = 'unknown', updated_at = ? where state in {OPEN}"  # noqa: S608
+        " and action = 'create'",
+        (now,),
+    )
 
 
 def pending(store: Store, spec_id: str) -> dict[str, str]:
