@@ -63,7 +63,7 @@ def respond(event: str, agent: str, raw: str) -> str:
     except ValueError:
         payload = {}
     heard = events.read(event, agent, payload, os.getcwd())
-    if not _inside(heard.cwd):
+    if not _is_on(heard.cwd):
         return ""
     try:
         from craftkit.agents import hook_handlers
@@ -75,25 +75,22 @@ def respond(event: str, agent: str, raw: str) -> str:
 
 
 def _log(heard: HookEvent, error: BaseException) -> None:
-    from craftkit.agents.hook_handlers import root_of
+    from craftkit.agents.hook_handlers import state_of
     from craftkit.clock import iso_utc
     from craftkit.runtime import agent_hook_log
 
-    root = root_of(heard.cwd)
-    if root is not None:
+    state_dir = state_of(heard.cwd)
+    if state_dir is not None:
         import time
 
-        agent_hook_log.log_error(root, heard.name, error, iso_utc(time.time()))
+        agent_hook_log.log_error(state_dir, heard.name, error, iso_utc(time.time()))
 
 
-def _inside(where: str) -> bool:
-    """Whether a craftkit directory, or a linked worktree that may have one, is above."""
-    while True:
-        if os.path.isdir(os.path.join(where, ".craftkit")):
-            return True
-        if os.path.isfile(os.path.join(where, ".git")):
-            return True
-        above = os.path.dirname(where)
-        if above == where:
-            return False
-        where = above
+def _is_on(where: str) -> bool:
+    """Whether the state there can be used, or at least speaks: see `runtime.clone`."""
+    from craftkit import repo as git
+    from craftkit.runtime import clone
+
+    found = git.find(where)
+    speaking = (clone.ON, clone.FOREIGN, clone.MISSING)
+    return found is not None and clone.standing(found)[0] in speaking

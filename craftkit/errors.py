@@ -47,6 +47,31 @@ class NotSetUp(UsageProblem):
     code = "not_set_up"
 
 
+class CopiedClone(NotSetUp):
+    """The private state that lies here is another clone's: this is a copy of it."""
+
+    code = "copied_clone"
+
+
+class OldState(NotSetUp):
+    """The private state is where earlier versions kept it, and has to be moved first."""
+
+    code = "old_state"
+
+
+class ForeignState(CraftkitError):
+    """The private state of this clone belongs to another user."""
+
+    code = "foreign_state"
+    exit_code = EXIT_AUTH
+
+
+class GitDirectoryMissing(CraftkitError):
+    """`.git` names a directory that is not there, in a container for example."""
+
+    code = "git_directory_missing"
+
+
 class BadConfig(UsageProblem):
     """`.craftkit/config.yaml` cannot be understood."""
 

@@ -31,13 +31,39 @@ class Repo(NamedTuple):
     """Where we are.  All paths are absolute, without symlinks."""
 
     worktree: str  # top of the current worktree
-    root: str  # top of the main worktree, where .craftkit lives
+    root: str  # top of the main worktree, if there is one
     git_dir: str | None  # this worktree's own git directory
     common_dir: str | None  # the git directory that all worktrees share
+    missing: str | None = None  # the git directory that `.git` names, if it is not there
+
+    @property
+    def state_dir(self) -> str:
+        """Where the private state is: in git's own directory, which git never carries elsewhere."""
+        if self.common_dir is not None:
+            return os.path.join(self.common_dir, "craftkit")
+        return os.path.join(self.root, STATE_DIR, "state")
+
+    @property
+    def private_dir(self) -> str:
+        """Where the private state of this worktree alone is; it goes when the worktree goes."""
+        if self.git_dir is not None:
+            return os.path.join(self.git_dir, "craftkit")
+        return self.state_dir
+
+    @property
+    def worktree_name(self) -> str:
+        """How git names this worktree: its git directory, relative to the shared one."""
+        if self.git_dir is None or self.common_dir is None:
+            return "."
+        return os.path.relpath(self.git_dir, self.common_dir)
 
 
 def find(start: str) -> Repo | None:
-    """The repository that `start` is in; without git, the nearest directory with `.craftkit`."""
+    """The repository that `start` is in; without git, the nearest directory with `.craftkit`.
+
+    Only the working directory counts: GIT_DIR and the like, which git sets for its hooks, are
+    ignored.
+    """
     try:
         here = os.path.realpath(start)
     except (OSError, ValueError):
@@ -48,6 +74,11 @@ def find(start: str) -> Repo | None:
         if git_dir is not None:
             common_dir = _common_dir(git_dir)
             return Repo(here, _root(here, git_dir, common_dir), git_dir, common_dir)
+        named = _named_git_dir(here)
+        if named is not None:  # in a container, say, that has the worktree and not the repository
+            return Repo(here, here, None, None, missing=named)
+        if is_git_directory(here) and os.path.basename(here) != ".git":
+            return None  # inside a bare repository: what is around it has nothing to do with it
         if fallback is None and os.path.isdir(os.path.join(here, STATE_DIR)):
             fallback = here
         parent = os.path.dirname(here)
@@ -55,6 +86,40 @@ def find(start: str) -> Repo | None:
             break
         here = parent
     return None if fallback is None else Repo(fallback, fallback, None, None)
+
+
+def worktree_of(git_dir: str) -> str | None:
+    """The linked worktree whose git directory (`…/worktrees/NAME`) this is, if it is there."""
+    named = _first_line(os.path.join(git_dir, "gitdir"))
+    if not named:
+        return None
+    folder = os.path.dirname(os.path.join(git_dir, named))
+    return _real(folder) if os.path.isdir(folder) else None
+
+
+def folder_to_mount(missing: str) -> str:
+    """The folder that brings back a git directory which `.git` names and which is not there."""
+    for part in ("worktrees", "modules"):
+        above, found, _ = missing.partition(f"{os.sep}{part}{os.sep}")
+        if found:
+            return above
+    return missing
+
+
+def is_git_directory(level: str) -> bool:
+    """Whether `level` itself has what git asks of a git directory."""
+    return os.path.lexists(os.path.join(level, "HEAD")) and all(
+        os.path.isdir(os.path.join(level, name)) for name in ("objects", "refs")
+    )
+
+
+def is_bare(repo: Repo) -> bool:
+    """Whether this is the folder around a bare repository, which is not a worktree."""
+    return (
+        repo.common_dir is not None
+        and repo.git_dir == repo.common_dir
+        and _says_bare(repo.common_dir)
+    )
 
 
 def branch(repo: Repo) -> str | None:
@@ -158,15 +223,26 @@ def add_trailer(repo: Repo, path: str, trailer: str) -> bool:
 def _git_dir(level: str) -> str | None:
     """The git directory that `level/.git` is or names, if it is one."""
     dot_git = os.path.join(level, ".git")
-    if not os.path.isdir(dot_git):
-        text = _first_line(dot_git)
-        if text is None or not text.startswith("gitdir:"):
-            return None
-        dot_git = os.path.join(level, text.removeprefix("gitdir:").strip())
-    resolved = _real(dot_git)
+    resolved = _real(dot_git) if os.path.isdir(dot_git) else _named_git_dir(level)
     if resolved is None or not os.path.lexists(os.path.join(resolved, "HEAD")):
         return None
     return resolved
+
+
+def _named_git_dir(level: str) -> str | None:
+    """The git directory that the file `level/.git` names, whether it is there or not."""
+    text = _first_line(os.path.join(level, ".git"))
+    if text is None or not text.startswith("gitdir:"):
+        return None
+    return _real(os.path.join(level, text.removeprefix("gitdir:").strip()))
+
+
+def _says_bare(common_dir: str) -> bool:
+    """Whether the configuration says that the repository has no main worktree."""
+    found = [(key, value) for section, _, key, value in _config(common_dir) if section == "core"]
+    own = _config(common_dir, "config.worktree")  # where extensions.worktreeConfig keeps it
+    found += [(key, value) for section, _, key, value in own if section == "core"]
+    return dict(found).get("bare", "").lower() in ("true", "yes", "on", "1")
 
 
 def _common_dir(git_dir: str) -> str:
@@ -180,6 +256,8 @@ def _common_dir(git_dir: str) -> str:
 def _root(worktree: str, git_dir: str, common_dir: str) -> str:
     if git_dir == common_dir:  # a main worktree, or a submodule, which is one too
         return worktree
+    if _says_bare(common_dir):
+        return worktree  # there is no main worktree
     if os.path.basename(common_dir) == ".git":
         return os.path.dirname(common_dir)
     # A worktree of a submodule: the submodule's git directory says where its main worktree is.
@@ -188,7 +266,7 @@ def _root(worktree: str, git_dir: str, common_dir: str) -> str:
             main = _real(os.path.join(common_dir, value))
             if main is not None and os.path.isdir(main):
                 return main
-    return worktree  # of a bare repository, which has no main worktree
+    return worktree  # git's directory is elsewhere, and does not say where the main worktree is
 
 
 def _real(path: str) -> str | None:
@@ -251,11 +329,11 @@ def _packed(common_dir: str, ref: str) -> str | None:
     return None
 
 
-def _config(common_dir: str) -> list[tuple[str, str, str, str]]:
-    """(section, subsection, key, value) of each setting in the config file, includes left out."""
+def _config(common_dir: str, file: str = "config") -> list[tuple[str, str, str, str]]:
+    """(section, subsection, key, value) of each setting in a config file, includes left out."""
     found: list[tuple[str, str, str, str]] = []
     section = name = ""
-    text = _read(os.path.join(common_dir, "config")) or ""
+    text = _read(os.path.join(common_dir, file)) or ""
     for raw in text.replace("\\\r\n", "").replace("\\\n", "").split("\n"):
         line = raw.strip()
         if line.startswith("["):

@@ -14,6 +14,7 @@ from craftkit.agents.manifest import NAME
 from craftkit.agents.target import PROJECT, USER, AgentTarget, Facts
 from craftkit.errors import CannotRead, NotSetUp, UnsafePath, UsageProblem
 from craftkit.repo import Repo, find
+from craftkit.runtime import clone
 
 _LIMIT = 1 << 26
 _PLUGIN = re.compile(r'"craftkit@[^"\n]+"(\s*:\s*false)?')
@@ -60,13 +61,13 @@ def scope(name: str, cwd: str, env: Mapping[str, str]) -> Scope:
     repo = find(cwd)
     if name == USER:
         return Scope(USER, home(env), _user_state(env), repo)
-    if repo is None or not os.path.isdir(os.path.join(repo.root, ".craftkit")):
+    if repo is None or clone.standing(repo)[0] == clone.OFF:
         raise NotSetUp(
             f"craftkit is not set up in {repo.worktree if repo else cwd}.",
             "run `craftkit init` at the top of the repository, or add `--scope user`",
         )
     # Each linked worktree has files of its own, so it has a manifest of its own.
-    return Scope(PROJECT, repo.worktree, os.path.join(repo.worktree, ".craftkit"), repo)
+    return Scope(PROJECT, repo.worktree, repo.private_dir, repo)
 
 
 def read(where: Scope, path: str) -> bytes | None:

@@ -41,7 +41,7 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
     import sqlite3
 
     try:
-        path = os.path.join(root, ".craftkit", "craftkit.db")
+        path = os.path.join(root, ".git", "craftkit", "craftkit.db")
         connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
         try:
             return _nothing_changed(connection, (session, root), event, agent, raw)
@@ -52,15 +52,25 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
 
 
 def _root(cwd: str) -> str | None:
-    """The main worktree around `cwd`, if it has a database; a linked one is not looked at here."""
+    """The main worktree around `cwd`, if its state is its own; a linked one is not looked at."""
     where = os.path.realpath(cwd)
     while not os.path.lexists(os.path.join(where, ".git")):
         above = os.path.dirname(where)
         if above == where:
             return None
         where = above
-    found = os.path.isdir(os.path.join(where, ".git"))
-    return where if found and os.path.isfile(f"{where}/.craftkit/craftkit.db") else None
+    return where if _is_own(os.path.join(where, ".git")) else None
+
+
+def _is_own(git_dir: str) -> bool:
+    """Whether the state in git's directory was recorded there, and is not another clone's."""
+    try:
+        with open(os.path.join(git_dir, "craftkit", "clone.json"), encoding="utf-8") as file:
+            text = file.read(10_000)
+        inode = os.stat(git_dir).st_ino
+    except (OSError, ValueError):
+        return False
+    return f'"path": "{git_dir}",' in text and f'"inode": {inode},' in text
 
 
 def _session(raw: str, agent: str, env: Mapping[str, str], root: str) -> str:

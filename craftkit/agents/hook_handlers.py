@@ -13,7 +13,14 @@ from collections.abc import Callable, Sequence
 from craftkit.agents.events import HookAnswer, HookEvent
 from craftkit.commands import session
 from craftkit.errors import AmbiguousSpec, UnknownSpec
-from craftkit.loop import spec_index, task_lookup, task_status, ticked_boxes, work_status
+from craftkit.loop import (
+    spec_index,
+    spool_import,
+    task_lookup,
+    task_status,
+    ticked_boxes,
+    work_status,
+)
 from craftkit.model import Spec
 from craftkit.runtime import agent_hook_log, background
 from craftkit.runtime.context import Context, open_context
@@ -23,6 +30,9 @@ from craftkit.text import typed
 
 BUSY_MS = 3000  # a hook waits no longer for another process; the next one does the rest
 FLUSH_SECONDS = 3.0  # at the end of a turn
+# Events that are answered also if nothing can be written: a session that begins needs its brief,
+# and a box that was ticked is spooled once.
+UNREMEMBERED = ("session-start", "post-edit")
 PARTS = 300  # characters of what is said after an edit or a prompt
 SESSION_PART = 1700
 
@@ -38,7 +48,9 @@ def respond(event: HookEvent) -> HookAnswer:
     if context.session.agent == "person":
         context.session = context.session._replace(agent=event.agent)
     if not context.store.durable:
-        return HookAnswer()  # nothing can be remembered, so nothing is to be said twice
+        if event.name not in UNREMEMBERED:
+            return HookAnswer()  # nothing can be remembered, so nothing is to be said twice
+        spool_import.lay_over(context)
     context.store.wait_at_most(BUSY_MS)
     with context.store.hasty(), context.store.write() as tx:  # a heartbeat is not worth a wait
         agent_hook_log.remember(tx, context, f"seen.{event.name}", event.agent)
@@ -276,9 +288,10 @@ def safe(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
 
 
-def root_of(where: str) -> str | None:
-    """Where the log of this repository is; None outside of one."""
+def state_of(where: str) -> str | None:
+    """The private state around a directory, where the log is; None if craftkit is off there."""
     from craftkit import repo as git
+    from craftkit.runtime import clone
 
     found = git.find(where)
-    return found.root if found and os.path.isdir(os.path.join(found.root, ".craftkit")) else None
+    return found.state_dir if found is not None and clone.is_on(found) else None

@@ -97,5 +97,5 @@ def checks(context: Context) -> list[tuple[str, str, str]]:
     if failed:
         last = failed[-1]
         words = f"{len(failed)} failed within a day, last {last.get('event')}: {last.get('error')}"
-        found.append(("warning", words[:300], f"see {agent_hook_log.log_path(context.repo.root)}"))
+        found.append(("warning", words[:300], f"see {agent_hook_log.log_path(context.state_dir)}"))
     return found

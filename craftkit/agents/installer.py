@@ -17,7 +17,7 @@ from craftkit.agents.manifest import Manifest
 from craftkit.agents.target import PROJECT, USER
 from craftkit.errors import CannotWrite, CraftkitError, FileChanged
 from craftkit.runtime import locks
-from craftkit.store import db
+from craftkit.store import db, private
 
 
 class InstallJob(NamedTuple):
@@ -223,7 +223,7 @@ def _write(scope: Scope, change: FileChange) -> bool:
         mode = stat.S_IMODE(os.stat(place).st_mode)
         if not os.access(place, os.W_OK):  # replacing it would not ask for this
             raise PermissionError(13, "the file is read-only")
-    db.write_whole(place, change.after, mode)
+    private.write_whole(place, change.after, mode)
     return True
 
 

@@ -19,7 +19,7 @@ from craftkit.automation.schedule import ABSENT, CHANGED, INSTALLED, ScheduleRes
 from craftkit.automation.schedule_files import ScheduleFile
 from craftkit.errors import CannotRead, CannotWrite, UsageProblem
 from craftkit.runtime.context import Context
-from craftkit.store import db
+from craftkit.store import private
 
 TARGET = "git-hooks"
 HOOKS = ("post-commit", "pre-push", "prepare-commit-msg")
@@ -176,7 +176,7 @@ def _write(path: str, data: bytes | None, mode: int) -> None:
             return
         there = os.path.exists(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        db.write_whole(path, data, mode)
+        private.write_whole(path, data, mode)
         if there:  # what the umask takes away, the user's file had
             os.chmod(path, mode)
     except OSError as error:

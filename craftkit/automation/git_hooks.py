@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from craftkit import repo as git
 from craftkit.errors import CraftkitError
 from craftkit.loop import spec_index, ticked_boxes
-from craftkit.runtime import background, log
+from craftkit.runtime import background, clone, log
 from craftkit.runtime.context import Context, open_context
 from craftkit.store import claims, outbox
 from craftkit.sync import connection
@@ -35,7 +35,7 @@ def run(event: str, words: Sequence[str]) -> None:
     if os.environ.get(OFF):
         return
     found = git.find(os.getcwd())
-    if found is None or not os.path.isdir(os.path.join(found.root, git.STATE_DIR)):
+    if found is None or not clone.is_on(found):
         return
     if git.is_in_between(found):
         return

@@ -88,7 +88,8 @@ def _single_flight(context: Context) -> Iterator[bool]:
         descriptor = locks.acquire(path, wait=False)
     except OSError as error:
         raise CannotWrite(
-            f"{path} cannot be written ({error.strerror}).", "check the permissions of .craftkit"
+            f"{path} cannot be written ({error.strerror}).",
+            f"check the permissions of {context.state_dir}",
         ) from error
     try:
         yield descriptor is not None
@@ -99,7 +100,9 @@ def _single_flight(context: Context) -> Iterator[bool]:
 
 def _work(context: Context, options: JobOptions) -> JobResult:
     if not context.store.durable:
-        raise CannotWrite("The database cannot be written here.", "check .craftkit's permissions")
+        raise CannotWrite(
+            "The database cannot be written here.", f"check the permissions of {context.state_dir}"
+        )
     before = spec_index.load_all(context)
     bases = tasks.bases(context.store)
     clean_files = git_commit.clean(context, [s.path for s in before]) if options.commit else set()

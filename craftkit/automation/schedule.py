@@ -30,7 +30,7 @@ from craftkit.automation.schedule_files import (
 )
 from craftkit.errors import CannotRead, CannotWrite, CraftkitError, UnsafePath, UsageProblem
 from craftkit.runtime.context import Context
-from craftkit.store import db
+from craftkit.store import private
 
 TARGETS = ("cron", "systemd", "github-actions")
 EVERY = 30  # minutes
@@ -221,7 +221,7 @@ def _write(file: ScheduleFile) -> bool:
         made = _missing(folder)
     try:
         os.makedirs(folder, exist_ok=True)
-        db.write_whole(file.path, sealed(file.text, made).encode(), 0o644)
+        private.write_whole(file.path, sealed(file.text, made).encode(), 0o644)
     except OSError as error:
         raise CannotWrite(
             f"{file.path} cannot be written ({error.strerror}).", "check the permissions"

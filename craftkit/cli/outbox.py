@@ -54,14 +54,21 @@ def _line(row: dict[str, Any]) -> str:
     return head.rstrip()
 
 
-@app.command(epilog="Example: craftkit outbox send")
-def send(as_json: AsJson = False) -> int:
+@app.command(epilog="Example: craftkit outbox send --yes")
+def send(
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Also what came along when the state was moved.")
+    ] = False,
+    as_json: AsJson = False,
+) -> int:
     """Send what waits now; hooks do it in the background."""
 
     def action(context: Context) -> Reply:
-        from craftkit.commands import interrupted
+        from craftkit.commands import interrupted, outbox
         from craftkit.sync import connection
 
+        if outbox.held(context) and (yes or _agrees(context)):
+            outbox.let_go(context)
         sent = connection.send(context)
         connection.report_pending(context, sent)
         if context.gave_up is None:
@@ -70,6 +77,20 @@ def send(as_json: AsJson = False) -> int:
         return Reply(sent.as_dict(), words)
 
     return run_command("outbox send", as_json, action)
+
+
+def _agrees(context: Context) -> bool:
+    """Whether a person at a terminal wants what was held to be sent."""
+    from craftkit.cli import prompt
+    from craftkit.cli.output import print_note
+    from craftkit.commands import outbox
+
+    if not prompt.has_terminal():
+        return False
+    for row in outbox.list_writes(context):
+        if row["state"] == "held":
+            print_note(_line(row))
+    return prompt.confirm("These came along when the state was moved. Send them?")
 
 
 @app.command(epilog="Example: craftkit outbox retry")

@@ -30,11 +30,9 @@ def run_command(
     With `repair` it first finishes what an earlier command left undone.  The diagnostics of the
     context are printed with those of the reply.
     """
-    from craftkit.runtime.context import open_context
-
     context: Context | None = None
     try:
-        context = open_context(session=session)
+        context = _open(session)
         context.offline = offline
         if repair:
             from craftkit.commands import recovery
@@ -44,6 +42,37 @@ def run_command(
     except CraftkitError as error:
         return fail(command, as_json, error, context.flag if context is not None else "")
     return _print_reply(command, as_json, reply, _all_notes(command, context, reply))
+
+
+def _open(session: str | None) -> Context:
+    """The context of a command; a person is asked first whether an older state is to be moved."""
+    from craftkit.errors import OldState
+    from craftkit.runtime.context import open_context
+
+    try:
+        return open_context(session=session)
+    except OldState as error:
+        from craftkit.cli import prompt
+
+        if not prompt.has_terminal() or _is_agent():
+            raise
+        output.print_note(error.message)
+        if not prompt.confirm("Move it into git's own directory now?"):
+            raise
+    from craftkit.commands import init
+
+    _, lines, notes = init.init()
+    for line in lines:
+        output.print_note(line)
+    for note in notes:
+        output.print_diagnostic(note)
+    return open_context(session=session)
+
+
+def _is_agent() -> bool:
+    from craftkit.runtime.identity import session_and_agent
+
+    return session_and_agent(os.environ, "")[1] != "person"
 
 
 def run_plain(command: str, as_json: bool, action: Callable[[], Reply]) -> int:

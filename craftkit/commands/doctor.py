@@ -23,6 +23,7 @@ from craftkit.errors import (
 from craftkit.github.gateway import NoToken
 from craftkit.loop import process_runner, sessions, spec_index, spec_writer
 from craftkit.model import Spec
+from craftkit.runtime import clone
 from craftkit.runtime.config import DEFAULTS
 from craftkit.runtime.context import Context, open_context
 from craftkit.specs import files
@@ -90,7 +91,7 @@ def examine(
 
 def _modes(context: Context, fix: bool) -> Check:
     loose = []
-    for name in ("", "craftkit.db", "craftkit.db-wal", "craftkit.db-shm"):
+    for name in ("", "craftkit.db", "craftkit.db-journal", clone.KEY, clone.FILE):
         path = os.path.join(context.state_dir, name).rstrip(os.sep)
         try:
             mode = stat.S_IMODE(os.lstat(path).st_mode)
@@ -114,7 +115,8 @@ def _written(path: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise CannotWrite(
-            f"{path} cannot be changed ({error.strerror}).", "check the permissions of .craftkit"
+            f"{path} cannot be changed ({error.strerror}).",
+            f"check the permissions of {os.path.dirname(path)}",
         ) from error
 
 
@@ -128,7 +130,8 @@ def _database(context: Context, fix: bool) -> Check:
                 f"schema {version.SCHEMA_VERSION}, sqlite {sqlite3.sqlite_version}",
             )
         if not context.store.durable:
-            return _check("database", "error", "the database cannot be written", "check .craftkit")
+            hint = f"check the permissions of {context.state_dir}"
+            return _check("database", "error", "the database cannot be written", hint)
     except DatabaseUnusable as error:
         problem = error.message
     except CraftkitError as error:
@@ -138,7 +141,7 @@ def _database(context: Context, fix: bool) -> Check:
     path = os.path.join(context.state_dir, db.DATABASE)
     aside = f"{path}.damaged-{time.strftime('%Y%m%d%H%M%S')}"
     with _written(path):
-        for suffix in ("", "-wal", "-shm"):
+        for suffix in ("", "-journal"):
             if os.path.exists(path + suffix):
                 os.replace(path + suffix, aside + suffix)
     context._store = None

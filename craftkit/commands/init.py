@@ -1,4 +1,4 @@
-"""`init`: the configuration and the state directory, without breaking what is there."""
+"""`init`: switch craftkit on in a clone, without breaking what is there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import os
 from typing import Any
 
 from craftkit import repo as git
-from craftkit.errors import BadConfig, CannotWrite, UsageProblem
+from craftkit.commands import move_state
+from craftkit.errors import BadConfig, CannotWrite, OldState, UsageProblem
 from craftkit.loop import spec_index
 from craftkit.model import Diagnostic
-from craftkit.runtime.config import STATE_DIR, read_config
-from craftkit.runtime.context import build_context, here
-from craftkit.store import db
+from craftkit.runtime import clone
+from craftkit.runtime.config import config_file, read_config
+from craftkit.runtime.context import Context, build_context, here, unreachable_state
+from craftkit.store import claims, db, history, outbox, private, sessions
 from craftkit.text import count
 
 CONFIG = """\
@@ -22,32 +24,31 @@ session:
   live_minutes: 60
 """
 
+# Tracked by git, a decision would be refused when it is read in.
+IGNORED = "/.craftkit/spool/"
+
 
 def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagnostic]]:
     """Set up the repository around `cwd`, else the directory itself; data, words and remarks.
 
-    Raises CannotWrite, or UsageProblem inside a bare repository.
+    Raises CannotWrite, ForeignState, GitDirectoryMissing, or UsageProblem in a bare repository.
     """
     where = os.path.realpath(cwd or here())
-    found = git.find(where) or git.Repo(where, where, None, None)
-    if found.git_dir is None and _is_bare(where):
+    found = git.find(where)
+    if (found is None and git.is_git_directory(where)) or (found and git.is_bare(found)):
         raise UsageProblem(
             f"{where} is a bare git repository, which has no files to work on.",
             "run `craftkit init` in a worktree or a clone of it",
         )
-    state = os.path.join(found.root, STATE_DIR)
-    config = os.path.join(state, "config.yaml")
-    existed = os.path.exists(config)
+    found = found or git.Repo(where, where, None, None)
+    standing, recorded = clone.standing(found)
+    if standing in (clone.MISSING, clone.FOREIGN):
+        raise unreachable_state(found, standing)
     repo, passed_over = _of_remote(found)
-    try:
-        db.prepare_state_dir(state)
-        if not existed:
-            db.write_whole(config, CONFIG.format(repo=repo or '""').encode(), 0o644)
-    except OSError as error:
-        raise CannotWrite(
-            f"{state} cannot be written ({error.strerror}).", "check the directory's permissions"
-        ) from error
+    created = _write_files(found, standing, repo)
     context = build_context(found, os.environ)
+    context.clone = recorded
+    lines = _take_over(context, standing)
     named, repo = repo, str(context.config["github.repo"])
     if passed_over is not None and not repo:
         context.diagnostics.append(passed_over)
@@ -63,13 +64,16 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         spec_index.record_snapshot(context, spec)
     data = {
         "root": found.root,
-        "config": config,
-        "created": not existed,
+        "state": found.state_dir,
+        "config": config_file(found),
+        "created": created,
         "repo": repo or None,
         "git": found.git_dir is not None,
         "specs": len(specs),
     }
-    lines = [f"craftkit is set up in {found.root}" if not existed else "craftkit is set up already"]
+    lines.insert(0, "craftkit is set up already")
+    if created:
+        lines[0] = f"craftkit is set up in {found.worktree}"
     if repo:
         lines.append(f"GitHub repository: {repo}")
     if found.git_dir is None:
@@ -82,6 +86,77 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     return data, lines, context.diagnostics
 
 
+def _write_files(found: git.Repo, standing: str, repo: str) -> bool:
+    """Write the configuration and git's ignore line; whether craftkit was not set up before."""
+    state = found.state_dir
+    config = config_file(found)
+    try:
+        db.prepare_state_dir(state)
+        _ignore_spool(found)
+        fresh = not os.path.exists(os.path.join(state, db.DATABASE))
+        # On another branch the configuration is not missing: it is on the branch that has it.
+        if not os.path.exists(config) and (fresh or found.common_dir is None):
+            private.make_folder(os.path.dirname(config), 0o755)
+            private.write_whole(config, CONFIG.format(repo=repo or '""').encode(), 0o644)
+    except OSError as error:
+        raise CannotWrite(
+            f"{error.filename or state} cannot be written ({error.strerror}).",
+            "check the permissions of the folder",
+        ) from error
+    return fresh and standing != clone.OLD
+
+
+def _ignore_spool(found: git.Repo) -> None:
+    """Let git ignore the spool, which lies in the worktree.  Raises OSError."""
+    if found.common_dir is None:
+        return
+    path = os.path.join(found.common_dir, "info", "exclude")
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            text = file.read()
+    except FileNotFoundError:
+        text = ""
+    if IGNORED in text.splitlines():
+        return
+    private.make_folder(os.path.dirname(path), 0o755)
+    line = f"{text}{'' if text.endswith(chr(10)) or not text else chr(10)}{IGNORED}\n"
+    private.write_whole(path, line.encode("utf-8", "surrogateescape"), 0o644)
+
+
+def _take_over(context: Context, standing: str) -> list[str]:
+    """Make the state this clone's own: moved in, begun anew after a copy, or as it is."""
+    lines: list[str] = []
+    if standing == clone.OLD:
+        try:
+            moved = move_state.move(context)
+        except OldState as error:
+            if not os.path.lexists(os.path.join(context.state_dir, clone.MOVING)):
+                context.note_error(error)
+        else:
+            lines.append(f"The state moved from {moved.folder} to {context.state_dir}.")
+            if moved.held:
+                lines.append(
+                    f"{count(moved.held, 'GitHub write')} came along and will not be sent before"
+                    " you say so: `craftkit outbox send --yes`"
+                )
+    if standing == clone.COPY:
+        _begin_anew(context)
+        lines.append("This copy of a clone has a state of its own now; nobody holds a task here.")
+    return lines
+
+
+def _begin_anew(context: Context) -> None:
+    """Another clone has the same history: nothing that it may do is done here as well."""
+    clone.make_key(context.state_dir, anew=True)
+    context.clone = clone.record(context.repo, context.ids())
+    with context.store.write() as tx:
+        now = context.now()
+        claims.release_all(tx)
+        sessions.forget_all(tx)
+        outbox.doubt_creations(tx, now)
+        history.record(tx, now, "clone.copied", context.session)
+
+
 def _of_remote(found: git.Repo) -> tuple[str, Diagnostic | None]:
     """OWNER/NAME that the git remote names on our GitHub, or "" and why it names none."""
     from craftkit.github import address
@@ -91,14 +166,9 @@ def _of_remote(found: git.Repo) -> tuple[str, Diagnostic | None]:
         return "", None
     host, owner, name = remote
     try:
-        server = address.find_server(os.environ, read_config(found.root, os.environ), remote)
+        server = address.find_server(os.environ, read_config(found, os.environ), remote)
     except BadConfig as error:
         return "", Diagnostic("warning", error.code, error.message, error.hint)
     if address.is_host_of(server, host):
         return f"{owner}/{name}", None
     return "", Diagnostic("warning", "foreign_remote", *address.foreign(server, host))
-
-
-def _is_bare(where: str) -> bool:
-    parts = [os.path.join(where, name) for name in ("HEAD", "objects", "refs")]
-    return all(os.path.exists(part) for part in parts)

@@ -44,6 +44,17 @@ def _next_try(context: Context, row: outbox.Row) -> str | None:
     return iso_utc(at) if row.state != "dead" and at > context.clock() else None
 
 
+def held(context: Context) -> int:
+    """How many writes came from elsewhere and wait for a person's word."""
+    return outbox.counts(context.store).held
+
+
+def let_go(context: Context) -> int:
+    """Let what was held be sent; how much that is."""
+    with context.store.write() as tx:
+        return outbox.let_go(tx, context.now())
+
+
 def retry(context: Context, number: int | None) -> int:
     """Queue dead rows again, or one row whatever its state; how many.  Raises UsageProblem."""
     ids = _chosen(context, number)

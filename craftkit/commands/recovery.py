@@ -16,6 +16,9 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
     What has to ask GitHub is left to a command that asks it anyway: an `online` one.
     """
     if not context.store.durable:
+        from craftkit.loop import spool_import  # only where nothing can be written
+
+        spool_import.lay_over(context)
         return []
     if not decisions.any_unfinished(context.store) and not spool.waiting(context.worktree):
         background.report_dead_writes(context)

@@ -43,7 +43,7 @@ def propose(context: Context, wanted_spec: str | None, force: bool) -> DeletionP
     if not context.store.durable:
         raise DatabaseUnwritable(
             "The database cannot be written here, and `spec delete` needs it.",
-            "run it where .craftkit is writable",
+            f"run it where {context.state_dir} is writable",
         )
     tracked = git.is_tracked(context.repo, spec.path)
     if not tracked or not git.is_as_committed(context.repo, spec.path):

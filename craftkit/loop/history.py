@@ -10,6 +10,7 @@ from craftkit.loop import (
     github_writes,
     sessions,
     spec_index,
+    spool_writer,
     task_lookup,
     task_status,
 )
@@ -17,7 +18,7 @@ from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs.taskline import text_digest
 from craftkit.store import history as events
-from craftkit.store import issues, outbox
+from craftkit.store import issues, outbox, spool
 from craftkit.store.history import Event
 from craftkit.text import one_line, redact, strip_escapes
 
@@ -37,13 +38,27 @@ def record(
     words = _readable(text)
     spec, task = _about(context, wanted_spec, word)
     issue = _issue_for_comment(context, spec, task) if comment else None
-    if not context.store.durable:
-        raise DatabaseUnwritable(
-            "The database cannot be written here, and a note needs it.",
-            "run it where .craftkit is writable",
-        )
-    spec_index.record_snapshot(context, spec)
     task_id = task.id if task else None
+    note = {
+        "spec": spec.id,
+        "task": task.ref if task else None,
+        "kind": kind,
+        "text": words,
+        "issue": issue,
+    }
+    if not context.store.durable:
+        if comment:
+            raise DatabaseUnwritable(
+                "The database cannot be written here, and a comment needs it.",
+                "leave out `--comment`: the note itself is kept",
+            )
+        where = (spec.id, task_id or "", spec.path)
+        entry = spool.Entry(
+            context.ids(), "note", *where, context.session.id, context.now(), words, kind
+        )
+        spool_writer.keep(context, entry)
+        return note
+    spec_index.record_snapshot(context, spec)
     asked = github_writes.ownership_check(context, spec, task, issue) if issue is not None else {}
     with context.store.write() as tx:
         now = context.now()
@@ -54,13 +69,7 @@ def record(
         if issue is not None:
             payload = {"text": f"{kind.capitalize()}: {words}", **asked}
             outbox.queue(tx, now, spec.id, task_id, issue, "comment", payload=payload)
-    return {
-        "spec": spec.id,
-        "task": task.ref if task else None,
-        "kind": kind,
-        "text": words,
-        "issue": issue,
-    }
+    return note
 
 
 def _readable(text: str) -> str:

@@ -12,6 +12,7 @@ from craftkit.loop import (
     sessions,
     spec_index,
     spec_writer,
+    spool_writer,
     task_status,
 )
 from craftkit.loop.decisions import Action, DecidedTask, Decision, Source
@@ -126,28 +127,38 @@ def apply_transition(
     return outcome(context, spec, task, changed=True, applied=applied, queued=queued)
 
 
+def lay_over(context: Context, spec: Spec, task: Task, action: str) -> None:
+    """Apply a spooled decision to the in-memory copy of the database."""
+    with context.store.write() as tx:
+        sessions.touch(context, tx)
+        if action == "start":
+            claims.take(tx, context.session, spec.id, task.id, context.now())
+            sessions.save_state(context, tx, spec.id, task, "done")
+            return
+        done, dropped = action == "done", action == "drop"
+        tasks.set_decided(tx, spec.id, [task.id], done=done, dropped=dropped, now=context.now())
+        claims.release(tx, spec.id, [task.id])
+        sessions.forget_current(context, tx, spec.id, [task.id])
+
+
 def _spool(context: Context, decision: Decision) -> None:
-    """Keep a decision in a file of its own.  Raises DatabaseUnwritable, CannotWrite."""
+    """Keep a decision in a file of its own.  Raises DatabaseUnwritable, CannotWrite and others."""
     if decision.action not in spool.KINDS:
         raise DatabaseUnwritable(
             f"The database cannot be written here, and `task {decision.action}` needs it.",
-            "run it where .craftkit is writable",
+            f"run it where {context.state_dir} is writable",
         )
-    spool.write(
-        context.worktree,
-        {
-            "id": decision.id,
-            "kind": decision.action,
-            "spec_id": decision.spec,
-            "task_id": decision.tasks[0].id,
-            "source": decision.source,
-            "payload": "{}",
-            "worktree": context.worktree,
-            "path": decision.path,
-            "session": context.session.id,
-            "created_at": context.now(),
-        },
+    entry = spool.Entry(
+        decision.id,
+        decision.action,
+        decision.spec,
+        decision.tasks[0].id,
+        decision.path,
+        context.session.id,
+        context.now(),
+        decision.reason,
     )
+    spool_writer.keep(context, entry)
 
 
 def outcome(

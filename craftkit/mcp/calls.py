@@ -13,8 +13,7 @@ import anyio
 import anyio.to_thread
 
 from craftkit.errors import CraftkitError
-from craftkit.runtime import log
-from craftkit.runtime.config import STATE_DIR
+from craftkit.runtime import clone, log
 from craftkit.runtime.context import Context, here, open_context
 from craftkit.text import one_line
 
@@ -28,7 +27,8 @@ class OwnError(CraftkitError):
 
     def __init__(self) -> None:
         super().__init__(
-            "craftkit met an error of its own.", "see .craftkit/logs; then `craftkit doctor`"
+            "craftkit met an error of its own.",
+            "see craftkit's log in git's directory; then `craftkit doctor`",
         )
 
 
@@ -50,7 +50,7 @@ def _is_set_up(where: str) -> bool:
     from craftkit import repo as git
 
     found = git.find(where)
-    return found is not None and os.path.isdir(os.path.join(found.root, STATE_DIR))
+    return found is not None and clone.standing(found)[0] != clone.OFF
 
 
 class Calls:

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from craftkit.clock import iso_utc
 from craftkit.runtime import log
-from craftkit.runtime.config import STATE_DIR
 from craftkit.runtime.context import Context
 from craftkit.store import hooks
 
@@ -47,16 +46,16 @@ def beats(context: Context, *, here: bool = False) -> list[Beat]:
     return [Beat(*found) for found in hooks.beats(context.store, place, since)]
 
 
-def log_path(root: str) -> str:
-    return os.path.join(root, STATE_DIR, "logs", "hooks.jsonl")
+def log_path(state_dir: str) -> str:
+    return os.path.join(state_dir, "logs", "hooks.jsonl")
 
 
-def log_error(root: str, event: str, error: BaseException, now: str) -> None:
+def log_error(state_dir: str, event: str, error: BaseException, now: str) -> None:
     """Append one masked line; where that fails, nothing happens."""
     from craftkit.text import redact
 
     line = json.dumps({"timestamp": now, "event": event, "error": redact(repr(error))[:2000]})
-    log.append(log_path(root), line, LOG_LIMIT, keep=1)
+    log.append(log_path(state_dir), line, LOG_LIMIT, keep=1)
 
 
 def errors(context: Context) -> list[dict[str, str]]:
@@ -64,7 +63,7 @@ def errors(context: Context) -> list[dict[str, str]]:
     since = iso_utc(context.clock() - RECENT)
     found = []
     try:
-        with open(log_path(context.repo.root), encoding="utf-8", errors="replace") as file:
+        with open(log_path(context.state_dir), encoding="utf-8", errors="replace") as file:
             lines = file.read(2 * LOG_LIMIT).splitlines()
     except OSError:
         return []

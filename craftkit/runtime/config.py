@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from craftkit.errors import BadConfig
+from craftkit.repo import STATE_DIR, Repo
 
-STATE_DIR = ".craftkit"
-
+FILE = os.path.join(STATE_DIR, "config.yaml")
 
 DEFAULTS: dict[str, Any] = {
     "github.repo": "",
@@ -32,10 +32,18 @@ CHOICES = {
 }
 
 
-def read_config(root: str, env: Mapping[str, str]) -> dict[str, Any]:
+def config_file(repo: Repo) -> str:
+    """The configuration that counts in a worktree: its own, else that of the main worktree."""
+    own = os.path.join(repo.worktree, FILE)
+    if repo.root == repo.worktree or os.path.exists(own):
+        return own
+    return os.path.join(repo.root, FILE)
+
+
+def read_config(repo: Repo, env: Mapping[str, str]) -> dict[str, Any]:
     """Defaults, then `.craftkit/config.yaml`, then CRAFTKIT_<SECTION>_<KEY>.  Raises BadConfig."""
     config = dict(DEFAULTS)
-    path = os.path.join(root, STATE_DIR, "config.yaml")
+    path = config_file(repo)
     try:
         with open(path, encoding="utf-8") as file:
             text = file.read()

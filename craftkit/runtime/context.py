@@ -9,9 +9,19 @@ from typing import Any
 
 from craftkit import repo as git
 from craftkit.clock import iso_utc
-from craftkit.errors import CraftkitError, DatabaseUnwritable, NotSetUp, UsageProblem
+from craftkit.errors import (
+    CopiedClone,
+    CraftkitError,
+    DatabaseUnwritable,
+    ForeignState,
+    GitDirectoryMissing,
+    NotSetUp,
+    OldState,
+    UsageProblem,
+)
 from craftkit.model import Diagnostic, Session, Spec
-from craftkit.runtime.config import STATE_DIR, read_config
+from craftkit.runtime import clone
+from craftkit.runtime.config import read_config
 from craftkit.runtime.identity import session_and_agent, user_name
 from craftkit.store import db
 
@@ -53,11 +63,13 @@ class Context:
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
         self.specs_read: dict[str, tuple[bytes, Spec]] = {}  # path -> bytes, and what they say
+        self.standing = clone.ON
+        self.clone: clone.Clone | None = None  # as it is recorded
         self._store: db.Store | None = None
 
     @property
     def state_dir(self) -> str:
-        return os.path.join(self.repo.root, STATE_DIR)
+        return self.repo.state_dir
 
     @property
     def worktree(self) -> str:
@@ -65,14 +77,32 @@ class Context:
 
     @property
     def store(self) -> db.Store:
-        """The database, or an in-memory copy of it where it cannot be written."""
+        """The database, or an in-memory copy of it if it cannot be written."""
         if self._store is None:
-            try:
-                self._store = db.open_store(self.state_dir)
-            except DatabaseUnwritable as error:
-                self._store = db.open_copy(self.state_dir)
-                self.note("warning", "database_unwritable", error.message, error.hint)
+            self._store = self._open_store()
         return self._store
+
+    def _open_store(self) -> db.Store:
+        if self.standing != clone.ON:
+            self.note_error(unreachable_state(self.repo, self.standing))
+            return db.open_nothing(self.state_dir)
+        try:
+            store = db.open_store(self.state_dir)
+        except DatabaseUnwritable as error:
+            store = db.open_copy(self.state_dir)
+            self.note("warning", error.code, *_without_writing(self.repo, store, error))
+            return store
+        self._keep_record()
+        return store
+
+    def _keep_record(self) -> None:
+        """Record what this clone is if that is new, or not as recorded: moved or restored."""
+        try:
+            known = self.clone
+            if known is None or known != clone.observe(self.repo, known.id):
+                self.clone = clone.record(self.repo, known.id if known else self.ids())
+        except OSError:
+            return  # whoever can write there does it next time
 
     def close(self) -> None:
         """Let go of the database; whoever lives longer than one command does so after each."""
@@ -97,6 +127,10 @@ class Context:
                 "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
             )
 
+    def note_error(self, error: CraftkitError) -> None:
+        """Say as a warning what would be an error in a command that has to write."""
+        self.note("warning", error.code, error.message, error.hint)
+
     def note(
         self, severity: str, code: str, message: str, hint: str = "", target: str = ""
     ) -> None:
@@ -116,21 +150,71 @@ def here() -> str:
 def open_context(
     cwd: str | None = None, env: Mapping[str, str] | None = None, session: str | None = None
 ) -> Context:
-    """The context of a repository that is set up.  Raises NotSetUp or BadConfig."""
+    """The context of a repository that is set up.
+
+    Raises NotSetUp, CopiedClone, OldState or BadConfig.
+    """
     where = cwd or here()
     env = os.environ if env is None else env
     found = git.find(where)
-    if found is None or not os.path.isdir(os.path.join(found.root, STATE_DIR)):
+    standing, recorded = (clone.OFF, None) if found is None else clone.standing(found)
+    if found is None or standing == clone.OFF:
         raise NotSetUp(
             f"craftkit is not set up in {found.worktree if found else where}.",
             "run `craftkit init` at the top of the repository",
         )
-    return build_context(found, env, session)
+    if standing == clone.COPY and recorded is not None:
+        raise CopiedClone(
+            f"{found.worktree} is a copy of the clone in {recorded.path}, so craftkit is off here.",
+            "`craftkit init` switches it on, with a state of its own",
+        )
+    if standing == clone.OLD:
+        raise OldState(
+            f"The state of craftkit is still in {os.path.join(found.root, git.STATE_DIR)}.",
+            "`craftkit init` moves it into git's own directory",
+        )
+    context = build_context(found, env, session)
+    context.standing, context.clone = standing, recorded
+    return context
 
 
 def build_context(found: git.Repo, env: Mapping[str, str], session: str | None = None) -> Context:
-    config = read_config(found.root, env)
+    config = read_config(found, env)
     return Context(found, config, identify(found, env, session), env=env)
+
+
+def unreachable_state(found: git.Repo, standing: str) -> CraftkitError:
+    """Why the private state cannot be used at all, and what to do."""
+    if standing == clone.MISSING and found.missing is not None:
+        mount = git.folder_to_mount(found.missing)
+        return GitDirectoryMissing(
+            f"{os.path.join(found.worktree, '.git')} names {found.missing}, which is not here.",
+            f"mount {mount} at the same path; until then craftkit only reads the spec files",
+        )
+    owner = _owner(found.state_dir)
+    return ForeignState(
+        f"The state of craftkit in {found.state_dir} belongs to {owner}.",
+        f"run craftkit as {owner}; here it only reads the spec files",
+    )
+
+
+def _owner(path: str) -> str:
+    import pwd
+
+    uid = os.stat(path).st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
+
+
+def _without_writing(
+    found: git.Repo, store: db.Store, error: DatabaseUnwritable
+) -> tuple[str, str]:
+    """What it means that the database cannot be written here: message and hint."""
+    if not store.readable:
+        return f"{error.message} The answer comes from the spec files alone.", error.hint
+    return error.message, error.hint
 
 
 def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) -> Session:

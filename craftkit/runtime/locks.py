@@ -10,14 +10,15 @@ import contextlib
 import os
 from collections.abc import Iterator
 
+from craftkit.store import private
+
 
 def acquire(path: str, *, wait: bool) -> int | None:
     """An open descriptor that holds the lock; None if another process has it and we do not `wait`.
 
     Raises OSError if the file cannot be opened.
     """
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags, 0o600)
+    descriptor = private.open_file(path, os.O_RDWR)
     try:
         import fcntl
     except ImportError:

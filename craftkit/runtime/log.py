@@ -1,4 +1,4 @@
-"""The log: JSON lines in `.craftkit/logs/`, masked, rotated, never in the way of the work."""
+"""The log: JSON lines in the private state, masked, rotated, never in the way of the work."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from craftkit.runtime.context import Context
+from craftkit.store import private
 from craftkit.text import redact, redact_value
 
 LIMIT = 1_000_000  # bytes of one file
@@ -34,8 +35,8 @@ def append(path: str, line: str, limit: int, keep: int) -> None:
     If that fails, nothing happens: a log is never in the way of the work.
     """
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        private.make_folder(os.path.dirname(path))
+        descriptor = private.open_file(path, os.O_WRONLY | os.O_APPEND)
         try:
             os.write(descriptor, line.encode("utf-8", "replace") + b"\n")
             full = os.fstat(descriptor).st_size > limit

@@ -81,5 +81,9 @@ def started(tx: sqlite3.Connection, spec_id: str) -> set[str]:
     return {row[0] for row in rows}
 
 
+def release_all(tx: sqlite3.Connection) -> None:
+    tx.execute("delete from claims")
+
+
 def release_spec(tx: sqlite3.Connection, spec_id: str) -> None:
     tx.execute("delete from claims where spec_id = ?", (spec_id,))

@@ -2,18 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from typing import Any, NamedTuple
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable, DatabaseUnwritable
+from craftkit.store import private
 from craftkit.store.version import SCHEMA_VERSION
 
 BUSY_SECONDS = 30.0
 DATABASE = "craftkit.db"
-STATE_IGNORE = (
-    "# Everything here is local state, except the configuration.\n*\n!.gitignore\n!config.yaml\n"
-)
 
 _FULL = "free some space and run the command again; nothing was changed"
 
@@ -46,13 +44,15 @@ def _storable(values: Any) -> Any:
 class Store(NamedTuple):
     """An open database.
 
-    `durable` is False for the in-memory copy that stands in where the database cannot be
-    written; decisions then go to the spool as well.
+    `durable` is False for the in-memory copy that stands in if the database cannot be written;
+    decisions then go to the spool as well.  `readable` is False if the copy could not even be
+    filled from the database.
     """
 
     connection: sqlite3.Connection
     path: str
     durable: bool = True
+    readable: bool = True
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
@@ -120,6 +120,10 @@ class Store(NamedTuple):
         return found[0] if found is not None else None
 
 
+def _permissions(path: str) -> str:
+    return f"check the permissions of {os.path.dirname(path)}, then run `craftkit doctor`"
+
+
 def translate(error: sqlite3.Error, path: str) -> Exception:
     """The craftkit error that says what this sqlite3 error means for a user."""
     text = str(error)
@@ -128,7 +132,7 @@ def translate(error: sqlite3.Error, path: str) -> Exception:
     if "readonly" in text or "unable to open" in text or "disk I/O" in text:
         return DatabaseUnwritable(
             f"The database {path} cannot be written ({text}).",
-            "check the permissions of .craftkit, then run `craftkit doctor`",
+            _permissions(path),
         )
     if "locked" in text or "busy" in text:
         return DatabaseUnwritable(
@@ -151,11 +155,10 @@ def open_store(state_dir: str) -> Store:
     path = os.path.join(state_dir, DATABASE)
     try:
         prepare_state_dir(state_dir)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600))
+        os.close(private.open_file(path, os.O_RDWR))
     except OSError as error:
         raise DatabaseUnwritable(
-            f"The database {path} cannot be written ({error.strerror}).",
-            "check the permissions of .craftkit, then run `craftkit doctor`",
+            f"The database {path} cannot be written ({error.strerror}).", _permissions(path)
         ) from error
     try:
         connection = sqlite3.connect(
@@ -169,52 +172,66 @@ def open_store(state_dir: str) -> Store:
 
 
 def prepare_state_dir(state_dir: str) -> None:
-    """Make the state directory (0700) with a .gitignore of its own, if either is missing."""
-    if not os.path.isdir(state_dir):
-        os.makedirs(state_dir, mode=0o700, exist_ok=True)
-    ignore = os.path.join(state_dir, ".gitignore")
-    if not os.path.exists(ignore):
-        write_whole(ignore, STATE_IGNORE.encode(), 0o600)
+    """Make the state directory (0700) if it is missing.  Raises OSError."""
+    above = os.path.dirname(state_dir)
+    if not os.path.isdir(above):
+        private.make_folder(above)  # `.craftkit`, in a folder without git
+    private.make_folder(state_dir)
 
 
-def write_whole(path: str, data: bytes, mode: int) -> None:
-    """A file with all of `data`, or none.  Raises OSError."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def open_copy(state_dir: str) -> Store:
-    """An in-memory stand-in for a database that cannot be written, filled from it if readable."""
+def open_nothing(state_dir: str) -> Store:
+    """An empty in-memory stand-in for a database that must not even be read."""
     path = os.path.join(state_dir, DATABASE)
     memory = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     memory.row_factory = sqlite3.Row
-    for mode in ("mode=ro", "immutable=1"):
+    _bring_up_to_date(memory, path)
+    return Store(memory, path, durable=False, readable=False)
+
+
+def open_copy(state_dir: str) -> Store:
+    """An in-memory stand-in for a database that cannot be written, filled from it if readable.
+
+    Never with `immutable`, which returns stale rows if somebody writes meanwhile.
+    """
+    path = os.path.join(state_dir, DATABASE)
+    memory = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
+    memory.row_factory = sqlite3.Row
+    readable = True
+    try:
+        source = sqlite3.connect(f"file:{_uri_path(path)}?mode=ro", uri=True, timeout=1)
         try:
-            source = sqlite3.connect(f"file:{_uri_path(path)}?{mode}", uri=True, timeout=1)
-            try:
-                source.backup(memory)
-            finally:
-                source.close()
-            break
-        except sqlite3.Error:
-            continue
+            source.backup(memory)
+        finally:
+            source.close()
+    except sqlite3.Error:  # closed to us, or a transaction that only a writer can take back
+        readable = False
     try:
         _bring_up_to_date(memory, path)
     except sqlite3.Error as error:
         raise translate(error, path) from error
-    return Store(memory, path, durable=False)
+    return Store(memory, path, durable=False, readable=readable)
+
+
+def copy(source: str, target: str, change: Callable[[sqlite3.Connection], Any]) -> None:
+    """Copy a database of any schema into an empty file, bring it up to date and change it.
+
+    Nobody can write to the source meanwhile.  Raises DatabaseNewer, DatabaseUnusable or
+    DatabaseUnwritable.
+    """
+    try:
+        with closing(sqlite3.connect(source, timeout=BUSY_SECONDS, isolation_level=None)) as old:
+            old.execute("BEGIN IMMEDIATE")
+            reader = sqlite3.connect(source, timeout=BUSY_SECONDS)
+            made = sqlite3.connect(target, isolation_level=None, factory=Connection)
+            with closing(reader), closing(made):
+                reader.backup(made)
+                _prepare(made)
+                _bring_up_to_date(made, source)
+                with Store(made, target).write() as tx:
+                    change(tx)
+            old.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise translate(error, source) from error
 
 
 def _uri_path(path: str) -> str:
@@ -222,19 +239,19 @@ def _uri_path(path: str) -> str:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    """Durable by default: exit 0 has to imply that the commit reached the disk."""
+    """Durable by default: exit 0 has to imply that the commit reached the disk.
+
+    A rollback journal, since a closed WAL database cannot be read where nothing may be written,
+    nor be shared by two kernels.  TRUNCATE, since with FULL it syncs the emptied journal as well
+    (https://sqlite.org/pragma.html#pragma_journal_mode).
+    """
     connection.row_factory = sqlite3.Row
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-        _enable_wal(connection)
-
-
-def _enable_wal(connection: sqlite3.Connection) -> None:
-    # Switching the journal mode does not wait for the busy timeout when several first runs race.
+    # To leave WAL does not wait for the busy timeout when several first runs race.
     for attempt in range(50):
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA journal_mode = TRUNCATE").fetchone()
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or attempt == 49:

@@ -1,8 +1,9 @@
 """The GitHub writes that have not been confirmed: table `outbox`.
 
-`queued` may be sent; `sent` is being sent, or was when its process died; `unknown` got no answer
-that says whether it was carried out; `delivered` is confirmed; `dead` is given up and blocks its
-task until `outbox retry` or `outbox drop`.
+`held` came from elsewhere and waits until a person says that it may be sent; `queued` may be sent;
+`sent` is being sent, or was when its process died; `unknown` got no answer that says whether it was
+carried out; `delivered` is confirmed; `dead` is given up and blocks its task until `outbox retry`
+or `outbox drop`.
 """
 
 import json
@@ -99,6 +100,7 @@ class Counts(NamedTuple):
     dead: int
     unknown: int = 0  # of the queued ones: they got no answer
     looks: int = 0  # at the sub-issues of a parent: they change nothing, and are not in `queued`
+    held: int = 0  # until a person lets them go
 
     def as_dict(self) -> dict[str, int]:
         return {"queued": self.queued, "dead": self.dead}
@@ -110,8 +112,8 @@ def counts(store: Store) -> Counts:
         " where state <> 'delivered' group by 1"
     )
     found = {str(row[0]): int(row[1]) for row in rows}
-    dead, looks = found.pop("dead", 0), found.pop(LOOK, 0)
-    return Counts(sum(found.values()), dead, found.get("unknown", 0), looks)
+    dead, looks, held = found.pop("dead", 0), found.pop(LOOK, 0), found.pop("held", 0)
+    return Counts(sum(found.values()), dead, found.get("unknown", 0), looks, held)
 
 
 def looks(store: Store, now: float) -> list[Row]:
@@ -133,6 +135,34 @@ def end_looks(tx: sqlite3.Connection, spec_ids: Iterable[str], now: str) -> None
         "update outbox set state = 'delivered', updated_at = ? where spec_id = ?"
         " and action = 'list' and state <> 'delivered'",
         [(now, spec_id) for spec_id in spec_ids],
+    )
+
+
+def hold(tx: sqlite3.Connection, now: str) -> int:
+    """Hold everything that would be sent; how much that is."""
+    sql = f"update outbox set state = 'held', updated_at = ? where state in {OPEN}"  # noqa: S608
+    return tx.execute(sql, (now,)).rowcount
+
+
+def let_go(tx: sqlite3.Connection, now: str) -> int:
+    """Let everything that was held be sent; how much that is.
+
+    A creation that was sent before may have arrived: it is looked for first.
+    """
+    return tx.execute(
+        "update outbox set updated_at = ?, not_before = 0, state = case"
+        " when action = 'create' and high_water is not null then 'unknown' else 'queued' end"
+        " where state = 'held'",
+        (now,),
+    ).rowcount
+
+
+def doubt_creations(tx: sqlite3.Connection, now: str) -> None:
+    """Another clone may have sent what was queued here: creations are looked for first."""
+    tx.execute(
+        f"update outbox set state = 'unknown', updated_at = ? where state in {OPEN}"  # noqa: S608
+        " and action = 'create'",
+        (now,),
     )
 
 

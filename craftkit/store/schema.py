@@ -239,6 +239,43 @@ def decisions(db: Database) -> None:
         db.execute(statement)
 
 
+# State in git's own directory: worktrees have names, spool files are taken in once, and what was
+# queued elsewhere is held until a person says that it may be sent.
+PRIVATE_TABLES = (
+    """create table worktrees (
+        id text primary key, -- name and inode of its git directory
+        path text not null, seen_at text not null
+    ) strict""",
+    "create table spool_taken (id text primary key, at text not null) strict",
+    """create table writes (
+        id integer primary key autoincrement,
+        process_id integer references processes(id), -- of the decision that it tells of
+        spec_id text not null, task_id text, -- null: the parent's
+        issue integer, -- null: it is to be created
+        action text not null check (action in ('start', 'close', 'reopen', 'drop', 'create',
+            'list', 'phase', 'retitle', 'block', 'duplicate', 'comment')),
+        payload text not null default '{}',
+        state text not null check (state in ('held', 'queued', 'sent', 'unknown', 'delivered',
+            'dead')),
+        attempts integer not null default 0,
+        high_water integer, -- of a creation: the highest issue number before it was sent
+        not_before real not null default 0, -- seconds since 1970
+        error text, created_at text not null, updated_at text not null
+    ) strict""",
+    """insert into writes select id, process_id, spec_id, task_id, issue, action, payload, state,
+        attempts, high_water, not_before, error, created_at, updated_at from outbox""",
+    "drop table outbox",
+    "alter table writes rename to outbox",
+    "create index outbox_open on outbox (state) where state <> 'delivered'",
+)
+
+
+@migrations(name="005_private")
+def private_state(db: Database) -> None:
+    for statement in PRIVATE_TABLES:
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date in one immediate transaction.
 

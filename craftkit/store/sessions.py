@@ -101,6 +101,12 @@ def forget_current(
     )
 
 
+def forget_all(tx: sqlite3.Connection) -> None:
+    """No session stands anywhere any more."""
+    tx.execute("delete from workflow_state")
+    tx.execute("delete from sessions")
+
+
 def forget_spec(tx: sqlite3.Connection, worktree: str, spec_id: str) -> None:
     """No session of a worktree stands at this spec any more."""
     tx.execute("delete from workflow_state where worktree = ? and spec_id = ?", (worktree, spec_id))

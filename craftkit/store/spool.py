@@ -1,52 +1,74 @@
 """Spool files: one decision each, written where the database cannot be.
 
-A spool file is input.  It is taken in only when it is a regular file of this user, at most
-64 KB, not tracked by git, of a known shape and of a kind that cannot undo anything.
+A spool file is input, and anybody who can write to the worktree could have made it.  So it is
+sealed: a keyed BLAKE2b over its content, the clone, the worktree and its random id.  Who made the
+seal could read the key in this clone's private state.  That keeps out what came by git and other
+users, not other programs of the same user.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
-from typing import Any
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import NamedTuple
 
 from craftkit.errors import CannotWrite
-from craftkit.store.db import write_whole
+from craftkit.store import private
+from craftkit.store.db import Store
 
-LIMIT = 64 * 1024
-KINDS = ("start", "done")
-FIELDS = {
-    "id": str,
-    "kind": str,
-    "spec_id": str,
-    "task_id": str,
-    "source": str,
-    "payload": str,
-    "worktree": str,
-    "path": str,
-    "session": str,
-    "created_at": str,
-}
+LIMIT = 64 * 1024  # bytes of a file
+FILES = 10_000  # that are looked at
+KINDS = ("start", "done", "drop", "note")
+
+
+class Entry(NamedTuple):
+    """One decision, or one note, as it was made."""
+
+    id: str  # random; an id that was taken in is not taken in again
+    kind: str
+    spec_id: str
+    task_id: str  # "" for a note on the spec itself
+    path: str  # of the spec file
+    session: str
+    created_at: str
+    text: str = ""  # the reason of a drop, the words of a note
+    label: str = ""  # the kind of a note
+
+
+class Seal(NamedTuple):
+    """What a seal is made with."""
+
+    key: bytes
+    clone: str
+    worktree: str  # its git directory, relative to the shared one
+
+    def of(self, entry: Entry) -> str:
+        import hashlib
+
+        data = json.dumps([*entry, self.clone, self.worktree]).encode()
+        return hashlib.blake2b(data, key=self.key, digest_size=32).hexdigest()
 
 
 def directory(worktree: str) -> str:
     return os.path.join(worktree, ".craftkit", "spool")
 
 
-def write(worktree: str, intent: dict[str, Any]) -> str:
-    """Write one intent durably; return the path.  Raises CannotWrite."""
+def write(worktree: str, entry: Entry, seal: Seal) -> str:
+    """Write one entry durably; return the path.  Raises CannotWrite."""
     folder = directory(worktree)
-    path = os.path.join(folder, f"{intent['id']}.json")
-    data = json.dumps({name: intent[name] for name in FIELDS}).encode()
+    path = os.path.join(folder, f"{entry.id}.json")
+    data = render(entry, seal)
+    if len(data) > LIMIT:
+        raise CannotWrite("The words are too long for the spool.", "say it in short")
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        # What git tracks is not taken in, so a `git add --all` must not reach these files.
-        ignore = os.path.join(folder, ".gitignore")
-        if not os.path.exists(ignore):
-            write_whole(ignore, b"*\n", 0o600)
-        write_whole(path, data, 0o600)
-        _sync(folder)
+        private.make_folder(os.path.dirname(folder))
+        private.make_folder(folder)
+        private.write_whole(path, data)
+        private.sync_folder(os.path.dirname(folder))
     except OSError as error:
         raise CannotWrite(
             f"Neither the database nor {folder} can be written ({error.strerror}).",
@@ -55,20 +77,45 @@ def write(worktree: str, intent: dict[str, Any]) -> str:
     return path
 
 
+def render(entry: Entry, seal: Seal) -> bytes:
+    """The file of an entry."""
+    return json.dumps({**entry._asdict(), "seal": seal.of(entry)}).encode()
+
+
 def waiting(worktree: str) -> list[str]:
     """Paths of the spool files of a worktree, oldest name first."""
     try:
         names = os.listdir(directory(worktree))
     except OSError:
         return []
-    return [os.path.join(directory(worktree), n) for n in sorted(names) if n.endswith(".json")]
+    found = [n for n in sorted(names) if n.endswith(".json")]
+    return [os.path.join(directory(worktree), n) for n in found[:FILES]]
 
 
-def read(path: str) -> dict[str, Any] | None:
-    """The intent in a spool file, or None when it may not be trusted."""
+def read(path: str, seal: Seal) -> Entry | None:
+    """The entry in a spool file, or None if it may not be trusted."""
     folder = os.path.dirname(path)
     if os.path.realpath(folder) != folder:
         return None  # behind a symlink may lie files that git tracks
+    data = _read(path)
+    if data is None:
+        return None
+    try:
+        values = json.loads(data)
+        given = values.pop("seal")
+        entry = Entry(**values)
+    except (ValueError, RecursionError, TypeError, AttributeError, KeyError):
+        return None
+    if not all(isinstance(value, str) for value in (*entry, given)) or entry.kind not in KINDS:
+        return None
+    import hmac
+
+    sealed = given.isascii() and hmac.compare_digest(given, seal.of(entry))
+    return entry if sealed and f"{entry.id}.json" == os.path.basename(path) else None
+
+
+def _read(path: str) -> bytes | None:
+    """What a small regular file of this user says."""
     flags = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)  # a FIFO would block
     try:
         descriptor = os.open(path, os.O_RDONLY | flags)
@@ -78,32 +125,25 @@ def read(path: str) -> dict[str, Any] | None:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode) or facts.st_size > LIMIT:
             return None
-        if hasattr(os, "getuid") and facts.st_uid != os.getuid():
-            return None
-        data = json.loads(os.read(descriptor, LIMIT))
-    except (OSError, ValueError, RecursionError):
+        return os.read(descriptor, LIMIT)
+    except OSError:
         return None
     finally:
         os.close(descriptor)
-    if not isinstance(data, dict) or set(data) != set(FIELDS) or data["kind"] not in KINDS:
-        return None
-    if not all(isinstance(data[name], kind) for name, kind in FIELDS.items()):
-        return None
-    return data
 
 
 def remove(path: str) -> None:
-    try:
+    with suppress(OSError):
         os.unlink(path)
-    except OSError:
-        return
 
 
-def _sync(folder: str) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def taken(store: Store, ids: Iterable[str]) -> set[str]:
+    """Which of these ids have been taken in before."""
+    sql = "select id from spool_taken where id in (select value from json_each(?))"
+    rows = store.rows(sql, json.dumps(list(ids)))
+    return {row[0] for row in rows}
+
+
+def remember(tx: sqlite3.Connection, entry_id: str, now: str) -> None:
+    """An entry was taken in, or never will be: its file says nothing new any more."""
+    tx.execute("insert or ignore into spool_taken (id, at) values (?, ?)", (entry_id, now))

@@ -19,6 +19,7 @@ from craftkit.store import outbox
 from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import double_issues, outbox_sender
 from craftkit.sync.context import GRACE, Settings, SyncContext
+from craftkit.text import count
 
 BUSY = "busy"
 BOARD = "board_status"
@@ -34,6 +35,7 @@ class DeliveryStatus(NamedTuple):
     why: str = ""  # why something waits
     hint: str = ""
     code: str = ""
+    held: int = 0  # until a person lets them go
 
     def as_dict(self) -> dict[str, Any]:
         return self._asdict()
@@ -175,7 +177,7 @@ def pending_status(context: Context) -> DeliveryStatus:
 
 
 def _sent(counts: outbox.Counts) -> DeliveryStatus:
-    return DeliveryStatus(counts.queued, counts.dead)
+    return DeliveryStatus(counts.queued, counts.dead, held=counts.held)
 
 
 def stopped(counts: outbox.Counts, error: CraftkitError) -> DeliveryStatus:
@@ -249,4 +251,14 @@ def report_pending(context: Context, sent: DeliveryStatus) -> None:
         plural = "write waits" if sent.queued == 1 else "writes wait"
         hint = sent.hint or "`craftkit reconcile` sends what is queued"
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
+    if sent.held and all(note.code != "held" for note in context.diagnostics):
+        words = count(sent.held, "GitHub write waits", "GitHub writes wait")
+        context.note(
+            "warning",
+            "held",
+            f"{words} for your word: an earlier version of craftkit queued it."
+            if sent.held == 1
+            else f"{words} for your word: an earlier version of craftkit queued them.",
+            "`craftkit outbox list` shows, `craftkit outbox send --yes` sends",
+        )
     background.report_dead_writes(context, sent.dead)

@@ -144,6 +144,9 @@ def _in_order(row: outbox.Row) -> tuple[bool, bool, int]:
     return row.action != "create", row.task_id is not None, row.id
 
 
+STUCK = ("dead", "held")  # until a person says what is to become of them
+
+
 def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outbox.Row]:
     """Rows that may go now: behind no dead or waiting row of their task.
 
@@ -159,9 +162,9 @@ def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outb
             row = row._replace(not_before=lost_until if row.action == "create" else 0)
         creates = row.action == "create"
         waits = row.not_before > now or (creates and row.spec_id in unmade)
-        if place in held or row.state == "dead" or waits:
+        if place in held or row.state in STUCK or waits:
             held.add(place)
-            if creates and waits and row.state != "dead":
+            if creates and waits and row.state not in STUCK:
                 unmade.add(row.spec_id)
             continue
         found.append(row)
