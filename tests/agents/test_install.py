@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import sampling
 from installing import AGENTS, Place
+from places import state_of
 
 from craftkit.agents import jsontext, render, target, targets
 
@@ -456,7 +457,7 @@ def test_init_with_agents(place: Place) -> None:
     assert code == 0 and answer["data"]["agents"]["agents"][0]["agent"] == "claude"
     assert state(place, "claude", "project") == "installed"
     assert "agents install" not in place("init")[1]
-    json.loads((place.repo / ".craftkit/agents.json").read_text())
+    json.loads((state_of(place.repo) / "agents.json").read_text())
 
 
 @pytest.mark.parametrize("answer", ["y", "n"])

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 import sampling
 from installing import AGENTS, Place
+from places import state_of
 
 from craftkit.agents import installer, jsontext
 from craftkit.cli import main
@@ -98,7 +99,7 @@ def test_bytes_that_are_not_utf8_stay(place: Place) -> None:
 
 def test_a_damaged_manifest(place: Place) -> None:
     assert run(place, "install", "claude")[0] == 0
-    file = place.repo / ".craftkit/agents.json"
+    file = state_of(place.repo) / "agents.json"
     for text in ("", "{}", "[]", '{"schema_version": 9}', '{"schema_version": 1, "pieces": 3}'):
         file.write_text(text)
         for verb in ("install", "remove", "update", "list"):
@@ -333,7 +334,7 @@ def test_text_behind_the_pointer(place: Place) -> None:
 def test_force_takes_what_nobody_remembers(place: Place) -> None:
     before = settle(place)
     run(place, "install", "claude")
-    (place.repo / ".craftkit/agents.json").unlink()
+    (state_of(place.repo) / "agents.json").unlink()
     skill = place.repo / ".claude/skills/craftkit/SKILL.md"
     skill.write_text("mine")
     assert run(place, "remove", "claude")[2][0]["code"] == "changed_by_user"
@@ -427,7 +428,7 @@ def test_linked_worktrees_have_files_of_their_own(place: Place) -> None:
     subprocess.run([*git, "worktree", "add", "-q", str(other)], check=True, capture_output=True)
     before = settle(place)
     assert place("agents", "install", "--agent", "claude", cwd=other)[0] == 0
-    assert (other / SETTINGS).is_file() and Path(other / ".craftkit/agents.json").is_file()
+    assert (other / SETTINGS).is_file() and Path(state_of(other) / "agents.json").is_file()
     assert settle(place) == before
     assert place("agents", "remove", cwd=other)[0] == 0
     assert not (other / ".claude").exists() and not (other / "CLAUDE.md").exists()

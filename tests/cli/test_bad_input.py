@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from places import database_of, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -68,7 +69,7 @@ class Place:
 
     @property
     def database(self) -> Path:
-        return self.repo / ".craftkit/craftkit.db"
+        return database_of(self.repo)
 
     def run(self, *args: str, user: int = 0, cwd: str = ".", **env: str | None) -> Ran:
         streams = [self.repo.parent / name for name in ("stdout", "stderr")]
@@ -766,13 +767,13 @@ def test_a_truncated_database(place: Place, size: int) -> None:
     assert place.run("doctor").code == 1
     assert place.good("doctor", "--fix")["healthy"] is True
     assert states(place) == {"T001": "done", "T002": "todo", "T003": "todo"}
-    (aside,) = (place / ".craftkit").glob("craftkit.db.damaged-*[0-9]")
+    (aside,) = state_of(place).glob("craftkit.db.damaged-*[0-9]")
     assert aside.read_bytes() == data
 
 
 def test_an_empty_database_is_filled_again(place: Place) -> None:
     place.good("task", "done", "T001")
-    for path in (place / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(place).glob("craftkit.db*"):
         path.unlink()
     place.database.touch()
     assert states(place) == {"T001": "done", "T002": "todo", "T003": "todo"}
@@ -780,7 +781,7 @@ def test_an_empty_database_is_filled_again(place: Place) -> None:
 
 
 def test_a_directory_in_the_place_of_the_database(place: Place) -> None:
-    for path in (place / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(place).glob("craftkit.db*"):
         path.unlink()
     place.database.mkdir()
     ran = place.run("task", "done", "T001", "--json")

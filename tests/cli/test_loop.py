@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import database_of, state_of
 
 from craftkit.loop.work_status import BRIEF_TOKENS, SHORT_TOKENS, tokens
 
@@ -46,7 +47,7 @@ def problem(answer: dict[str, Any]) -> dict[str, str]:
 
 
 def database(repo: Path) -> Path:
-    return repo / ".craftkit" / "craftkit.db"
+    return database_of(repo)
 
 
 def write_spec(repo: Path, name: str, *lines: str) -> Path:
@@ -258,7 +259,7 @@ def test_conflict_markers_stop_every_change(spec: Path, ck: Ck, command: tuple[s
 def test_i15_a_deleted_database_is_rebuilt(repo: Path, spec: Path, ck: Ck) -> None:
     ck("task", "done", "T001")
     before = spec.read_bytes()
-    for path in (repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(repo).glob("craftkit.db*"):
         path.unlink()
     code, answer, _ = ck("session-resume", "--json")
     assert code == 0 and answer["data"]["progress"] == {"done": 1, "total": 3}
@@ -270,7 +271,7 @@ def test_i15_a_deleted_database_is_rebuilt(repo: Path, spec: Path, ck: Ck) -> No
 
 def test_a_damaged_database_is_one_sentence_and_is_repaired(repo: Path, spec: Path, ck: Ck) -> None:
     ck("task", "done", "T001")
-    for path in (repo / ".craftkit").glob("craftkit.db-*"):
+    for path in state_of(repo).glob("craftkit.db-*"):
         path.unlink()
     database(repo).write_bytes(b"this is not a database at all, and long enough to notice" * 200)
     for command in (("status",), ("task", "list"), ("task", "done", "T002")):
@@ -281,7 +282,7 @@ def test_a_damaged_database_is_one_sentence_and_is_repaired(repo: Path, spec: Pa
     assert ck("doctor")[0] == 1
     code, answer, _ = ck("doctor", "--fix", "--json")
     assert code == 0 and answer["data"]["healthy"]
-    assert list((repo / ".craftkit").glob("craftkit.db.damaged-*"))
+    assert list(state_of(repo).glob("craftkit.db.damaged-*"))
     assert states(ck) == {"T001": "done", "T002": "todo", "T003": "todo"}
     assert ck("doctor")[0] == 0
 
@@ -403,7 +404,7 @@ def test_a_linked_worktree_shares_the_state(repo: Path, spec: Path, ck: Ck) -> N
     assert ck("task", "done", "T002", cwd=other, CRAFTKIT_SESSION="s2")[0] == 0
     assert b"[x] T002" in (other / "specs/login.md").read_bytes()
     assert spec.read_bytes() == before
-    assert not (other / ".craftkit" / "craftkit.db").exists()
+    assert not (database_of(other)).exists()
 
 
 def test_works_in_a_sub_directory(repo: Path, spec: Path, ck: Ck) -> None:
@@ -421,7 +422,7 @@ def test_state_is_private(repo: Path, ck: Ck) -> None:
     ck("init", umask=0)
     ck("spec", "new", "Login", "--task", "One", umask=0)
     ck("task", "done", "T001", umask=0)
-    state = repo / ".craftkit"
+    state = state_of(repo)
     assert stat.S_IMODE(state.stat().st_mode) == 0o700
     for path in state.glob("craftkit.db*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600, path.name

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import database_of, state_of
 
 Ck = Callable[..., tuple[int, Any, str]]
 SPEC = "specs/login.md"
@@ -93,13 +94,13 @@ def test_notes_hold_no_token_and_no_escape(ck: Ck, spec: Path, repo: Path) -> No
     text = f"\x1b[31mred\x1b[0m {token[:8]}\u200b{token[8:]}\r\nfrom me@example.org\x07\x85\tend"
     note = data(ck, "knowledge", "tip", text)["note"]
     assert note["text"] == "red ***\nfrom ***\n\tend"
-    for path in (repo / ".craftkit").rglob("*"):
+    for path in state_of(repo).rglob("*"):
         assert not path.is_file() or token.encode() not in path.read_bytes()
 
 
 def test_the_history_stays_append_only(ck: Ck, spec: Path, repo: Path) -> None:
     data(ck, "knowledge", "tip", "keep this")
-    with sqlite3.connect(repo / ".craftkit/craftkit.db") as db, pytest.raises(sqlite3.Error):
+    with sqlite3.connect(database_of(repo)) as db, pytest.raises(sqlite3.Error):
         db.execute("delete from history where event = 'knowledge.tip'")
 
 
@@ -179,7 +180,7 @@ def test_a_box_ticked_by_hand_and_a_lost_database(ck: Ck, repo: Path, spec: Path
     edit(spec, "- [ ] T001", "- [x] T001")
     ck("session-resume")
     assert data(ck, "task", "report", "T001")["tasks"][0]["by"] == "box"
-    for path in (repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(repo).glob("craftkit.db*"):
         path.unlink()
     one = data(ck, "task", "report", "T001")["tasks"][0]
     assert (one["state"], one["done_at"], one["notes"]) == ("done", None, [])
@@ -362,7 +363,7 @@ def stuck(ck: Ck, repo: Path, spec: Path) -> int:
     """A `task done` that was killed before it ticked the box, and whose spec is gone since."""
     ck("task", "done", "T001")
     edit(spec, "- [x] T001", "- [ ] T001")
-    with sqlite3.connect(repo / ".craftkit/craftkit.db") as db:
+    with sqlite3.connect(database_of(repo)) as db:
         number = db.execute("select max(id) from processes").fetchone()[0]
         db.execute(
             "update processes set status = 'running', owner = ? where id = ?",
@@ -390,7 +391,7 @@ def test_what_can_never_finish_is_given_up(ck: Ck, repo: Path, stuck: int) -> No
     assert checks["processes"] == "ok"
     code, _, err = ck("process", "drop", str(stuck), "--yes")
     assert code == 2 and "abandoned already" in err
-    with sqlite3.connect(repo / ".craftkit/craftkit.db") as db:
+    with sqlite3.connect(database_of(repo)) as db:
         sql = "select status, interrupt_reason from processes"
         assert db.execute(sql).fetchall() == [("completed", "abandoned")]
 
@@ -408,7 +409,7 @@ def test_drops_that_cannot_be(ck: Ck, spec: Path, number: str) -> None:
 def test_what_runs_is_not_given_up(ck: Ck, repo: Path, spec: Path, stuck: int) -> None:
     from craftkit.loop import process_runner
 
-    with sqlite3.connect(repo / ".craftkit/craftkit.db") as db:
+    with sqlite3.connect(database_of(repo)) as db:
         db.execute("update processes set owner = ?", (process_runner.owner(),))
     code, _, err = ck("process", "drop", str(stuck), "--yes")
     assert code == 2 and "running now" in err

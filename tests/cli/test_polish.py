@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import database_of
 
 from craftkit.cli import run
 from craftkit.model import Diagnostic
@@ -164,7 +165,7 @@ def test_history_says_why(ck: Ck, repo: Path, spec: Path) -> None:
     spec.write_text(spec.read_text().replace("[ ] T001", "[x] T001"))
     ck("session-resume")
     ck("task", "drop", "T002", "--reason", "not \x1b[31mwanted\n")
-    with sqlite3.connect(repo / ".craftkit" / "craftkit.db") as base:
+    with sqlite3.connect(database_of(repo)) as base:
         told = json.dumps({"source": "github", "reason": "re-opened by octo-dev"})
         base.execute(
             "insert into history (at, event, spec_id, task_id, session, agent, actor, data)"
@@ -190,7 +191,7 @@ def test_the_outbox_says_when_it_tries_again(ck: Ck, repo: Path, spec: Path) -> 
         ("T003", "close", "sent", 0, lately),
         ("T003", "drop", "queued", 1, lately),
     ]
-    with sqlite3.connect(repo / ".craftkit" / "craftkit.db") as base:
+    with sqlite3.connect(database_of(repo)) as base:
         base.executemany(
             "insert into outbox (spec_id, task_id, action, state, not_before, created_at,"
             " updated_at) values ('login', ?, ?, ?, ?, ?, '')",

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from places import database_of
+
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 READ, DECISION = "read: ", "COMMIT of the decision"
 THOROUGH = os.environ.get("CRAFTKIT_THOROUGH") == "1"  # every point; takes minutes
@@ -244,7 +246,7 @@ def run_killed(
 
 
 def ask(repo: Path, sql: str) -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(repo / ".craftkit/craftkit.db")
+    connection = sqlite3.connect(database_of(repo))
     try:
         with connection:  # what is changed stays changed
             return connection.execute(sql).fetchall()

@@ -17,6 +17,7 @@ from typing import Any
 import forked
 import pytest
 import sampling
+from places import database_of, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -139,6 +140,7 @@ def set_stage(repo: Path, name: str) -> None:
     forked.prepare(repo, 4)
     if name == "init":
         shutil.rmtree(repo / ".craftkit")
+        shutil.rmtree(state_of(repo))
         return
     assert forked.run(repo, "task", "done", "T001")[0] == 0
     if name == "done":
@@ -146,11 +148,10 @@ def set_stage(repo: Path, name: str) -> None:
     if name == "resume":
         path = repo / SPEC
         path.write_bytes(path.read_bytes().replace(b"[ ] T002", b"[x] T002"))
-    forked.ask(repo, "pragma wal_checkpoint(truncate)")
 
 
 def reset(repo: Path, template: Path) -> None:
-    for name in (".craftkit", "specs"):
+    for name in (".craftkit", ".git/craftkit", "specs"):
         shutil.rmtree(repo / name, ignore_errors=True)
         if (template / name).exists():
             shutil.copytree(template / name, repo / name)
@@ -175,7 +176,7 @@ QUERIES = {
 
 def end_state(repo: Path) -> dict[str, Any]:
     """All that has to be the same, whatever failed on the way."""
-    connection = sqlite3.connect(repo / ".craftkit/craftkit.db")
+    connection = sqlite3.connect(database_of(repo))
     try:
         found: dict[str, Any] = {
             name: connection.execute(sql).fetchall() for name, sql in QUERIES.items()
@@ -183,7 +184,7 @@ def end_state(repo: Path) -> dict[str, Any]:
     finally:
         connection.close()
     state = repo / ".craftkit"
-    found["files"] = {p: (state / p).read_bytes() for p in (".gitignore", "config.yaml")}
+    found["files"] = {"config.yaml": (state / "config.yaml").read_bytes()}
     spool = state / "spool"
     found["spool"] = sorted(p.name for p in spool.glob("*.json")) if spool.exists() else []
     temporary = [*repo.rglob(".craftkit-*"), *repo.rglob("*.tmp")]

@@ -18,6 +18,7 @@ import forked
 import pytest
 import sampling
 import stage as stages
+from places import state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -85,6 +86,7 @@ def test_i11_killed_while_the_database_is_made(tmp_path: Path, strace: Path) -> 
     repo, template = tmp_path.resolve() / "repo", tmp_path / "template"
     forked.prepare(repo, 3)
     shutil.rmtree(repo / ".craftkit")
+    shutil.rmtree(state_of(repo))
     shutil.copytree(repo, template, symlinks=True)
     assert traced(repo, strace, ("init",), None) == 0
     for stop in stops(strace, "init"):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import commands
+from places import database_of
 
 FOREIGN = ("CRAFTKIT_", "GIT_", "GITHUB_", "GH_", "CLAUDE", "CODEX_", "GEMINI_", "CURSOR_")
 
@@ -64,7 +65,7 @@ class Bed:
         import sqlite3
         from contextlib import closing
 
-        with closing(sqlite3.connect(self.root / ".craftkit/craftkit.db")) as connection:
+        with closing(sqlite3.connect(database_of(self.root))) as connection:
             return connection.execute(sql).fetchall()
 
     def start(

@@ -13,6 +13,7 @@ import bed as bed_of
 import pytest
 import sampling
 from injections import FORBIDDEN, SAMPLES
+from places import database_of, state_of
 
 from craftkit.agents.events import NATIVE
 
@@ -215,7 +216,7 @@ def test_a_payload_that_is_none_does_no_harm(bed: Bed, event: str, payload: str)
         }.get(event, "Stop"),
         out,
     )
-    assert not (bed.root / ".craftkit/logs/hooks.jsonl").exists()
+    assert not (state_of(bed.root) / "logs/hooks.jsonl").exists()
 
 
 def test_an_unknown_event_says_how_it_is_used(bed: Bed) -> None:
@@ -324,10 +325,10 @@ def test_the_end_of_a_session_is_recorded(bed: Bed) -> None:
 def test_a_damaged_database_is_for_the_log_and_doctor(bed: Bed) -> None:
     for name in ("craftkit.db-wal", "craftkit.db-shm"):
         (bed.root / ".craftkit" / name).unlink(missing_ok=True)
-    (bed.root / ".craftkit/craftkit.db").write_bytes(b"no database at all" * 100)
+    (database_of(bed.root)).write_bytes(b"no database at all" * 100)
     for event in ("session-start", "prompt", "post-edit", "stop"):
         assert bed.hook(event, edit(bed)) == ""
-    log = (bed.root / ".craftkit/logs/hooks.jsonl").read_text()
+    log = (state_of(bed.root) / "logs/hooks.jsonl").read_text()
     assert [json.loads(line)["event"] for line in log.splitlines()] == [
         "session-start",
         "prompt",
@@ -345,7 +346,7 @@ def test_an_agent_without_hooks_is_told_once_why(bed: Bed) -> None:
     subprocess.run(["git", "worktree", "add", "-q", "--orphan", "../other"], cwd=bed.root)
     import sqlite3
 
-    with sqlite3.connect(bed.root / ".craftkit/craftkit.db") as connection:
+    with sqlite3.connect(database_of(bed.root)) as connection:
         connection.execute("delete from hooks")
     err = bed.ck("task", "done", "T001", **agent)[2]
     assert "No craftkit hook has run here" in err and "hint: " in err
@@ -414,10 +415,10 @@ def _strings(value: Any) -> list[str]:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs an account without privileges")
 def test_a_state_directory_that_cannot_be_written(bed: Bed) -> None:
     os.chmod(bed.root / ".craftkit", 0o500)
-    for path in (bed.root / ".craftkit").iterdir():
+    for path in state_of(bed.root).iterdir():
         os.chmod(path, 0o400 if path.is_file() else 0o500)
     try:
-        if os.access(bed.root / ".craftkit/craftkit.db", os.W_OK):
+        if os.access(database_of(bed.root), os.W_OK):
             pytest.skip("this account may write everything")
         assert bed.hook("session-start") == "" and bed.hook("prompt") == ""
     finally:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from given import SPEC, Clock, Open
+from places import state_of
 
 from craftkit import repo as git
 from craftkit.model import Session
@@ -27,7 +28,7 @@ def root(tmp_path: Path) -> Path:
     place = tmp_path.resolve()
     (place / ".git").mkdir()
     (place / ".git/HEAD").write_text("ref: refs/heads/main\n")
-    db.prepare_state_dir(str(place / ".craftkit"))
+    db.prepare_state_dir(str(state_of(place)))
     lines = "- [ ] T001 One\n- [ ] T002 Two (depends on T001)\n- [ ] T003 Three\n- [ ] T004 Four\n"
     (place / "specs").mkdir()
     (place / "specs/demo.md").write_text(SPEC + lines)

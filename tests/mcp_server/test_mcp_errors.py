@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import state_of
 
 pytest.importorskip("mcp")
 pytest.importorskip("graphql")
@@ -113,7 +114,7 @@ def test_an_unforeseen_error_stays_in_the_log(desk: Any, monkeypatch: Any) -> No
             talk.read("craftkit://state")
         assert talk.data("task_next")["next"]["key"] == "T001"
     assert "canary" not in str(refusal.value)
-    lines = (desk.repo / ".craftkit/logs/craftkit.log").read_text(encoding="utf-8").splitlines()
+    lines = (state_of(desk.repo) / "logs/craftkit.log").read_text(encoding="utf-8").splitlines()
     last = json.loads(lines[-1])
     assert last["level"] == "error" and last["step"] == "mcp state"
     assert "canary-4711" in last["data"]["error"] and "broken" in last["data"]["traceback"]

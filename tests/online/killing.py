@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from loopback import forked  # type: ignore[import-not-found]
+from places import state_of
 
 Desk = Any
 Point = tuple[str, int]  # "before" or "after", and the call, counted from 1
@@ -168,7 +169,7 @@ def description(place: Path, world: Any) -> str:
     parts = [repr(world)]
     for path in sorted(place.rglob("*")):
         name = path.relative_to(place).as_posix()
-        if not name.startswith((".git/", ".craftkit/craftkit.db", ".craftkit/logs/")):
+        if not name.startswith(".git/"):
             parts.append(f"{name}\n{path.read_text(encoding='utf-8') if path.is_file() else ''}")
     now, names = time.time(), dict[str, int]()
     today = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now))
@@ -188,7 +189,7 @@ def database(place: Path) -> list[str]:
     scratch = place.with_name("scratch")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    for path in (place / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(place).glob("craftkit.db*"):
         if not path.name.endswith("-shm"):
             shutil.copy2(path, scratch / path.name)
     with contextlib.closing(sqlite3.connect(scratch / "craftkit.db")) as connection:

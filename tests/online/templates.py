@@ -24,7 +24,7 @@ class Linked(NamedTuple):
 
 linked: dict[str, Linked] = {}  # by the text of the spec
 _folder = Path(tempfile.mkdtemp(prefix="craftkit-templates-"))
-_DATABASE = ".craftkit/craftkit.db"
+_DATABASE = ".git/craftkit/craftkit.db"
 
 
 def set_up(repo: Path, make: Callable[[], None]) -> None:

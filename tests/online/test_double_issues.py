@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sampling
+from places import database_of
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -90,7 +91,7 @@ def test_a_look_without_an_answer_is_made_later(desk: Desk, action: str) -> None
     assert desk.ask("select state from outbox where action = 'list'") != [("delivered",)]
     with desk.state.lock:
         desk.state.rules = []
-    with contextlib.closing(sqlite3.connect(desk.repo / ".craftkit/craftkit.db")) as connection:
+    with contextlib.closing(sqlite3.connect(database_of(desk.repo))) as connection:
         connection.execute("update outbox set not_before = 0")  # a while later
         connection.commit()
     desk.ok("outbox", "send")

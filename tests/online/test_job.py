@@ -12,6 +12,7 @@ from typing import Any
 
 import loopback
 import pytest
+from places import state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -93,7 +94,7 @@ def test_every_spec_in_plain_lines(desk: Desk) -> None:
     assert "other: ticked T002 #6" in lines[1]
     assert "2 specs, 2 settled, 0 need attention, 0 failed, 0 queued, 0 dead; exit 0" in lines[-1]
     assert len(lines) == 3 and said.err == ""
-    log = (desk.repo / ".craftkit/logs/craftkit.log").read_text().splitlines()
+    log = (state_of(desk.repo) / "logs/craftkit.log").read_text().splitlines()
     steps = [json.loads(line) for line in log]
     assert [s["message"] for s in steps if s["step"] == "job"] == [x[31:] for x in lines]
     again = job(desk)
@@ -130,7 +131,7 @@ def test_json_is_one_document(desk: Desk) -> None:
 def test_one_at_a_time(desk: Desk) -> None:
     linked(desk, "demo")
     desk.close(2)
-    with open(desk.repo / ".craftkit/job.lock", "w") as lock:
+    with open(state_of(desk.repo) / "job.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         before = desk.requests()
         said = job(desk)
@@ -433,7 +434,7 @@ class Runner:
         self.desk, self.origin = desk, origin
 
     def run(self, *more: str, code: int = 0) -> Any:
-        state = self.desk.repo / ".craftkit"
+        state = state_of(self.desk.repo)
         kept = {p.name: p.read_bytes() for p in state.glob("craftkit.db*")}
         git(self.desk, "fetch", "-q", "origin")
         git(self.desk, "reset", "-q", "--hard", "origin/main")
@@ -457,7 +458,7 @@ class Runner:
 
 @pytest.fixture
 def runner(desk: Desk, origin: Path) -> Runner:
-    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("craftkit.db*"):
         path.unlink()
     return Runner(desk, origin)
 

@@ -12,6 +12,7 @@ from typing import Any
 import loopback
 import pytest
 import sampling
+from places import database_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -56,7 +57,7 @@ def test_a_lost_creation_is_looked_for_until_the_look_succeeds(
     desk.begin(3).server.fault(LOST[lost])
     desk.ck("spec", "link", "--yes", CRAFTKIT_UNKNOWN_GRACE="600")
     healed(desk)
-    with contextlib.closing(sqlite3.connect(desk.repo / ".craftkit/craftkit.db")) as connection:
+    with contextlib.closing(sqlite3.connect(database_of(desk.repo))) as connection:
         connection.execute("update outbox set not_before = 0")  # ten minutes later
         connection.commit()
     desk.server.fault(TROUBLES[trouble])

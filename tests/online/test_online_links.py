@@ -7,6 +7,7 @@ from typing import Any
 
 import loopback
 import pytest
+from places import state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -33,7 +34,7 @@ def codes(desk: Desk) -> list[tuple[str, str]]:
 
 
 def lose_the_database(desk: Desk) -> None:
-    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("craftkit.db*"):
         path.unlink()
 
 

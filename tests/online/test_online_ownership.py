@@ -7,6 +7,7 @@ from typing import Any
 
 import loopback
 import pytest
+from places import state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -23,7 +24,7 @@ def add(desk: Desk, *titles: str, **more: Any) -> None:
 
 
 def forget(desk: Desk) -> None:
-    for file in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for file in state_of(desk.repo).glob("craftkit.db*"):
         file.unlink()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import loopback
 import pytest
+from places import state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -112,7 +113,7 @@ def test_a_lost_database_costs_a_look_further_back(desk: Desk) -> None:
     before = desk.text
     desk.link()
     desk.server.add_issues(loopback.REPO, [{"title": f"New {n}"} for n in range(150)])
-    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("craftkit.db*"):
         path.unlink()
     (desk.repo / loopback.SPEC).write_text(before)
     desk.link()

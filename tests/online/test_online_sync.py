@@ -12,6 +12,7 @@ from typing import Any
 
 import loopback
 import pytest
+from places import database_of, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -56,7 +57,7 @@ def test_a_dry_run_sends_nothing_and_shows_what_would_be_sent(desk: Desk) -> Non
 
 def test_a_dry_run_knows_what_is_there_already(desk: Desk) -> None:
     desk.begin(2).link()
-    for file in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for file in state_of(desk.repo).glob("craftkit.db*"):
         file.unlink()
     desk.write(3)  # a branch from before the links, with one more task
     lines = desk.ok("spec", "link", "--dry-run").out.splitlines()
@@ -874,7 +875,7 @@ def test_i15_a_lost_database_is_rebuilt_without_duplicates(desk: Desk) -> None:
     desk.ok("task", "start", "T002")
     desk.replace("[ ] T003", "[x] T003")
     desk.close(5)
-    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("craftkit.db*"):
         path.unlink()
     desk.ok("session-resume")
     desk.ok("reconcile")
@@ -890,7 +891,7 @@ def test_i15_a_database_lost_before_the_links_were_written(desk: Desk) -> None:
     before = desk.text
     desk.link()
     (desk.repo / loopback.SPEC).write_text(before)
-    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("craftkit.db*"):
         path.unlink()
     desk.link()
     live = [i for i in desk.issues().values() if i["state"] == "open"]
@@ -977,7 +978,7 @@ def test_a_token_is_in_no_file_and_no_word(desk: Desk) -> None:
     said = [desk.begin(2).ok("spec", "link", "--yes"), desk.ok("task", "done", "T001")]
     said.append(desk.ck("task", "done", "T002", GH_TOKEN="ghp_canary0123456789"))
     words = "".join(s.out + s.err for s in said)
-    files = b"".join(p.read_bytes() for p in (desk.repo / ".craftkit").rglob("*") if p.is_file())
+    files = b"".join(p.read_bytes() for p in state_of(desk.repo).rglob("*") if p.is_file())
     for secret in ("sandbox-token", "ghp_canary0123456789"):
         assert secret not in words and secret.encode() not in files
 
@@ -1138,7 +1139,7 @@ def test_who_decided_last_is_told_with_clocks_that_differ(
     desk.ok("task", "done", "T001")
     set_clock(ahead)
     desk.ok("task", "reopen", "T001", "--offline")
-    with contextlib.closing(sqlite3.connect(desk.repo / ".craftkit/craftkit.db")) as connection:
+    with contextlib.closing(sqlite3.connect(database_of(desk.repo))) as connection:
         connection.execute(
             "update outbox set created_at = strftime('%Y-%m-%dT%H:%M:%fZ', 'now', '-40 seconds')"
             " where state = 'queued'"

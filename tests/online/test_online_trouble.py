@@ -15,6 +15,7 @@ from typing import Any
 import loopback
 import pytest
 import sampling
+from places import database_of, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -45,7 +46,7 @@ def agreed(desk: Desk) -> None:
 
 
 def change(desk: Desk, sql: str, *values: Any) -> None:
-    database = sqlite3.connect(desk.repo / ".craftkit/craftkit.db")
+    database = sqlite3.connect(database_of(desk.repo))
     with contextlib.closing(database), database:
         database.execute(sql, values)
 
@@ -374,7 +375,7 @@ def test_issues_are_found_again_though_pull_requests_are_newer(desk: Desk, pull:
     desk.server.add_issues(
         loopback.REPO, [{"title": f"Other {n}", "pull_request": pull} for n in range(120)]
     )
-    for path in (desk.repo / ".craftkit").glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("craftkit.db*"):
         path.unlink()
     (desk.repo / loopback.SPEC).write_text(bare, encoding="utf-8")
     desk.ok("spec", "link", "--yes")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import state_of
 
 from craftkit.digests import sha256
 from craftkit.specs import files
@@ -70,7 +71,7 @@ def test_i12_a_spooled_decision_is_on_the_disk(tmp_path: Path, calls: list[str])
 
 
 def test_i12_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
-    store = db.open_store(str(tmp_path / ".craftkit"))
+    store = db.open_store(str(state_of(tmp_path)))
     assert store.value("pragma synchronous") == 2  # FULL: each commit is synced
     assert store.value("pragma journal_mode") == "wal"
     with store.hasty():

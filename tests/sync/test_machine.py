@@ -33,6 +33,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from places import database_of, state_of
 from world import FAULTS, Crash, Door, Record, World, dump, iso
 
 from craftkit.commands import reconcile, recovery, session
@@ -197,9 +198,9 @@ class Sync(RuleBasedStateMachine):
         return f"{word} does one thing" if word in KEYED else f"Do {word} well"
 
     def fresh_database(self, clone: str) -> None:
-        for path in (self.root / clone / ".craftkit").glob("craftkit.db*"):
+        for path in state_of(self.root / clone).glob("craftkit.db*"):
             path.unlink()
-        path = self.root / clone / ".craftkit" / db.DATABASE
+        path = database_of(self.root / clone)
         path.write_bytes(empty_database())
         path.chmod(0o600)
 
@@ -216,7 +217,7 @@ class Sync(RuleBasedStateMachine):
         return {line.word for line in self.lines(clone) if line.ticked}
 
     def ask(self, clone: str, sql: str, *values: Any) -> list[tuple[Any, ...]]:
-        path = self.root / clone / ".craftkit" / db.DATABASE
+        path = database_of(self.root / clone)
         with closing(sqlite3.connect(path)) as connection:
             return connection.execute(sql, values).fetchall()
 
@@ -573,7 +574,7 @@ class Sync(RuleBasedStateMachine):
         parts = [dump(self.world), repr(self.world.sent)]
         for clone in CLONES:
             parts.append(self.text(clone))
-            with closing(sqlite3.connect(self.root / clone / ".craftkit/craftkit.db")) as c:
+            with closing(sqlite3.connect(database_of(self.root / clone))) as c:
                 parts += c.iterdump()
         return "\n".join(parts).replace(str(self.root), "ROOT")
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from places import database_of, state_of
 from sqlite_utils import Database, Migrations
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable
@@ -19,14 +20,25 @@ STORED = Path(__file__).parent / "stored"  # databases as earlier versions left 
 VERSIONS = sorted(int(path.stem.rpartition("_")[2]) for path in STORED.glob("schema_*.sql"))
 
 
+OF_INTENTS = "select id, kind, spec_id, task_id, created_at from intents order by id"
+OF_DECISIONS = (
+    "select p.decision_id, d.action, d.spec_id, d.task_id, d.created_at from decision_tasks d"
+    " join processes p on p.id = d.process_id order by 1"
+)
+
+
 def restore(state: Path, number: int) -> None:
     """Put a stored database where craftkit looks for it; it was interrupted on this machine."""
     state.mkdir(parents=True, exist_ok=True)
     text = (STORED / f"schema_{number}.sql").read_text(encoding="utf-8")
-    text = text.replace("'HOST:", f"'{os.uname().nodename}:").replace("/repo", str(state.parent))
+    text = text.replace("'HOST:", f"'{os.uname().nodename}:").replace("/repo", str(_repo_of(state)))
     connection = sqlite3.connect(state / db.DATABASE, isolation_level=None)
     connection.executescript(text)
     connection.close()
+
+
+def _repo_of(state: Path) -> Path:
+    return state.parents[1] if ".git" in state.parts else state.parent
 
 
 def test_a_database_is_stored_of_every_schema() -> None:
@@ -35,24 +47,20 @@ def test_a_database_is_stored_of_every_schema() -> None:
 
 @pytest.mark.parametrize("number", VERSIONS)
 def test_i16_a_stored_database_is_brought_up_to_date(tmp_path: Path, number: int) -> None:
-    restore(tmp_path / ".craftkit", number)
-    raw = sqlite3.connect(tmp_path / ".craftkit" / db.DATABASE)
-    intents = raw.execute(
-        "select id, kind, spec_id, task_id, created_at from intents order by id"
-    ).fetchall()
+    restore(state_of(tmp_path), number)
+    raw = sqlite3.connect(database_of(tmp_path))
+    intents = raw.execute(OF_INTENTS if number < 4 else OF_DECISIONS).fetchall()
     raw.close()
-    store = db.open_store(str(tmp_path / ".craftkit"))
+    store = db.open_store(str(state_of(tmp_path)))
     assert store.value("pragma user_version") == version.SCHEMA_VERSION
     assert store.value("pragma integrity_check") == "ok"
     assert store.rows("pragma foreign_key_check") == []
-    found = store.rows(
-        "select p.decision_id, d.action, d.spec_id, d.task_id, d.created_at from decision_tasks d"
-        " join processes p on p.id = d.process_id order by 1"
-    )
+    found = store.rows(OF_DECISIONS)
     assert intents and [tuple(row) for row in found] == intents
     assert store.value("select local_done from tasks where task_id = 'T001'") == 1
     store.connection.close()
-    assert db.open_store(str(tmp_path / ".craftkit")).value("pragma user_version") == 4
+    again = db.open_store(str(state_of(tmp_path)))
+    assert again.value("pragma user_version") == version.SCHEMA_VERSION
 
 
 class Upgraded:
@@ -64,7 +72,8 @@ class Upgraded:
         (place / "specs").mkdir()
         for path in STORED.glob(f"*_{number}.md"):
             shutil.copy(path, place / "specs" / f"{path.stem.rpartition('_')[0]}.md")
-        restore(place / ".craftkit", number)
+        restore(state_of(place), number)
+        (place / ".craftkit").mkdir()
         (place / ".craftkit/config.yaml").write_text("github:\n  repo: octo-dev/demo\n")
         if before:
             self.ask(before)
@@ -76,7 +85,7 @@ class Upgraded:
         )
 
     def ask(self, sql: str) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.place / ".craftkit" / db.DATABASE)
+        connection = sqlite3.connect(database_of(self.place))
         with connection:
             found = connection.executescript(sql) if ";" in sql else connection.execute(sql)
         return found.fetchall()
@@ -85,7 +94,7 @@ class Upgraded:
         return (self.place / f"specs/{name}.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 4])
 def test_i16_a_kill_before_the_box_was_ticked_survives_the_upgrade(
     tmp_path: Path, number: int
 ) -> None:

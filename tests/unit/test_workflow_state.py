@@ -17,6 +17,7 @@ import sampling
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from places import database_of, state_of
 
 from craftkit.commands import recovery, session
 from craftkit.errors import TaskClaimed, UsageProblem
@@ -81,9 +82,9 @@ class Loop(RuleBasedStateMachine):
             return result
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        if not (self.place / ".craftkit/craftkit.db").exists():
+        if not (database_of(self.place)).exists():
             return []
-        with closing(sqlite3.connect(self.place / ".craftkit/craftkit.db")) as connection:
+        with closing(sqlite3.connect(database_of(self.place))) as connection:
             return connection.execute(sql).fetchall()
 
     def key(self, place: int) -> str:
@@ -169,7 +170,7 @@ class Loop(RuleBasedStateMachine):
     @precondition(lambda self: len(self.events) > 5)
     @rule()
     def lose_the_database(self) -> None:
-        for path in (self.place / ".craftkit").glob("craftkit.db*"):
+        for path in state_of(self.place).glob("craftkit.db*"):
             path.unlink(missing_ok=True)
         self.versions, self.events = {}, []
 
@@ -279,7 +280,7 @@ def test_a_dropped_task_is_not_started(place: Path) -> None:
 def test_what_another_session_finished_is_no_longer_saved_as_current(place: Path) -> None:
     as_session(place, "s1", lambda c: start(c, "T001"))
     as_session(place, "s2", lambda c: tasks.done(c, None, "T001"))
-    with closing(sqlite3.connect(place / ".craftkit/craftkit.db")) as connection:
+    with closing(sqlite3.connect(database_of(place))) as connection:
         saved = dict(connection.execute("select session, task_id from workflow_state").fetchall())
     assert saved["s1"] is None
 
@@ -287,7 +288,7 @@ def test_what_another_session_finished_is_no_longer_saved_as_current(place: Path
 def test_what_another_session_took_over_is_no_longer_saved_as_current(place: Path) -> None:
     as_session(place, "s1", lambda c: start(c, "T001"))
     as_session(place, "s2", lambda c: tasks.start(c, None, "T001", take_over=True, switch=False))
-    with closing(sqlite3.connect(place / ".craftkit/craftkit.db")) as connection:
+    with closing(sqlite3.connect(database_of(place))) as connection:
         saved = dict(connection.execute("select session, task_id from workflow_state").fetchall())
     assert saved == {"s1": None, "s2": "T001"}
 
