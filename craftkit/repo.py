@@ -232,9 +232,8 @@ def _git_dir(level: str) -> str | None:
 def _named_git_dir(level: str) -> str | None:
     """The git directory that the file `level/.git` names, whether it is there or not."""
     text = _first_line(os.path.join(level, ".git"))
-    if text is None or not text.startswith("gitdir:"):
-        return None
-    return _real(os.path.join(level, text.removeprefix("gitdir:").strip()))
+    named = "" if text is None or not text.startswith("gitdir:") else text[7:].strip()
+    return _real(os.path.join(level, named)) if named else None
 
 
 def _says_bare(common_dir: str) -> bool:

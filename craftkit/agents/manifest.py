@@ -1,4 +1,4 @@
-"""What was written: `.craftkit/agents.json` of a project, `agents.json` of a user.
+"""What was written: `agents.json` in the private state of a worktree, or in a user's folder.
 
 Each record names a place and the digest of what was put there, so that what somebody changed since
 can be told from what is merely old.

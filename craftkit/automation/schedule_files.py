@@ -173,7 +173,7 @@ jobs:
       # one that was never closed.
       - uses: actions/cache/restore@v5
         with:
-          path: .craftkit/craftkit.db*
+          path: .git/craftkit/craftkit.db*
           key: {run}
           restore-keys: {state}
 {install_source.line(wanted.requirement)}
@@ -183,7 +183,7 @@ jobs:
       - uses: actions/cache/save@v5
         if: {_expression("!cancelled()")}
         with:
-          path: .craftkit/craftkit.db*
+          path: .git/craftkit/craftkit.db*
           key: {run}
 """
     return ScheduleFile(os.path.join(wanted.worktree, *WORKFLOW.split("/")), text)

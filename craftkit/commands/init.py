@@ -45,7 +45,9 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     if standing in (clone.MISSING, clone.FOREIGN):
         raise unreachable_state(found, standing)
     repo, passed_over = _of_remote(found)
-    created = _write_files(found, standing, repo)
+    fresh = recorded is None and standing in (clone.OFF, clone.ON)
+    fresh = fresh and not os.path.exists(os.path.join(found.state_dir, db.DATABASE))
+    _write_files(found, fresh, repo)
     context = build_context(found, os.environ)
     context.clone = recorded
     lines = _take_over(context, standing)
@@ -66,13 +68,13 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         "root": found.root,
         "state": found.state_dir,
         "config": config_file(found),
-        "created": created,
+        "created": fresh,
         "repo": repo or None,
         "git": found.git_dir is not None,
         "specs": len(specs),
     }
     lines.insert(0, "craftkit is set up already")
-    if created:
+    if fresh:
         lines[0] = f"craftkit is set up in {found.worktree}"
     if repo:
         lines.append(f"GitHub repository: {repo}")
@@ -86,14 +88,13 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     return data, lines, context.diagnostics
 
 
-def _write_files(found: git.Repo, standing: str, repo: str) -> bool:
-    """Write the configuration and git's ignore line; whether craftkit was not set up before."""
+def _write_files(found: git.Repo, fresh: bool, repo: str) -> None:
+    """Write git's ignore line, and the configuration if there is none on any branch."""
     state = found.state_dir
     config = config_file(found)
     try:
         db.prepare_state_dir(state)
         _ignore_spool(found)
-        fresh = not os.path.exists(os.path.join(state, db.DATABASE))
         # On another branch the configuration is not missing: it is on the branch that has it.
         if not os.path.exists(config) and (fresh or found.common_dir is None):
             private.make_folder(os.path.dirname(config), 0o755)
@@ -103,7 +104,6 @@ def _write_files(found: git.Repo, standing: str, repo: str) -> bool:
             f"{error.filename or state} cannot be written ({error.strerror}).",
             "check the permissions of the folder",
         ) from error
-    return fresh and standing != clone.OLD
 
 
 def _ignore_spool(found: git.Repo) -> None:
@@ -139,10 +139,25 @@ def _take_over(context: Context, standing: str) -> list[str]:
                     f"{count(moved.held, 'GitHub write')} came along and will not be sent before"
                     " you say so: `craftkit outbox send --yes`"
                 )
+    if standing == clone.ON or standing == clone.OFF:
+        _record(context)
     if standing == clone.COPY:
         _begin_anew(context)
         lines.append("This copy of a clone has a state of its own now; nobody holds a task here.")
     return lines
+
+
+def _record(context: Context) -> None:
+    """Write down which clone this is.  Raises CannotWrite."""
+    known = context.clone
+    try:
+        if known is None or known != clone.observe(context.repo, known.id):
+            context.clone = clone.record(context.repo, known.id if known else context.ids())
+    except OSError as error:
+        raise CannotWrite(
+            f"{error.filename or context.state_dir} cannot be written ({error.strerror}).",
+            "check the permissions of the folder",
+        ) from error
 
 
 def _begin_anew(context: Context) -> None:

@@ -29,7 +29,7 @@ OLD_FIELDS = ("id", "kind", "spec_id", "task_id", "path", "session", "created_at
 OLD_KINDS = ("start", "done")
 
 
-class Moved(NamedTuple):
+class Move(NamedTuple):
     """What came along."""
 
     folder: str
@@ -56,7 +56,7 @@ def _owner(repo: git.Repo) -> int:
     return os.stat(repo.common_dir or repo.root).st_uid if os.geteuid() == 0 else os.geteuid()
 
 
-def move(context: Context) -> Moved:
+def move(context: Context) -> Move:
     """Move everything.  Raises OldState if that may not be, CannotWrite or DatabaseUnusable."""
     repo, state = context.repo, context.state_dir
     folder = os.path.join(repo.root, git.STATE_DIR)
@@ -82,7 +82,7 @@ def move(context: Context) -> Moved:
             f"The state cannot be moved to {state} ({error.strerror}).",
             "nothing is lost: make room or permit writing, then run it again",
         ) from error
-    return Moved(folder, held)
+    return Move(folder, held)
 
 
 def _known_id(state: str) -> str | None:

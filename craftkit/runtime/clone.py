@@ -1,7 +1,7 @@
 """Whether the private state that lies here is this clone's own: `clone.json`.
 
 A folder can be copied with its `.git` (`cp -r`, an archive, an image of a container).  The copy
-would send what the original sends and hold what it holds, so that craftkit is off in a copy until
+would send what the original sends and hold what it holds.  So craftkit is off in a copy until
 `craftkit init` gives it an id and a key of its own.  What was moved or restored stays what it was.
 
 Loads next to nothing: hooks ask at every edit.

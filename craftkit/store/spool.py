@@ -28,7 +28,7 @@ KINDS = ("start", "done", "drop", "note")
 class Entry(NamedTuple):
     """One decision, or one note, as it was made."""
 
-    id: str  # random; an id that was taken in is not taken in again
+    id: str  # random; an id that was read in is not read in again
     kind: str
     spec_id: str
     task_id: str  # "" for a note on the spec itself
@@ -138,12 +138,12 @@ def remove(path: str) -> None:
 
 
 def taken(store: Store, ids: Iterable[str]) -> set[str]:
-    """Which of these ids have been taken in before."""
+    """Which of these ids have been read in before."""
     sql = "select id from spool_taken where id in (select value from json_each(?))"
     rows = store.rows(sql, json.dumps(list(ids)))
     return {row[0] for row in rows}
 
 
 def remember(tx: sqlite3.Connection, entry_id: str, now: str) -> None:
-    """An entry was taken in, or never will be: its file says nothing new any more."""
+    """An entry was read in, or never will be: its file says nothing new any more."""
     tx.execute("insert or ignore into spool_taken (id, at) values (?, ?)", (entry_id, now))

@@ -68,11 +68,11 @@ class Place:
         return path
 
     def everything(self) -> dict[str, Any]:
-        """All files, folders and links of repository and home, save git's and the database."""
+        """All files, folders and links; of git's own only the list of what was installed."""
         found: dict[str, Any] = {}
         for path in [*self.home.rglob("*"), *self.repo.rglob("*")]:
             name = str(path.relative_to(self.top))
-            if "/.git/" in name or "/craftkit.db" in name or "/logs" in name:
+            if "/.git/" in name and not name.endswith("/.git/craftkit/agents.json"):
                 continue
             if path.is_symlink():
                 found[name] = os.readlink(path)

@@ -21,6 +21,7 @@ from craftkit.agents import jsontext, render, target, targets
 SCOPES = ("project", "user")
 EACH = pytest.mark.parametrize("agent", AGENTS)
 BOTH = pytest.mark.parametrize("scope", SCOPES)
+OURS = ("/.craftkit/", "craftkit/agents.")  # the configuration, and the list of what is installed
 EVERY = list(itertools.product(AGENTS, SCOPES))
 EVENTS = set(target.SECONDS)
 
@@ -177,7 +178,7 @@ def test_dry_run_writes_nothing(place: Place, agent: str, scope: str) -> None:
     install(place, agent, scope)
     after = {k for k, v in settle(place).items() if before.get(k) != v and v != "folder"}
     assert {name.partition("/")[2] for name in after} == files | {
-        ".craftkit/agents.json" if scope == "project" else ".config/craftkit/agents.json"
+        ".git/craftkit/agents.json" if scope == "project" else ".config/craftkit/agents.json"
     }
 
 
@@ -216,7 +217,7 @@ def test_what_a_user_changed_is_left_alone(place: Place, agent: str, scope: str)
         left = {k: v for k, v in settle(place).items() if isinstance(v, bytes)}
         kept = left.pop(f"{place.base(scope).name}/{path}")
         assert b"craftkit" in kept and b"craftkit" not in b"".join(
-            v for k, v in left.items() if "/.craftkit/" not in k and "craftkit/agents." not in k
+            v for k, v in left.items() if not any(name in k for name in OURS)
         )
         remove(place, agent, scope, "--force")
         assert settle(place) == before, path
@@ -278,7 +279,7 @@ def test_without_the_manifest_what_is_there_is_recognised(
     """As in a fresh clone of a repository with the files."""
     install(place, agent, scope)
     whole = settle(place)
-    folder = place.repo / ".craftkit" if scope == "project" else place.home / ".config/craftkit"
+    folder = state_of(place.repo) if scope == "project" else place.home / ".config/craftkit"
     (folder / "agents.json").unlink()
     assert state(place, agent, scope) == "installed"
     install(place, agent, scope)
@@ -287,7 +288,8 @@ def test_without_the_manifest_what_is_there_is_recognised(
     }
     (folder / "agents.json").unlink()
     remove(place, agent, scope)
-    texts = [v for k, v in settle(place).items() if v != "folder" and "/.craftkit/" not in k]
+    left = {k: v for k, v in settle(place).items() if not any(name in k for name in OURS)}
+    texts = [v for v in left.values() if v != "folder"]
     assert not any(b"craftkit" in text for text in texts)
 
 

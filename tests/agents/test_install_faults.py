@@ -21,7 +21,7 @@ from places import state_of
 
 from craftkit.agents import installer, jsontext
 from craftkit.cli import main
-from craftkit.store import db
+from craftkit.store import private
 
 IS_ROOT = hasattr(os, "geteuid") and os.geteuid() == 0
 NOBODY = 65534
@@ -112,7 +112,7 @@ def test_a_damaged_manifest(place: Place) -> None:
 # Places that cannot be written
 
 
-@pytest.mark.parametrize("name", [".claude", "CLAUDE.md", SETTINGS, ".craftkit/agents.json"])
+@pytest.mark.parametrize("name", [".claude", "CLAUDE.md", SETTINGS, ".git/craftkit/agents.json"])
 @pytest.mark.parametrize("dangling", [False, True])
 def test_symlinks_are_not_followed(place: Place, name: str, dangling: bool) -> None:
     away = place.top / "away"
@@ -151,7 +151,7 @@ def test_claude_without_instructions_of_its_own(place: Place) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
-@pytest.mark.parametrize("name", [".claude", ".", ".craftkit"])
+@pytest.mark.parametrize("name", [".claude", ".", ".git/craftkit"])
 def test_a_read_only_folder(open_place: Place, name: str) -> None:
     place = open_place
     for verb in ("install", "remove"):  # which loads all that it takes
@@ -218,7 +218,7 @@ def test_a_write_that_fails_takes_the_others_back(
     place: Place, monkeypatch: pytest.MonkeyPatch, agent: str, scope: str
 ) -> None:
     """At each write in turn, as a read-only folder or a full disk would."""
-    before, whole = settle(place), db.write_whole
+    before, whole = settle(place), private.write_whole
     for fatal in range(40):
         count = iter(range(1000))
 
@@ -228,9 +228,9 @@ def test_a_write_that_fails_takes_the_others_back(
                 raise PermissionError(13, "Permission denied")
             whole(path, data, mode)
 
-        monkeypatch.setattr(db, "write_whole", failing)
+        monkeypatch.setattr(private, "write_whole", failing)
         code, _, notes = run(place, "install", agent, scope=scope)
-        monkeypatch.setattr(db, "write_whole", whole)
+        monkeypatch.setattr(private, "write_whole", whole)
         if code == 0:
             break
         assert notes[0]["code"] == "cannot_write" and "Permission denied" in notes[0]["message"]
@@ -426,9 +426,10 @@ def test_linked_worktrees_have_files_of_their_own(place: Place) -> None:
     subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "x"], check=True)
     other = place.top / "other"
     subprocess.run([*git, "worktree", "add", "-q", str(other)], check=True, capture_output=True)
+    manifest = place.repo / ".git/worktrees/other/craftkit/agents.json"
     before = settle(place)
     assert place("agents", "install", "--agent", "claude", cwd=other)[0] == 0
-    assert (other / SETTINGS).is_file() and Path(state_of(other) / "agents.json").is_file()
+    assert (other / SETTINGS).is_file() and manifest.is_file()
     assert settle(place) == before
     assert place("agents", "remove", cwd=other)[0] == 0
     assert not (other / ".claude").exists() and not (other / "CLAUDE.md").exists()

@@ -367,8 +367,14 @@ def test_without_git(bare: Place) -> None:
 
 
 def test_a_git_file_that_leads_nowhere(bare: Place) -> None:
-    (bare / ".git").write_text("gitdir: /nowhere/at/all\n")
-    whole_loop(bare)
+    """As in a container that has a worktree and not its repository: only the files are read."""
+    before = bare.write("demo", "- [ ] T001 One").read_bytes()
+    (bare / ".git").write_text("gitdir: /nowhere/at/all/.git/worktrees/side\n")
+    bare.refuses("init", code=1, name="git_directory_missing", says="/nowhere/at/all/.git ")
+    bare.refuses("task", "done", "T001", code=1, name="git_directory_missing", says="mount")
+    assert [t["key"] for t in bare.good("task", "list")["tasks"]][:1] == ["T001"]
+    assert (bare / "specs/demo.md").read_bytes() == before
+    assert not (bare / ".craftkit").exists()
 
 
 def test_a_repository_without_commits(bare: Place) -> None:

@@ -15,6 +15,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from places import state_of
+
+from craftkit.store import spool
 
 Ck = Callable[..., tuple[int, Any, str]]
 pytestmark = [
@@ -40,18 +43,22 @@ class Sandbox(NamedTuple):
     def spool(self) -> Path:
         return self.side / ".craftkit" / "spool"
 
+    @property
+    def state(self) -> Path:
+        return state_of(self.main)
+
     def lock(self) -> None:
-        for path in (self.main / ".craftkit").iterdir():
-            path.chmod(0o444)
-        (self.main / ".craftkit").chmod(0o555)
+        for path in self.state.iterdir():
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        self.state.chmod(0o555)
 
     def unlock(self) -> None:
-        (self.main / ".craftkit").chmod(0o755)
-        for path in (self.main / ".craftkit").iterdir():
+        self.state.chmod(0o755)
+        for path in self.state.iterdir():
             path.chmod(0o755 if path.is_dir() else 0o644)
 
     def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(self.main / ".craftkit" / "craftkit.db")
+        connection = sqlite3.connect(self.state / "craftkit.db")
         try:
             return connection.execute(sql).fetchall()
         finally:
@@ -147,7 +154,7 @@ def sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
         agent(made.side, "session-resume", session="other")
         yield made
     finally:
-        if (made.main / ".craftkit").exists():
+        if made.state.exists():
             made.unlock()
         shutil.rmtree(top)
 
@@ -195,11 +202,12 @@ def test_the_oldest_decision_comes_first(sandbox: Sandbox) -> None:
     sandbox.lock()
     agent(sandbox.side, "task", "start", "T001")
     agent(sandbox.side, "task", "done", "T001")
+    names = {"start": "f" * 16, "done": "0" * 16}
     for path in sandbox.spool.glob("*.json"):
-        intent = json.loads(path.read_text())
-        intent["id"] = {"start": "f" * 16, "done": "0" * 16}[intent["kind"]]
-        path.write_text(json.dumps(intent))
-        path.rename(sandbox.spool / f"{intent['id']}.json")
+        values = json.loads(path.read_text())
+        del values["seal"]
+        path.unlink()
+        spool_file(sandbox.side, spool.Entry(**values | {"id": names[values["kind"]]}))
     sandbox.unlock()
     agent(sandbox.side, "status")
     assert sandbox.ask("select action from decision_tasks order by rowid") == [
@@ -260,20 +268,65 @@ def test_neither_database_nor_spool(sandbox: Sandbox) -> None:
     assert (sandbox.side / "specs/demo.md").read_bytes() == before
 
 
-@pytest.mark.parametrize(
-    "command",
-    [("task", "drop", "T001"), ("task", "reopen", "T001")],
-    ids=" ".join,
-)
-def test_what_cannot_be_spooled_is_refused(sandbox: Sandbox, command: tuple[str, ...]) -> None:
+def test_what_cannot_be_spooled_is_refused(sandbox: Sandbox) -> None:
     sandbox.lock()
-    if command[1] == "reopen":
-        agent(sandbox.side, "task", "done", "T001")
+    agent(sandbox.side, "task", "done", "T001")
     before = (sandbox.side / "specs/demo.md").read_bytes()
-    code, said = finish_child(begin_child(sandbox.side, (*command, "--json"), "agent"))
-    answer = json.loads(said)
-    assert code == 1 and codes(answer) == ["database_unwritable"], said
+    child = begin_child(sandbox.side, ("task", "reopen", "T001", "--json"), "agent")
+    code, said = finish_child(child)
+    assert code == 1 and codes(json.loads(said)) == ["database_unwritable"], said
     assert (sandbox.side / "specs/demo.md").read_bytes() == before
+
+
+def test_a_drop_and_notes_come_back_with_their_words(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    dropped = agent(sandbox.side, "task", "drop", "T001", "--reason", "too late")
+    assert dropped["data"]["task"]["state"] == "dropped"
+    agent(sandbox.side, "knowledge", "error", "It fails at night", "--task", "T002")
+    agent(sandbox.side, "knowledge", "progress", "Half of it")
+    assert agent(sandbox.side, "task", "next")["data"]["next"]["key"] == "T002"
+    assert sandbox.ask("select count(*) from history where task_id is not null") == [(0,)]
+    sandbox.unlock()
+    agent(sandbox.side, "status", session="later")
+    words = "select event, task_id, session, json_extract(data, '$.text'),"
+    words += " json_extract(data, '$.reason') from history where session = 'agent' order by event"
+    assert sandbox.ask(words) == [
+        ("knowledge.error", "T002", "agent", "It fails at night", None),
+        ("knowledge.progress", None, "agent", "Half of it", None),
+        ("task.dropped", "T001", "agent", None, "too late"),
+    ]
+    assert not list(sandbox.spool.glob("*.json"))
+
+
+def test_what_is_spooled_is_laid_over_the_rows(sandbox: Sandbox) -> None:
+    """A task that was done here is not offered again, though the box is open on this branch."""
+    agent(sandbox.side, "task", "start", "T001")
+    sandbox.lock()
+    agent(sandbox.side, "task", "done", "T001")
+    agent(sandbox.side, "task", "start", "T002")
+    git(sandbox.side, "-c", "safe.directory=*", "checkout", "-q", "--", "specs/demo.md")
+    laid_over = agent(sandbox.side, "task", "next")["data"]["next"]
+    assert laid_over["key"] == "T003"
+    assert agent(sandbox.side, "task", "list")["data"]["tasks"][1]["state"] == "in_progress"
+    assert agent(sandbox.side, "session-resume")["data"]["current"]["key"] == "T002"
+    sandbox.unlock()
+    assert agent(sandbox.side, "task", "next")["data"]["next"] == laid_over
+    assert sandbox.box("T001") == "x"
+
+
+def test_a_file_that_is_written_back_is_not_taken_in_again(sandbox: Sandbox) -> None:
+    sandbox.lock()
+    agent(sandbox.side, "task", "done", "T001")
+    (path,) = sandbox.spool.glob("*.json")
+    kept = path.read_bytes()
+    sandbox.unlock()
+    agent(sandbox.side, "status")
+    agent(sandbox.side, "task", "reopen", "T001")
+    path.write_bytes(kept)
+    os.chown(path, *sandbox.spool.stat()[4:6])
+    agent(sandbox.side, "status")
+    assert sandbox.box("T001") == " " and not path.exists()
+    assert sandbox.ask("select count(*) from history where event = 'task.done'") == [(1,)]
 
 
 def test_reading_needs_no_database(sandbox: Sandbox) -> None:
@@ -326,39 +379,75 @@ def test_git_does_not_see_the_spool(sandbox: Sandbox) -> None:
 
 # --- files that were not written by craftkit
 
-GOOD = {
-    "id": "0123456789abcdef",
-    "kind": "done",
-    "spec_id": "login",
-    "task_id": "T002",
-    "source": "command",
-    "payload": "{}",
-    "worktree": "/anywhere",
-    "path": "specs/login.md",
-    "session": "s9",
-    "created_at": "2026-01-01T00:00:00.000Z",
-}
-HOSTILE: dict[str, str] = {
-    "unknown kind": json.dumps(GOOD | {"kind": "reopen"}),
-    "unknown task": json.dumps(GOOD | {"task_id": "T999"}),
-    "unknown spec": json.dumps(GOOD | {"spec_id": "other"}),
-    "field too many": json.dumps(GOOD | {"actor": "root"}),
-    "field missing": json.dumps({k: v for k, v in GOOD.items() if k != "session"}),
-    "wrong type": json.dumps(GOOD | {"session": 5}),
-    "a list": json.dumps([GOOD]),
-    "no JSON": "{",
-    "no text": "\udcff\udcfe",
-    "deeply nested": "[" * 60_000,
-    "too large": json.dumps(GOOD) + " " * 70_000,
-    "empty": "",
-}
+GOOD = spool.Entry(
+    id="0123456789abcdef",
+    kind="done",
+    spec_id="login",
+    task_id="T002",
+    path="specs/login.md",
+    session="s9",
+    created_at="2026-01-01T00:00:00.000Z",
+)
 
 
-def spool_file(repo: Path, text: str, name: str = "0123456789abcdef") -> Path:
+def seal_of(repo: Path) -> spool.Seal:
+    """What this clone seals with, read as a program of the same user could."""
+    state, name = state_of(repo), "."
+    if (repo / ".git").is_file():  # a linked worktree: its git directory, and the shared one
+        own = Path((repo / ".git").read_text().removeprefix("gitdir:").strip())
+        state, name = own.parents[1] / "craftkit", f"worktrees/{own.name}"
+    recorded = json.loads((state / "clone.json").read_text())
+    return spool.Seal((state / "key").read_bytes(), recorded["id"], name)
+
+
+def hostile(repo: Path) -> dict[str, bytes]:
+    """Files that this clone did not write, or that mean nothing here."""
+    seal = seal_of(repo)
+    good = json.loads(spool.render(GOOD, seal))
+
+    def sealed(**other: Any) -> bytes:
+        return spool.render(GOOD._replace(**other), seal)
+
+    def changed(**other: Any) -> bytes:
+        return json.dumps(good | other).encode()
+
+    return {
+        "unknown kind": sealed(kind="reopen"),
+        "unknown task": sealed(task_id="T999"),
+        "unknown spec": sealed(spec_id="other"),
+        "id of another file": sealed(id="fedcba9876543210"),
+        "id that climbs": sealed(id="../0123456789abcdef"),
+        "without a seal": json.dumps(GOOD._asdict()).encode(),
+        "another key": spool.render(GOOD, seal._replace(key=bytes(32))),
+        "another clone": spool.render(GOOD, seal._replace(clone="ab" * 8)),
+        "another worktree": spool.render(GOOD, seal._replace(worktree="worktrees/side")),
+        "another task": changed(task_id="T003"),
+        "another kind": changed(kind="drop"),
+        "another time": changed(created_at="2026-01-02T00:00:00.000Z"),
+        "a seal that is no text": changed(seal=5),
+        "a seal beyond ASCII": changed(seal="\u00e9" * 64),
+        "field too many": changed(actor="root"),
+        "field missing": json.dumps({k: v for k, v in good.items() if k != "session"}).encode(),
+        "wrong type": changed(session=5),
+        "a list": json.dumps([good]).encode(),
+        "no JSON": b"{",
+        "no text": b"\xff\xfe",
+        "deeply nested": b"[" * 60_000,
+        "too large": sealed() + b" " * 70_000,
+        "empty": b"",
+    }
+
+
+def spool_file(repo: Path, given: bytes | spool.Entry = GOOD, name: str = GOOD.id) -> Path:
+    """Put a file into the spool: sealed as craftkit would, or these bytes."""
     folder = repo / ".craftkit" / "spool"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    if isinstance(given, spool.Entry):
+        given, name = spool.render(given, seal_of(repo)), given.id
     path = folder / f"{name}.json"
-    path.write_bytes(text.encode("utf-8", "surrogateescape"))
+    path.write_bytes(given)
+    if IS_ROOT:
+        os.chown(path, *repo.stat()[4:6])
     return path
 
 
@@ -376,28 +465,33 @@ def refused(ck: Ck, spec: Path, *paths: Path) -> None:
 
 
 def test_a_good_file_is_taken_in(repo: Path, spec: Path, ck: Ck) -> None:
-    path = spool_file(repo, json.dumps(GOOD))
+    path = spool_file(repo)
+    kept = path.read_bytes()
     code, answer, _ = ck("task", "list", "--json")
     assert code == 0 and codes(answer) == []
     assert [t["state"] for t in answer["data"]["tasks"]] == ["todo", "done", "todo"]
     assert b"[x] T002" in spec.read_bytes() and not path.exists()
-    path.write_text(json.dumps(GOOD))  # the same once more, as after a crash before the deletion
+    path.write_bytes(kept)  # the same once more, as after a crash before the deletion
     assert ck("task", "reopen", "T002")[0] == 0
     assert not path.exists() and b"[ ] T002" in spec.read_bytes()
 
 
-def test_malformed_files_are_refused(repo: Path, spec: Path, ck: Ck) -> None:
-    refused(ck, spec, *(spool_file(repo, text, name) for name, text in HOSTILE.items()))
+def test_files_of_another_hand_are_refused(repo: Path, spec: Path, ck: Ck) -> None:
+    """Each under a name of its own, save those whose name is right and whose seal is not."""
+    refused(ck, spec, *(spool_file(repo, text, name) for name, text in hostile(repo).items()))
+    for text in hostile(repo).values():
+        shutil.rmtree(repo / ".craftkit/spool")
+        refused(ck, spec, spool_file(repo, text))
 
 
 def test_a_tracked_file_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
-    path = spool_file(repo, json.dumps(GOOD))
+    path = spool_file(repo)
     git(repo, "add", "--force", str(path))
     refused(ck, spec, path)
 
 
 def test_a_symlink_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
-    path = spool_file(repo, json.dumps(GOOD))
+    path = spool_file(repo)
     path.rename(repo / "elsewhere.json")
     path.symlink_to(repo / "elsewhere.json")
     refused(ck, spec, path)
@@ -405,7 +499,7 @@ def test_a_symlink_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
 
 def test_a_directory_behind_a_symlink_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
     """What git tracks under another name must not come in through it."""
-    path = spool_file(repo, json.dumps(GOOD))
+    path = spool_file(repo)
     path.parent.rename(repo / "tracked")
     git(repo, "add", "--force", "tracked")
     (repo / ".craftkit" / "spool").symlink_to(repo / "tracked")
@@ -413,14 +507,15 @@ def test_a_directory_behind_a_symlink_is_refused(repo: Path, spec: Path, ck: Ck)
 
 
 def test_a_fifo_is_refused_at_once(repo: Path, spec: Path, ck: Ck) -> None:
-    path = spool_file(repo, "")
+    path = spool_file(repo)
     path.unlink()
     os.mkfifo(path)
     refused(ck, spec, path)
 
 
 @pytest.mark.skipif(not IS_ROOT, reason="only root can give a file away")
-def test_another_users_file_is_refused(repo: Path, spec: Path, ck: Ck) -> None:
-    path = spool_file(repo, json.dumps(GOOD))
-    os.chown(path, 1234, 1234)
-    refused(ck, spec, path)
+def test_the_seal_counts_and_not_the_owner(repo: Path, spec: Path, ck: Ck) -> None:
+    """Whoever made it could read the key, as an agent that is root in a container can."""
+    os.chown(spool_file(repo), 1234, 1234)
+    assert ck("task", "list")[0] == 0
+    assert b"[x] T002" in spec.read_bytes()

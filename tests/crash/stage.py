@@ -83,6 +83,7 @@ class Stage:
         set_stage(self.repo, name)
         self.known = processes(self.repo)
         self.keep(self.template)
+        forked.reset(self.repo, self.template)  # restored, as in each of the runs to compare with
         code, self.trace, said = forked.run_killed(self.repo, self.args, 0, "", self.known)
         assert code == 0, said
         assert forked.run(self.repo, "status")[0] == 0

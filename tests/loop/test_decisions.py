@@ -84,7 +84,8 @@ def test_the_clock_and_the_ids_are_those_that_were_given(opened: Open, clock: Cl
     context = opened()
     (process,) = processes.newest(context.store, 5)
     assert process.started_at == process.finished_at == iso_utc(NOW + 5)
-    assert decisions.is_recorded(context.store, "id-0001")
+    assert context.clone is not None and context.clone.id
+    assert decisions.is_recorded(context.store, "id-0002")
 
 
 def test_nobody_decides_on_what_another_has_decided_since(opened: Open) -> None:

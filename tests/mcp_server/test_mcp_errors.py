@@ -108,7 +108,7 @@ def test_an_unforeseen_error_stays_in_the_log(desk: Any, monkeypatch: Any) -> No
     with talking.inside(desk) as talk:
         assert talk.refused("status") == (
             "Error executing tool status: craftkit met an error of its own.\n"
-            "hint: see .craftkit/logs; then `craftkit doctor`"
+            "hint: see craftkit's log in git's directory; then `craftkit doctor`"
         )
         with pytest.raises(Exception, match="craftkit met an error of its own") as refusal:
             talk.read("craftkit://state")

@@ -68,6 +68,6 @@ def _texts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def _copy(repo: Path, place: Path) -> None:
-    with closing(sqlite3.connect(repo / _DATABASE)) as connection:
-        connection.execute("pragma wal_checkpoint(truncate)")
-    shutil.copytree(repo, place, symlinks=True)
+    """A copy that does not know yet which clone it is: the first command records that."""
+    marks = shutil.ignore_patterns("clone.json", "key")
+    shutil.copytree(repo, place, symlinks=True, ignore=marks)

@@ -66,14 +66,16 @@ def test_i12_a_new_spec_is_on_the_disk_before_it_has_its_name(
 
 
 def test_i12_a_spooled_decision_is_on_the_disk(tmp_path: Path, calls: list[str]) -> None:
-    spool.write(str(tmp_path), dict.fromkeys(spool.FIELDS, "x") | {"id": "a"})
-    assert calls[-1] == "sync folder" and calls[-3:-1] == ["sync file", "name"]
+    entry = spool.Entry("a", "done", "demo", "T001", "specs/demo.md", "s1", "2026-01-01")
+    spool.write(str(tmp_path), entry, spool.Seal(bytes(32), "c", "."))
+    name = calls.index("name")
+    assert calls[name - 1] == "sync file" and calls[name + 1 :] == ["sync folder"] * 2
 
 
 def test_i12_a_commit_waits_for_the_disk(tmp_path: Path) -> None:
     store = db.open_store(str(state_of(tmp_path)))
     assert store.value("pragma synchronous") == 2  # FULL: each commit is synced
-    assert store.value("pragma journal_mode") == "wal"
+    assert store.value("pragma journal_mode") == "truncate"
     with store.hasty():
         assert store.value("pragma synchronous") == 1
     assert store.value("pragma synchronous") == 2

@@ -201,6 +201,7 @@ class Sync(RuleBasedStateMachine):
         for path in state_of(self.root / clone).glob("craftkit.db*"):
             path.unlink()
         path = database_of(self.root / clone)
+        path.parent.mkdir(exist_ok=True)
         path.write_bytes(empty_database())
         path.chmod(0o600)
 

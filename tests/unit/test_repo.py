@@ -177,11 +177,22 @@ def test_nothing_to_find(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"gitdir:", b"gitdir: /none/such", b"gitdir: \0", b"\xff\xfe", b"x" * 5000],
+    [b"", b"gitdir:", b"gitdir: \0", b"\xff\xfe", b"x" * 5000],
 )
 def test_an_odd_git_file_is_no_repository(tmp_path: Path, content: bytes) -> None:
     (tmp_path / ".git").write_bytes(content)
     assert repo.find(str(tmp_path)) is None
+
+
+def test_a_git_file_that_leads_nowhere_is_no_place_without_git(tmp_path: Path) -> None:
+    top = tmp_path.resolve()
+    (top / ".git").write_text("gitdir: /none/such/.git/worktrees/side\n")
+    (top / "deep").mkdir()
+    found = repo.find(str(top / "deep"))
+    assert found is not None and found.worktree == found.root == str(top)
+    assert found.git_dir is found.common_dir is None
+    assert found.missing == "/none/such/.git/worktrees/side"
+    assert repo.folder_to_mount(found.missing) == "/none/such/.git"
 
 
 def test_an_odd_git_entry_is_no_repository(tmp_path: Path) -> None:

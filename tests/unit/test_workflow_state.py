@@ -37,6 +37,11 @@ PLACE = st.integers(0, 9)  # which of the tasks, counted round
 STATE = "select session, task_id, next_action, version from workflow_state"
 
 
+def set_up(place: Path) -> None:
+    (place / ".craftkit").mkdir()
+    (place / ".craftkit/config.yaml").touch()
+
+
 class Loop(RuleBasedStateMachine):
     """Commands run as a process runs them: a context of its own, recovery first."""
 
@@ -46,7 +51,7 @@ class Loop(RuleBasedStateMachine):
         self.file, self.seconds = self.place / path, 1_800_000_000.0
         self.file.parent.mkdir(parents=True)
         self.file.write_text(FILES[path])
-        (self.place / ".craftkit").mkdir()
+        set_up(self.place)
         self.finished: set[str] = set()  # tasks that must stay ticked
         self.by_hand: set[str] = set()  # ticked or opened by hand since the last session-resume
         self.versions: dict[str, tuple[Any, ...]] = {}
@@ -249,7 +254,7 @@ def as_session(place: Path, who: str, work: Callable[[Context], Any]) -> Any:
 def place(tmp_path: Path) -> Path:
     (tmp_path / "specs").mkdir()
     (tmp_path / "specs/demo.md").write_text(FILES["specs/demo.md"])
-    (tmp_path / ".craftkit").mkdir()
+    set_up(tmp_path)
     return tmp_path
 
 
