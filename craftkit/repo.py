@@ -168,11 +168,30 @@ def remote(repo: Repo) -> tuple[str, str, str] | None:
 def is_tracked(repo: Repo, path: str) -> bool:
     """Whether git tracks `path` (absolute or relative to the worktree); False without a repository.
 
-    True also where git cannot say: what may have come with a clone is not to be trusted.
+    The path may be in another worktree.  True also if git cannot say: what may have come with a
+    clone is not to be trusted.
     """
     if repo.git_dir is None:
         return False
-    return _git(repo, "--literal-pathspecs", "ls-files", "--", path) != ""
+    folder, name = os.path.split(os.path.join(repo.worktree, path))
+    if not os.path.isdir(folder):
+        folder, name = repo.worktree, path
+    there = repo._replace(worktree=folder)
+    return _git(there, "--literal-pathspecs", "ls-files", "--", name) != ""
+
+
+def branch_with(repo: Repo, path: str) -> str | None:
+    """The branch, of the hundred that were worked on last, that has `path`; None without one."""
+    if repo.common_dir is None:
+        return None
+    listed = ("for-each-ref", "--count=100", "--sort=-committerdate", "refs/heads", "refs/remotes")
+    refs = (_git(repo, *listed, "--format=%(refname)") or "").split()
+    asked = "".join(f"{ref}:{path}\n" for ref in refs)
+    found = (_git(repo, "cat-file", "--batch-check", given=asked) or "") if refs else ""
+    for ref, line in zip(refs, found.splitlines(), strict=False):
+        if " blob " in line:
+            return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
+    return None
 
 
 def first_day(repo: Repo, path: str) -> str:
@@ -392,8 +411,8 @@ def _is_name(text: str) -> bool:
     return bool(text) and text not in (".", "..") and _NAME.issuperset(text)
 
 
-def _git(repo: Repo, *args: str) -> str | None:
-    """The output of one git command in the worktree; None when it fails or there is no git."""
+def _git(repo: Repo, *args: str, given: str = "") -> str | None:
+    """The output of one git command, which reads `given`; None if it fails or there is no git."""
     import subprocess
 
     # A hook of git passes GIT_DIR and the like on; they would override the worktree.
@@ -404,7 +423,7 @@ def _git(repo: Repo, *args: str) -> str | None:
             ["git", "-c", "core.fsmonitor=false", *args],
             cwd=repo.worktree,
             env=env,
-            stdin=subprocess.DEVNULL,
+            input=os.fsencode(given),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=_GIT_TIMEOUT,

@@ -44,9 +44,10 @@ def run(
     given: str = "",
     program: str = CRAFTKIT,
     umask: int = -1,
+    user: int = 0,
 ) -> Done:
-    """Run one command to its end; `given` is what it reads."""
-    return begin(*args, cwd=cwd, env=env, given=given, program=program, umask=umask)()
+    """Run one command to its end; `given` is what it reads, `user` who runs it in place of root."""
+    return begin(*args, cwd=cwd, env=env, given=given, program=program, umask=umask, user=user)()
 
 
 def begin(
@@ -56,15 +57,17 @@ def begin(
     given: str = "",
     program: str = CRAFTKIT,
     umask: int = -1,
+    user: int = 0,
 ) -> Callable[[], Done]:
     """Begin a command; what waits for its end."""
     executes = sampling.MODE == sampling.ALL or not hasattr(os, "fork") or _is_special(env)
-    start = _execute if executes else _fork
+    start = _execute if executes and not user else _fork  # another user may read no libraries
     out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115
     with tempfile.TemporaryFile() as read:
         read.write(given.encode("utf-8", "surrogateescape"))
         read.seek(0)
-        wait = start(program, args, str(cwd), dict(env), umask, (read, out, err))
+        who = Who(umask, user)
+        wait = start(program, args, str(cwd), dict(env), who, (read, out, err))
 
     def finish() -> Done:
         with out, err:
@@ -86,11 +89,16 @@ def _is_special(env: Mapping[str, str]) -> bool:
     )
 
 
+class Who(NamedTuple):
+    umask: int
+    user: int
+
+
 Streams = tuple[IO[bytes], IO[bytes], IO[bytes]]
 
 
 def _execute(
-    program: str, args: Sequence[str], cwd: str, env: dict[str, str], umask: int, streams: Streams
+    program: str, args: Sequence[str], cwd: str, env: dict[str, str], who: Who, streams: Streams
 ) -> Callable[[], int]:
     process = subprocess.Popen(
         [sys.executable, *EXECUTED[program], *args],
@@ -99,7 +107,7 @@ def _execute(
         stdin=streams[0],
         stdout=streams[1],
         stderr=streams[2],
-        umask=umask,
+        umask=who.umask,
     )
 
     def wait() -> int:
@@ -116,14 +124,14 @@ _server: list[Any] = []  # of this pytest worker: process, directory, address
 
 
 def _fork(
-    program: str, args: Sequence[str], cwd: str, env: dict[str, str], umask: int, streams: Streams
+    program: str, args: Sequence[str], cwd: str, env: dict[str, str], who: Who, streams: Streams
 ) -> Callable[[], int]:
     import json
 
     connection = socket.socket(socket.AF_UNIX)
     connection.settimeout(LIMIT)
     connection.connect(_address())
-    request = {"program": program, "args": args, "cwd": cwd, "env": env, "umask": umask}
+    request = {"program": program, "args": args, "cwd": cwd, "env": env, **who._asdict()}
     data = json.dumps(request).encode() + b"\n"
     sent = socket.send_fds(connection, [data], [stream.fileno() for stream in streams])
     connection.sendall(data[sent:])

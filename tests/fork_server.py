@@ -120,6 +120,10 @@ def become(request: dict[str, Any], files: list[int]) -> None:
     os.chdir(request["cwd"])
     if request["umask"] >= 0:
         os.umask(request["umask"])
+    if request["user"]:
+        os.setgroups([])
+        os.setgid(request["user"])
+        os.setuid(request["user"])
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()

@@ -26,8 +26,8 @@ from craftkit.errors import (
 )
 from craftkit.loop import spec_index, ticked_boxes
 from craftkit.model import Spec
-from craftkit.runtime import locks, log
-from craftkit.runtime.context import Context
+from craftkit.runtime import clone, locks, log
+from craftkit.runtime.context import Context, unreachable_state
 from craftkit.store import outbox, tasks
 from craftkit.sync import connection, merge_model, reconcile, reconcile_report
 from craftkit.text import count, one_line, redact, shell_word
@@ -66,6 +66,8 @@ def run(context: Context, options: JobOptions, tell: Tell) -> tuple[dict[str, An
 
     Raises UsageProblem or CannotWrite where a job cannot work at all.
     """
+    if context.standing != clone.ON:
+        raise unreachable_state(context.repo, context.standing)
     context.require_github()
     if options.commit and context.repo.git_dir is None:
         raise UsageProblem("There is no git repository to commit to.", "leave out `--commit`")

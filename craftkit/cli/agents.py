@@ -68,7 +68,8 @@ def install(
         work = _work(scope, force, dry_run, language)
         clues = detection.chosen(agent, work.scope, work.env)
         done = installer.install_all(work, [clue.agent for clue in clues])
-        return _reply(work, done, clues)
+        reply = _reply(work, done, clues)
+        return reply._replace(diagnostics=[*reply.diagnostics, *_offer_codex(work, done, as_json)])
 
     return run_plain("agents install", as_json, action)
 
@@ -228,6 +229,33 @@ def _row_lines(row: dict[str, Any]) -> list[str]:
     return lines
 
 
+def _offer_codex(
+    work: InstallJob, done: Sequence[InstallResult], as_json: bool
+) -> list[Diagnostic]:
+    """Offer the line with which Codex's sandbox may write the state: asked, or only said."""
+    from craftkit.agents import codex_sandbox
+    from craftkit.errors import CraftkitError
+    from craftkit.model import Diagnostic
+
+    repo = work.scope.repo
+    if repo is None or all(one.agent != "codex" or one.error for one in done):
+        return []
+    if not codex_sandbox.lacks_permission(repo, work.env):
+        return []
+    path, line = codex_sandbox.config_file(work.env), codex_sandbox.line(repo.state_dir)
+    if has_terminal() and not (as_json or work.dry_run):
+        print_note(f"Codex's sandbox cannot write {repo.state_dir}: decisions go to the spool.")
+        if confirm(f"Add `{line}` to {path}?"):
+            try:
+                codex_sandbox.permit(repo, work.env)
+            except CraftkitError as error:
+                return [Diagnostic("warning", error.code, error.message, error.hint)]
+            return []
+    words = f"Codex's sandbox cannot write {repo.state_dir}, so that decisions go to the spool."
+    hint = f"to permit it, put into {path}, below [{codex_sandbox.TABLE}]: {line}"
+    return [Diagnostic("info", "codex_sandbox", words, hint)]
+
+
 # For `craftkit init`
 
 
@@ -248,8 +276,10 @@ def at_init(wanted: bool | None, as_json: bool) -> tuple[dict[str, Any] | None, 
             clues = []
     if not clues:
         return None, [] if wanted is False else [advice], Reply({})
-    reply = _reply(work, installer.install_all(work, [c.agent for c in clues]), clues)
-    return reply.data, list(reply.lines), reply
+    done = installer.install_all(work, [c.agent for c in clues])
+    reply = _reply(work, done, clues)
+    notes = [*reply.diagnostics, *_offer_codex(work, done, as_json)]
+    return reply.data, list(reply.lines), reply._replace(diagnostics=notes)
 
 
 def _is_known(scope: Scope) -> bool:

@@ -204,10 +204,10 @@ def doctor(
     """Prove the installation: state, database, specs, interrupted work, GitHub and drift."""
 
     def action() -> Reply:
-        from craftkit.agents import hook_health
+        from craftkit.agents import codex_sandbox, hook_health
         from craftkit.commands import doctor as checks
 
-        found, drift = checks.examine(fix, offline, hook_health.checks)
+        found, drift = checks.examine(fix, offline, hook_health.checks, codex_sandbox.checks)
         marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
         lines = []
         for check in found:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from craftkit import repo as git
-from craftkit.commands import interrupted
+from craftkit.commands import interrupted, place
 from craftkit.errors import (
     EXIT_AUTH,
     EXIT_FAILED,
@@ -19,15 +19,16 @@ from craftkit.errors import (
     CannotWrite,
     CraftkitError,
     DatabaseUnusable,
+    NotSetUp,
 )
 from craftkit.github.gateway import NoToken
 from craftkit.loop import process_runner, sessions, spec_index, spec_writer
 from craftkit.model import Spec
 from craftkit.runtime import clone
 from craftkit.runtime.config import DEFAULTS
-from craftkit.runtime.context import Context, open_context
+from craftkit.runtime.context import Context, here, open_context, unreachable_state
 from craftkit.specs import files
-from craftkit.store import claims, db, outbox, version
+from craftkit.store import claims, db, outbox, private, spool, version
 from craftkit.text import count, one_line, shell_word
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ PERMIT = (
     "`craftkit reconcile`"
 )
 NO_TEXT = ("not_utf8", "nul_bytes")
+STALE = 3600.0  # seconds after which nobody writes a file any more
 SECONDS = 15.0  # that an examination waits for GitHub
 
 
@@ -60,16 +62,20 @@ def examine(
     fix: bool,
     offline: bool = False,
     hooks: Callable[[Context], list[tuple[str, str, str]]] = lambda context: [],
+    sandboxes: Callable[[Context], list[tuple[str, str, str]]] = lambda context: [],
 ) -> tuple[list[Check], dict[str, int]]:
     """Every check in order, and the figures by which specs and GitHub differ, where known.
 
-    `hooks` looks whether agents' hooks run: status, message and hint of each of its findings.
+    `hooks` looks whether agents' hooks run, `sandboxes` whether agents may write the state: status,
+    message and hint of each of their findings.
 
     Raises NotSetUp or BadConfig where there is nothing to examine.
     """
-    context = open_context()
+    context = _open()
     context.offline = offline
     found = [_check("set-up", "ok", f"root {context.repo.root}")]
+    found += [_check("state", *said) for said in place.findings(context)]
+    found += [_check("sandbox", *said) for said in sandboxes(context)]
     found.append(_configuration(context))
     found.append(_modes(context, fix))
     found.append(_database(context, fix))
@@ -87,6 +93,17 @@ def examine(
         return found, {}
     checks, drift = _github(context)
     return found + checks, drift
+
+
+def _open() -> Context:
+    """The context; where craftkit is not set up, what is not supported there is said, too."""
+    try:
+        return open_context()
+    except NotSetUp as error:
+        unsupported = place.unsupported(here(), os.environ)
+        if not unsupported:
+            raise
+        raise NotSetUp(f"{error.message} {unsupported[0][0]}", unsupported[0][1]) from error
 
 
 def _modes(context: Context, fix: bool) -> Check:
@@ -130,8 +147,7 @@ def _database(context: Context, fix: bool) -> Check:
                 f"schema {version.SCHEMA_VERSION}, sqlite {sqlite3.sqlite_version}",
             )
         if not context.store.durable:
-            hint = f"check the permissions of {context.state_dir}"
-            return _check("database", "error", "the database cannot be written", hint)
+            return _unwritable(context)
     except DatabaseUnusable as error:
         problem = error.message
     except CraftkitError as error:
@@ -150,6 +166,17 @@ def _database(context: Context, fix: bool) -> Check:
     return _check("database", "ok", f"rebuilt from the spec files; the old one is {aside}")
 
 
+def _unwritable(context: Context) -> Check:
+    if context.standing != clone.ON:
+        why = unreachable_state(context.repo, context.standing)
+        return _check("database", "error", why.message, why.hint)
+    hint = f"check the permissions of {context.state_dir}, unless a sandbox means it so"
+    if not context.store.readable:
+        return _check("database", "error", "the database can be neither read nor written", hint)
+    words = "the database is read-only here, so that decisions wait in the spool"
+    return _check("database", "warning", words, hint)
+
+
 def _processes(context: Context, fix: bool) -> Check:
     if fix:
         interrupted.recover(context)
@@ -165,6 +192,8 @@ def _specs(context: Context, fix: bool) -> Check:
     specs = spec_index.load_all(context)
     if fix:
         spec_writer.remove_stale_temp_files(context, specs)
+        for folder in (context.state_dir, spool.directory(context.worktree)):
+            private.remove_stale(folder, context.clock() - STALE)
     unreadable = _unreadable(context, specs)
     if unreadable:
         path, words, hint = unreadable[0]

@@ -11,9 +11,9 @@ from craftkit.errors import BadConfig, CannotWrite, OldState, UsageProblem
 from craftkit.loop import spec_index
 from craftkit.model import Diagnostic
 from craftkit.runtime import clone
-from craftkit.runtime.config import config_file, read_config
+from craftkit.runtime.config import FILE, config_file, read_config
 from craftkit.runtime.context import Context, build_context, here, unreachable_state
-from craftkit.store import claims, db, history, outbox, private, sessions
+from craftkit.store import claims, db, history, outbox, private, sessions, worktrees
 from craftkit.text import count
 
 CONFIG = """\
@@ -96,7 +96,7 @@ def _write_files(found: git.Repo, fresh: bool, repo: str) -> None:
         db.prepare_state_dir(state)
         _ignore_spool(found)
         # On another branch the configuration is not missing: it is on the branch that has it.
-        if not os.path.exists(config) and (fresh or found.common_dir is None):
+        if not os.path.exists(config) and (fresh or not git.branch_with(found, FILE)):
             private.make_folder(os.path.dirname(config), 0o755)
             private.write_whole(config, CONFIG.format(repo=repo or '""').encode(), 0o644)
     except OSError as error:
@@ -130,8 +130,8 @@ def _take_over(context: Context, standing: str) -> list[str]:
         try:
             moved = move_state.move(context)
         except OldState as error:
-            if not os.path.lexists(os.path.join(context.state_dir, clone.MOVING)):
-                context.note_error(error)
+            context.note_error(error)
+            _record(context)
         else:
             lines.append(f"The state moved from {moved.folder} to {context.state_dir}.")
             if moved.held:
@@ -167,6 +167,7 @@ def _begin_anew(context: Context) -> None:
     with context.store.write() as tx:
         now = context.now()
         claims.release_all(tx)
+        worktrees.forget_all(tx)
         sessions.forget_all(tx)
         outbox.doubt_creations(tx, now)
         history.record(tx, now, "clone.copied", context.session)

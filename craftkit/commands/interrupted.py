@@ -10,6 +10,7 @@ from craftkit.loop.process_runner import Recovered, Steps
 from craftkit.runtime import background
 from craftkit.runtime.context import Context
 from craftkit.store.processes import Process
+from craftkit.text import count
 
 WAITS = "process_waits"
 
@@ -50,7 +51,12 @@ def repair(context: Context, *, online: bool) -> list[dict[str, str]]:
     finally:
         context.repairing = False
     if taken:
-        notes.append({"code": "spool_taken_in", "message": f"took in {taken} spooled decision(s)"})
+        notes.append(
+            {
+                "code": "spool_taken_in",
+                "message": f"read in {count(taken, 'decision')} from the spool",
+            }
+        )
     if online and not context.offline:
         return notes + (resume_waiting(context) if found.waiting else [])
     for row in found.waiting:

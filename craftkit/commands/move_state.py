@@ -1,4 +1,7 @@
-"""Move the state of an earlier version from `.craftkit` into git's own directory.
+"""Move the state into git's own directory.
+
+It is that of an earlier version, in `.craftkit`, or of the time before `git init` was run here, in
+`.craftkit/state`.
 
 Each step can be repeated: a move that was killed goes on with the next try.  The old files are
 deleted last, once everything is in its new place and on the disk.
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,14 +21,14 @@ from craftkit import repo as git
 from craftkit.errors import CannotWrite, OldState
 from craftkit.runtime import clone, locks
 from craftkit.runtime.context import Context
-from craftkit.store import db, outbox, private, spool
+from craftkit.store import db, outbox, private, spool, worktrees
 
 MANIFEST = "agents.json"
 OLD_FILES = (
     *("craftkit.db", "craftkit.db-wal", "craftkit.db-shm", "craftkit.db-journal"),
-    *("send.lock", "edit.lock", "job.lock", "agents.lock"),
+    *("send.lock", "edit.lock", "job.lock", "agents.lock", clone.FILE, clone.KEY),
 )
-OLD_IGNORE = b"# Everything here is local state, except the configuration."
+OLD_IGNORE = (b"# Everything here is local state, except the configuration.", b"*\n")
 OLD_FIELDS = ("id", "kind", "spec_id", "task_id", "path", "session", "created_at")
 OLD_KINDS = ("start", "done")
 
@@ -36,45 +40,27 @@ class Move(NamedTuple):
     held: int  # GitHub writes that were queued there
 
 
-def refusal(repo: git.Repo) -> str:
-    """Why the old database is not taken over, as the end of a sentence; "" if it may be."""
-    folder = os.path.join(repo.root, git.STATE_DIR)
-    path = os.path.join(folder, db.DATABASE)
-    for place, is_kind in ((folder, stat.S_ISDIR), (path, stat.S_ISREG)):
-        found = os.lstat(place)
-        if not is_kind(found.st_mode):
-            return "is not a regular file" if place == path else "is behind a symlink"
-        if hasattr(os, "geteuid") and found.st_uid not in (os.geteuid(), _owner(repo)):
-            return "belongs to another user"
-    if git.is_tracked(repo, path):
-        return "is tracked by git, so it may have come with a clone"
-    return ""
-
-
-def _owner(repo: git.Repo) -> int:
-    """Root may move what belongs to the owner of git's directory."""
-    return os.stat(repo.common_dir or repo.root).st_uid if os.geteuid() == 0 else os.geteuid()
-
-
 def move(context: Context) -> Move:
     """Move everything.  Raises OldState if that may not be, CannotWrite or DatabaseUnusable."""
     repo, state = context.repo, context.state_dir
-    folder = os.path.join(repo.root, git.STATE_DIR)
+    folder = clone.old_folder(repo)
     try:
         db.prepare_state_dir(state)
         marker = os.path.join(state, clone.MOVING)
         with locks.one_after_another(os.path.join(state, "move.lock")):
-            if os.path.lexists(os.path.join(folder, db.DATABASE)):
-                why = refusal(repo)
+            if folder is not None:
+                why = clone.refusal(repo, folder)
                 if why:
                     raise OldState(f"{folder} {why}, so it is left alone.", "delete it yourself")
                 private.write_whole(marker, b"")
                 _copy_database(context, folder)
-            context.clone = clone.record(repo, _known_id(state) or context.ids())
+                _copy_key(folder, state)
+            known = _known_id(state) or (_known_id(folder) if folder else None)
+            context.clone = clone.record(repo, known or context.ids())
             for worktree, private_dir in _worktrees(repo):
                 _move_files(context, worktree, private_dir)
             held = outbox.counts(context.store).held
-            _delete_old(repo, folder)
+            _delete_old(repo)
             with suppress(FileNotFoundError):
                 os.unlink(marker)
     except OSError as error:
@@ -82,7 +68,7 @@ def move(context: Context) -> Move:
             f"The state cannot be moved to {state} ({error.strerror}).",
             "nothing is lost: make room or permit writing, then run it again",
         ) from error
-    return Move(folder, held)
+    return Move(folder or os.path.join(repo.root, git.STATE_DIR), held)
 
 
 def _known_id(state: str) -> str | None:
@@ -100,10 +86,21 @@ def _copy_database(context: Context, folder: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(part + suffix)
     os.close(private.open_file(part, os.O_RDWR))
-    now = context.now()
-    db.copy(os.path.join(folder, db.DATABASE), part, lambda tx: outbox.hold(tx, now))
+
+    def change(tx: sqlite3.Connection) -> None:
+        outbox.hold(tx, context.now())
+        worktrees.forget_all(tx)  # their git directories have other names, or inodes, now
+
+    db.copy(os.path.join(folder, db.DATABASE), part, change)
     os.replace(part, target)
     private.sync_folder(context.state_dir)
+
+
+def _copy_key(folder: str, state: str) -> None:
+    """What was sealed in a folder without git is sealed with this clone's key."""
+    found = clone.key(folder)
+    if found is not None and not os.path.lexists(os.path.join(state, clone.KEY)):
+        private.write_whole(os.path.join(state, clone.KEY), found)
 
 
 def _worktrees(repo: git.Repo) -> Iterator[tuple[str, str]]:
@@ -119,8 +116,10 @@ def _worktrees(repo: git.Repo) -> Iterator[tuple[str, str]]:
 
 def _move_files(context: Context, worktree: str, private_dir: str) -> None:
     """Seal the spool files of a worktree anew, and move its list of installed files."""
-    old = os.path.join(worktree, git.STATE_DIR, MANIFEST)
-    if _is_own(context.repo, old):
+    top = os.path.join(worktree, git.STATE_DIR)
+    for old in (os.path.join(top, MANIFEST), os.path.join(top, "state", MANIFEST)):
+        if not _is_own(context.repo, old):
+            continue
         private.make_folder(private_dir)
         with open(old, "rb") as file:
             private.write_whole(os.path.join(private_dir, MANIFEST), file.read())
@@ -142,7 +141,7 @@ def _is_own(repo: git.Repo, path: str) -> bool:
         found = os.lstat(path)
     except OSError:
         return False
-    mine = not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), _owner(repo))
+    mine = not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), clone.owner(repo))
     return stat.S_ISREG(found.st_mode) and mine and not git.is_tracked(repo, path)
 
 
@@ -160,20 +159,32 @@ def _old_entry(path: str) -> spool.Entry | None:
     return entry if whole and f"{entry.id}.json" == os.path.basename(path) else None
 
 
-def _delete_old(repo: git.Repo, folder: str) -> None:
-    """Delete what earlier versions kept in `.craftkit`; the configuration and the spool stay."""
-    for name in OLD_FILES:
-        with suppress(FileNotFoundError):
+def _delete_old(repo: git.Repo) -> None:
+    """Delete what lay in `.craftkit`; the configuration and the spool stay."""
+    top = os.path.join(repo.root, git.STATE_DIR)
+    for folder in (os.path.join(top, "state"), top):
+        if folder == repo.state_dir or os.path.islink(folder) or not os.path.isdir(folder):
+            continue
+        for name in OLD_FILES:
+            with suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
+        _delete_logs(os.path.join(folder, "logs"))
+        _delete_ignore(repo, os.path.join(folder, ".gitignore"))
+        private.sync_folder(folder)
+    with suppress(OSError):  # it is the new one, or has what somebody else put there
+        os.rmdir(os.path.join(top, "state"))
+
+
+def _delete_logs(folder: str) -> None:
+    with suppress(OSError):
+        for name in os.listdir(folder) if not os.path.islink(folder) else ():
             os.unlink(os.path.join(folder, name))
-    logs = os.path.join(folder, "logs")
+        os.rmdir(folder)
+
+
+def _delete_ignore(repo: git.Repo, path: str) -> None:
     with suppress(OSError):
-        for name in os.listdir(logs) if not os.path.islink(logs) else ():
-            os.unlink(os.path.join(logs, name))
-        os.rmdir(logs)
-    ignore = os.path.join(folder, ".gitignore")
-    with suppress(OSError):
-        with open(ignore, "rb") as file:
+        with open(path, "rb") as file:
             ours = file.read(200).startswith(OLD_IGNORE)
-        if ours and not git.is_tracked(repo, ignore):
-            os.unlink(ignore)
-    private.sync_folder(folder)
+        if ours and not git.is_tracked(repo, path):
+            os.unlink(path)

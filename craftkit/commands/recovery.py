@@ -5,9 +5,15 @@ Most of the time there is nothing, which one SELECT and one look at a folder tel
 
 from __future__ import annotations
 
+import os
+
+from craftkit import repo as git
+from craftkit.loop import worktree_changes
 from craftkit.runtime import background
+from craftkit.runtime.config import FILE, config_file
 from craftkit.runtime.context import Context
 from craftkit.store import decisions, spool
+from craftkit.text import shell_word
 
 
 def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
@@ -20,9 +26,25 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
 
         spool_import.lay_over(context)
         return []
+    worktree_changes.settle(context)
+    _look_for_configuration(context)
     if not decisions.any_unfinished(context.store) and not spool.waiting(context.worktree):
         background.report_dead_writes(context)
         return []
     from craftkit.commands import interrupted  # it knows every kind of process
 
     return interrupted.repair(context, online=online)
+
+
+def _look_for_configuration(context: Context) -> None:
+    """Say on which branch the configuration is, if it is not on this one."""
+    if os.path.exists(config_file(context.repo)):
+        return
+    branch = git.branch_with(context.repo, FILE)
+    if branch:
+        context.note(
+            "info",
+            "config_elsewhere",
+            f"{FILE} is not on this branch: it is on branch {branch}. The defaults hold here.",
+            f"`git checkout {shell_word(branch)} -- {FILE}` brings it here",
+        )

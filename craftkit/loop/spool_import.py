@@ -10,7 +10,7 @@ from craftkit.errors import AlreadyRecorded, CannotRead, TaskClaimed, UnsafePath
 from craftkit.loop import spec_index, spool_writer, tasks, transitions
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.store import decisions, spool
+from craftkit.store import decisions, specs, spool
 from craftkit.store import history as events
 from craftkit.store.spool import Entry
 
@@ -46,7 +46,8 @@ def lay_over(context: Context) -> None:
         spec, task = _find(context, entry)
         if spec is None or git.is_tracked(context.repo, path):
             continue
-        spec_index.record_snapshot(context, spec)
+        if not specs.is_known(context.store, spec.id):  # else a hook still has to see what changed
+            spec_index.record_snapshot(context, spec)
         if task is not None and entry.kind != "note":
             transitions.lay_over(_as_author(context, entry), spec, task, entry.kind)
 

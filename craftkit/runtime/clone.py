@@ -8,6 +8,7 @@ Loads next to nothing: hooks ask at every edit.
 """
 
 import os
+import stat
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -98,11 +99,41 @@ def standing(repo: git.Repo) -> tuple[str, Clone | None]:
 def _without_record(repo: git.Repo) -> str:
     if os.path.lexists(os.path.join(repo.state_dir, DATABASE)):
         return ON
-    folder = os.path.join(repo.root, git.STATE_DIR)
-    if os.path.lexists(os.path.join(folder, DATABASE)):
+    if old_folder(repo) is not None:
         return OLD
-    places = {folder, os.path.join(repo.worktree, git.STATE_DIR)}
+    places = {os.path.join(top, git.STATE_DIR) for top in (repo.root, repo.worktree)}
     return ON if any(os.path.isfile(os.path.join(p, "config.yaml")) for p in places) else OFF
+
+
+def old_folder(repo: git.Repo) -> str | None:
+    """Where a database lies that is to be moved in.
+
+    It is of an earlier version, or of the time before `git init` was run here.
+    """
+    top = os.path.join(repo.root, git.STATE_DIR)
+    for folder in (top, os.path.join(top, "state")):
+        if folder != repo.state_dir and os.path.lexists(os.path.join(folder, DATABASE)):
+            return folder
+    return None
+
+
+def refusal(repo: git.Repo, folder: str) -> str:
+    """Why an old database is not taken over, as the end of a sentence; "" if it may be."""
+    path = os.path.join(folder, DATABASE)
+    for place, is_kind in ((folder, stat.S_ISDIR), (path, stat.S_ISREG)):
+        found = os.lstat(place)
+        if not is_kind(found.st_mode):
+            return "is not a regular file" if place == path else "is behind a symlink"
+        if hasattr(os, "geteuid") and found.st_uid not in (os.geteuid(), owner(repo)):
+            return "belongs to another user"
+    if git.is_tracked(repo, path):
+        return "is tracked by git (or git cannot tell), so it may have come with a clone"
+    return ""
+
+
+def owner(repo: git.Repo) -> int:
+    """Whose files count as ours: root may move what belongs to the owner of git's directory."""
+    return os.stat(repo.common_dir or repo.root).st_uid if os.geteuid() == 0 else os.geteuid()
 
 
 def is_on(repo: git.Repo) -> bool:
@@ -161,7 +192,7 @@ def _plain_values(data: bytes) -> dict[str, str | int] | None:
         name, _, value = line.strip(" ,").partition(": ")
         if value.isdecimal():
             found[name.strip('"')] = int(value)
-        elif value[:1] == value[-1:] == '"' and "\\" not in value:
+        elif value[:1] == value[-1:] == '"' and not {'"', "\\"} & {*value[1:-1]}:
             found[name.strip('"')] = value[1:-1]
         else:
             return None

@@ -23,7 +23,7 @@ from craftkit.model import Diagnostic, Session, Spec
 from craftkit.runtime import clone
 from craftkit.runtime.config import read_config
 from craftkit.runtime.identity import session_and_agent, user_name
-from craftkit.store import db
+from craftkit.store import db, spool
 
 
 def random_id() -> str:
@@ -158,7 +158,8 @@ def open_context(
     env = os.environ if env is None else env
     found = git.find(where)
     standing, recorded = (clone.OFF, None) if found is None else clone.standing(found)
-    if found is None or standing == clone.OFF:
+    old = None if found is None or standing != clone.OLD else clone.old_folder(found)
+    if found is None or standing == clone.OFF or (old and clone.refusal(found, old)):
         raise NotSetUp(
             f"craftkit is not set up in {found.worktree if found else where}.",
             "run `craftkit init` at the top of the repository",
@@ -170,7 +171,7 @@ def open_context(
         )
     if standing == clone.OLD:
         raise OldState(
-            f"The state of craftkit is still in {os.path.join(found.root, git.STATE_DIR)}.",
+            f"The state of craftkit is still in {old or found.state_dir}.",
             "`craftkit init` moves it into git's own directory",
         )
     context = build_context(found, env, session)
@@ -214,7 +215,11 @@ def _without_writing(
     """What it means that the database cannot be written here: message and hint."""
     if not store.readable:
         return f"{error.message} The answer comes from the spec files alone.", error.hint
-    return error.message, error.hint
+    folder = spool.directory(found.worktree)
+    return (
+        f"{error.message} What is decided here waits in {folder}.",
+        "nothing to do: the next command that can write reads it in (`git clean -x` deletes it)",
+    )
 
 
 def identify(found: git.Repo, env: Mapping[str, str], given: str | None = None) -> Session:

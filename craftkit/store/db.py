@@ -175,8 +175,11 @@ def prepare_state_dir(state_dir: str) -> None:
     """Make the state directory (0700) if it is missing.  Raises OSError."""
     above = os.path.dirname(state_dir)
     if not os.path.isdir(above):
-        private.make_folder(above)  # `.craftkit`, in a folder without git
+        private.make_folder(above, 0o755)  # `.craftkit`, in a folder without git
+    is_new = not os.path.isdir(state_dir)
     private.make_folder(state_dir)
+    if is_new and os.path.basename(above) == ".craftkit":  # git, or jj, may come later
+        private.write_whole(os.path.join(state_dir, ".gitignore"), b"*\n")
 
 
 def open_nothing(state_dir: str) -> Store:
@@ -198,7 +201,7 @@ def open_copy(state_dir: str) -> Store:
     memory.row_factory = sqlite3.Row
     readable = True
     try:
-        source = sqlite3.connect(f"file:{_uri_path(path)}?mode=ro", uri=True, timeout=1)
+        source = open_reading(path)
         try:
             source.backup(memory)
         finally:
@@ -210,6 +213,11 @@ def open_copy(state_dir: str) -> Store:
     except sqlite3.Error as error:
         raise translate(error, path) from error
     return Store(memory, path, durable=False, readable=readable)
+
+
+def open_reading(path: str) -> sqlite3.Connection:
+    """A database that is only read.  Raises sqlite3.Error, also if it has to be recovered."""
+    return sqlite3.connect(f"file:{_uri_path(path)}?mode=ro", uri=True, timeout=1)
 
 
 def copy(source: str, target: str, change: Callable[[sqlite3.Connection], Any]) -> None:

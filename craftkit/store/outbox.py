@@ -9,8 +9,10 @@ or `outbox drop`.
 import json
 import sqlite3
 from collections.abc import Iterable
+from contextlib import closing, suppress
 from typing import Any, NamedTuple
 
+from craftkit.store import db
 from craftkit.store.db import Store
 
 OPEN = "('queued', 'sent', 'unknown')"
@@ -279,3 +281,11 @@ def forget_unsent(
         "delete from outbox where spec_id = ? and issue = ? and state <> 'delivered'",
         [(spec_id, number) for number in issues],
     )
+
+
+def unsent_in(path: str) -> int:
+    """How many writes wait in the database of another clone; 0 if it cannot be read."""
+    sql = "select count(*) from outbox where state in ('held', 'queued', 'sent', 'unknown')"
+    with suppress(sqlite3.Error), closing(db.open_reading(path)) as connection:
+        return int(connection.execute(sql).fetchone()[0])
+    return 0

@@ -55,6 +55,14 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
     sync_folder(os.path.dirname(path))
 
 
+def remove_stale(folder: str, before: float) -> None:
+    """Delete what killed writers left in a folder before that time, in seconds since 1970."""
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if entry.name.endswith(".tmp") and entry.stat(follow_symlinks=False).st_mtime < before:
+                os.unlink(entry.path)
+
+
 def sync_folder(path: str) -> None:
     """Bring the names in a folder to the disk."""
     if os.name != "posix":

@@ -576,7 +576,7 @@ class Sync(RuleBasedStateMachine):
         for clone in CLONES:
             parts.append(self.text(clone))
             with closing(sqlite3.connect(database_of(self.root / clone))) as c:
-                parts += c.iterdump()
+                parts += [row for row in c.iterdump() if 'INTO "worktrees"' not in row]  # inodes
         return "\n".join(parts).replace(str(self.root), "ROOT")
 
     def must_reconcile(self, clone: str) -> reconcile_report.ReconcileReport:
