@@ -97,6 +97,16 @@ def worktree_of(git_dir: str) -> str | None:
     return _real(folder) if os.path.isdir(folder) else None
 
 
+def inode_of(repo: Repo, name: str) -> int | None:
+    """Of the worktree's git directory with this name; 0 if it is gone, None if nobody can tell."""
+    try:
+        return os.stat(os.path.join(repo.common_dir or repo.state_dir, name)).st_ino
+    except (FileNotFoundError, NotADirectoryError):
+        return 0
+    except OSError:
+        return None
+
+
 def folder_to_mount(missing: str) -> str:
     """The folder that brings back a git directory which `.git` names and which is not there."""
     for part in ("worktrees", "modules"):

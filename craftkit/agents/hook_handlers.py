@@ -15,7 +15,6 @@ from craftkit.commands import session
 from craftkit.errors import AmbiguousSpec, UnknownSpec
 from craftkit.loop import (
     spec_index,
-    spool_import,
     task_lookup,
     task_status,
     ticked_boxes,
@@ -50,10 +49,11 @@ def respond(event: HookEvent) -> HookAnswer:
     if not context.store.durable:
         if event.name not in UNREMEMBERED:
             return HookAnswer()  # nothing can be remembered, so nothing is to be said twice
+        from craftkit.loop import spool_import  # only where nothing can be written
+
         spool_import.lay_over(context)
     context.store.wait_at_most(BUSY_MS)
-    with context.store.hasty(), context.store.write() as tx:  # a heartbeat is not worth a wait
-        agent_hook_log.remember(tx, context, f"seen.{event.name}", event.agent)
+    agent_hook_log.beat(context, event.name, event.agent)
     return DO[event.name](context, event)
 
 

@@ -28,7 +28,7 @@ from craftkit.runtime import clone
 from craftkit.runtime.config import DEFAULTS
 from craftkit.runtime.context import Context, here, open_context, unreachable_state
 from craftkit.specs import files
-from craftkit.store import claims, db, outbox, private, spool, version
+from craftkit.store import claims, db, outbox, private, spool_folder, version
 from craftkit.text import count, one_line, shell_word
 
 if TYPE_CHECKING:
@@ -192,7 +192,7 @@ def _specs(context: Context, fix: bool) -> Check:
     specs = spec_index.load_all(context)
     if fix:
         spec_writer.remove_stale_temp_files(context, specs)
-        for folder in (context.state_dir, spool.directory(context.worktree)):
+        for folder in (context.state_dir, spool_folder.directory(context.worktree)):
             private.remove_stale(folder, context.clock() - STALE)
     unreadable = _unreadable(context, specs)
     if unreadable:

@@ -21,7 +21,7 @@ from craftkit import repo as git
 from craftkit.errors import CannotWrite, OldState
 from craftkit.runtime import clone, locks
 from craftkit.runtime.context import Context
-from craftkit.store import db, outbox, private, spool, worktrees
+from craftkit.store import db, outbox, private, spool, spool_folder, worktrees
 
 MANIFEST = "agents.json"
 OLD_FILES = (
@@ -129,7 +129,7 @@ def _move_files(context: Context, worktree: str, private_dir: str) -> None:
     if key is None or recorded is None:
         return
     seal = spool.Seal(key, recorded.id, name if context.repo.common_dir else ".")
-    for path in spool.waiting(worktree):
+    for path in spool_folder.waiting(worktree):
         entry = _old_entry(path) if _is_own(context.repo, path) else None
         if entry is not None and spool.read(path, seal) is None:
             private.write_whole(path, spool.render(entry, seal))

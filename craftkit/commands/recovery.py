@@ -8,11 +8,10 @@ from __future__ import annotations
 import os
 
 from craftkit import repo as git
-from craftkit.loop import worktree_changes
 from craftkit.runtime import background
 from craftkit.runtime.config import FILE, config_file
 from craftkit.runtime.context import Context
-from craftkit.store import decisions, spool
+from craftkit.store import decisions, spool_folder, worktrees
 from craftkit.text import shell_word
 
 
@@ -26,14 +25,28 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
 
         spool_import.lay_over(context)
         return []
-    worktree_changes.settle(context)
+    if _has_worktree_changed(context):
+        from craftkit.loop import worktree_changes  # once in a while
+
+        worktree_changes.settle(context)
     _look_for_configuration(context)
-    if not decisions.any_unfinished(context.store) and not spool.waiting(context.worktree):
+    if not decisions.any_unfinished(context.store) and not spool_folder.waiting(context.worktree):
         background.report_dead_writes(context)
         return []
     from craftkit.commands import interrupted  # it knows every kind of process
 
     return interrupted.repair(context, online=online)
+
+
+def _has_worktree_changed(context: Context) -> bool:
+    """Whether this worktree is new or moved, or another one is not as it is known."""
+    known = worktrees.known(context.store)
+    repo = context.repo
+    name = repo.worktree_name
+    here = worktrees.Worktree(name, git.inode_of(repo, name) or 0, repo.worktree)
+    return here not in known or any(
+        one != here and one.inode != git.inode_of(repo, one.name) for one in known
+    )
 
 
 def _look_for_configuration(context: Context) -> None:

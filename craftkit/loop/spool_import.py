@@ -10,7 +10,7 @@ from craftkit.errors import AlreadyRecorded, CannotRead, TaskClaimed, UnsafePath
 from craftkit.loop import spec_index, spool_writer, tasks, transitions
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.store import decisions, specs, spool
+from craftkit.store import decisions, specs, spool, spool_folder
 from craftkit.store import history as events
 from craftkit.store.spool import Entry
 
@@ -54,7 +54,7 @@ def lay_over(context: Context) -> None:
 
 def _waiting(context: Context) -> list[tuple[str, Entry | None]]:
     """Path and content of the spool files, the oldest decision first; None if it is not ours."""
-    paths = spool.waiting(context.worktree)
+    paths = spool_folder.waiting(context.worktree)
     seal = spool_writer.make_seal(context) if paths else None
     read = [(path, spool.read(path, seal) if seal else None) for path in paths]
     return sorted(read, key=lambda found: found[1].created_at if found[1] else "")

@@ -6,11 +6,11 @@ stat for each worktree that craftkit has run in.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from craftkit import repo as git
 from craftkit.runtime.context import Context
 from craftkit.store import claims, history, sessions, worktrees
 from craftkit.store.claims import Claim
@@ -59,10 +59,9 @@ def plan(
 def settle(context: Context) -> None:
     """Take note of worktrees that moved or went, and say what that changed."""
     known = worktrees.known(context.store)
-    here = _here(context)
-    base = context.repo.common_dir
+    here = _worktree(context, context.repo.worktree_name, context.worktree)
     main = _main(context, here)
-    inodes = {one.name: _inode(base, one.name) for one in known}
+    inodes = {one.name: git.inode_of(context.repo, one.name) for one in known}
     changes = plan(known, here, main, inodes | {here.name: here.inode, main.name: main.inode})
     if changes == Changes(None, (), ()):
         return
@@ -76,10 +75,8 @@ def settle(context: Context) -> None:
     _say(context, changes.moved_from, [(one, freed) for one, freed in released if freed])
 
 
-def _here(context: Context) -> Worktree:
-    repo = context.repo
-    place = repo.git_dir or context.state_dir
-    return Worktree(repo.worktree_name, os.stat(place).st_ino, repo.worktree)
+def _worktree(context: Context, name: str, path: str) -> Worktree:
+    return Worktree(name, git.inode_of(context.repo, name) or 0, path)
 
 
 def _main(context: Context, here: Worktree) -> Worktree:
@@ -88,19 +85,7 @@ def _main(context: Context, here: Worktree) -> Worktree:
     if repo.common_dir is None or repo.git_dir == repo.common_dir:
         return here
     path = repo.common_dir if repo.root == repo.worktree else repo.root
-    return Worktree(".", os.stat(repo.common_dir).st_ino, path)
-
-
-def _inode(common_dir: str | None, name: str) -> int | None:
-    """Of the git directory with this name; 0 if it is gone, None if nobody can tell."""
-    if common_dir is None:
-        return None
-    try:
-        return os.stat(os.path.join(common_dir, name)).st_ino
-    except (FileNotFoundError, NotADirectoryError):
-        return 0
-    except OSError:
-        return None
+    return _worktree(context, ".", path)
 
 
 def _release(context: Context, tx: sqlite3.Connection, gone: Worktree, now: str) -> list[Claim]:

@@ -23,7 +23,7 @@ from craftkit.model import Diagnostic, Session, Spec
 from craftkit.runtime import clone
 from craftkit.runtime.config import read_config
 from craftkit.runtime.identity import session_and_agent, user_name
-from craftkit.store import db, spool
+from craftkit.store import db
 
 
 def random_id() -> str:
@@ -215,7 +215,9 @@ def _without_writing(
     """What it means that the database cannot be written here: message and hint."""
     if not store.readable:
         return f"{error.message} The answer comes from the spec files alone.", error.hint
-    folder = spool.directory(found.worktree)
+    from craftkit.store import spool_folder
+
+    folder = spool_folder.directory(found.worktree)
     return (
         f"{error.message} What is decided here waits in {folder}.",
         "nothing to do: the next command that can write reads it in (`git clean -x` deletes it)",

@@ -32,6 +32,14 @@ def is_known(store: Store, place: Place, name: str) -> bool:
     return bool(store.value(sql, *place, name))
 
 
+def is_known_since(store: Store, place: Place, name: str, value: str, since: str) -> bool:
+    sql = (
+        "select 1 from hooks where session = ? and worktree = ? and name = ? and value = ?"
+        " and at >= ?"
+    )
+    return bool(store.value(sql, *place, name, value, since))
+
+
 def forget(tx: sqlite3.Connection, place: Place, name: str) -> bool:
     """Whether there was such a value."""
     done = tx.execute(

@@ -6,9 +6,6 @@ seal could read the key in this clone's private state.  That keeps out what came
 users, not other programs of the same user.
 """
 
-from __future__ import annotations
-
-import json
 import os
 import sqlite3
 import stat
@@ -17,11 +14,10 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from craftkit.errors import CannotWrite
-from craftkit.store import private
+from craftkit.store import private, spool_folder
 from craftkit.store.db import Store
 
 LIMIT = 64 * 1024  # bytes of a file
-FILES = 10_000  # that are looked at
 KINDS = ("start", "done", "drop", "note")
 
 
@@ -48,18 +44,15 @@ class Seal(NamedTuple):
 
     def of(self, entry: Entry) -> str:
         import hashlib
+        import json
 
         data = json.dumps([*entry, self.clone, self.worktree]).encode()
         return hashlib.blake2b(data, key=self.key, digest_size=32).hexdigest()
 
 
-def directory(worktree: str) -> str:
-    return os.path.join(worktree, ".craftkit", "spool")
-
-
 def write(worktree: str, entry: Entry, seal: Seal) -> str:
     """Write one entry durably; return the path.  Raises CannotWrite."""
-    folder = directory(worktree)
+    folder = spool_folder.directory(worktree)
     path = os.path.join(folder, f"{entry.id}.json")
     data = render(entry, seal)
     if len(data) > LIMIT:
@@ -79,17 +72,9 @@ def write(worktree: str, entry: Entry, seal: Seal) -> str:
 
 def render(entry: Entry, seal: Seal) -> bytes:
     """The file of an entry."""
+    import json
+
     return json.dumps({**entry._asdict(), "seal": seal.of(entry)}).encode()
-
-
-def waiting(worktree: str) -> list[str]:
-    """Paths of the spool files of a worktree, oldest name first."""
-    try:
-        names = os.listdir(directory(worktree))
-    except OSError:
-        return []
-    found = [n for n in sorted(names) if n.endswith(".json")]
-    return [os.path.join(directory(worktree), n) for n in found[:FILES]]
 
 
 def read(path: str, seal: Seal) -> Entry | None:
@@ -100,6 +85,8 @@ def read(path: str, seal: Seal) -> Entry | None:
     data = _read(path)
     if data is None:
         return None
+    import json
+
     try:
         values = json.loads(data)
         given = values.pop("seal")
@@ -139,6 +126,8 @@ def remove(path: str) -> None:
 
 def taken(store: Store, ids: Iterable[str]) -> set[str]:
     """Which of these ids have been read in before."""
+    import json
+
     sql = "select id from spool_taken where id in (select value from json_each(?))"
     rows = store.rows(sql, json.dumps(list(ids)))
     return {row[0] for row in rows}

@@ -115,7 +115,7 @@ def test_a_clone_of_any_kind_carries_nothing_and_works(
 
 def test_clean_takes_the_spool_and_nothing_else(top: Path) -> None:
     """It is ignored, so that `git clean -x` deletes it; whoever spools is told so."""
-    from craftkit.store import spool
+    from craftkit.store import spool_folder
 
     ground = grounds.make("main worktree", top)
     if grounds.IS_ROOT:
@@ -133,7 +133,7 @@ def test_clean_takes_the_spool_and_nothing_else(top: Path) -> None:
     assert git(ground.work, "status", "--porcelain") == "M specs/demo.md"
     before = rows(ground)
     git(ground.work, "clean", "-fdxq")
-    assert not Path(spool.directory(str(ground.work))).exists() and rows(ground) == before
+    assert not Path(spool_folder.directory(str(ground.work))).exists() and rows(ground) == before
     assert (ground.work / ".craftkit/config.yaml").exists()
 
 
