@@ -134,7 +134,8 @@ def _fork(
     request = {"program": program, "args": args, "cwd": cwd, "env": env, **who._asdict()}
     data = json.dumps(request).encode() + b"\n"
     sent = socket.send_fds(connection, [data], [stream.fileno() for stream in streams])
-    connection.sendall(data[sent:])
+    if sent < len(data):  # nothing to send may not be sent: the command may have ended already
+        connection.sendall(data[sent:])
     answer = connection.makefile("r")
     pid = int(answer.readline())
 

@@ -45,8 +45,8 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     if standing in (clone.MISSING, clone.FOREIGN):
         raise unreachable_state(found, standing)
     repo, passed_over = _of_remote(found)
-    fresh = recorded is None and standing in (clone.OFF, clone.ON)
-    fresh = fresh and not os.path.exists(os.path.join(found.state_dir, db.DATABASE))
+    database = os.path.join(found.state_dir, db.DATABASE)
+    fresh = recorded is None and not os.path.exists(database)
     _write_files(found, fresh, repo)
     context = build_context(found, os.environ)
     context.clone = recorded

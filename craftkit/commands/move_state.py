@@ -51,7 +51,7 @@ def move(context: Context) -> Move:
             if folder is not None:
                 why = clone.refusal(repo, folder)
                 if why:
-                    raise OldState(f"{folder} {why}, so it is left alone.", "delete it yourself")
+                    raise OldState(f"{folder} is left alone: {why}.", "delete it yourself")
                 private.write_whole(marker, b"")
                 _copy_database(context, folder)
                 _copy_key(folder, state)

@@ -118,16 +118,16 @@ def old_folder(repo: git.Repo) -> str | None:
 
 
 def refusal(repo: git.Repo, folder: str) -> str:
-    """Why an old database is not taken over, as the end of a sentence; "" if it may be."""
+    """Why an old database is not taken over; "" if it may be."""
     path = os.path.join(folder, DATABASE)
     for place, is_kind in ((folder, stat.S_ISDIR), (path, stat.S_ISREG)):
         found = os.lstat(place)
         if not is_kind(found.st_mode):
-            return "is not a regular file" if place == path else "is behind a symlink"
+            return f"{os.path.basename(place)} is not what it should be, perhaps a symlink"
         if hasattr(os, "geteuid") and found.st_uid not in (os.geteuid(), owner(repo)):
-            return "belongs to another user"
+            return "it belongs to another user"
     if git.is_tracked(repo, path):
-        return "is tracked by git (or git cannot tell), so it may have come with a clone"
+        return "git tracks it (or cannot tell), so it may have come with a clone"
     return ""
 
 

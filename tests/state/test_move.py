@@ -164,14 +164,14 @@ def test_a_tracked_one_is_left_and_named(old: Ground) -> None:
     """It came with a clone: its rows decide nothing, and craftkit works without it."""
     grounds.git(old.work, "add", "--force", ".craftkit/craftkit.db")
     assert "is not set up" in old.ck("task", "list").stderr
-    _left_and_named(old, "is tracked by git")
+    _left_and_named(old, "git tracks it")
 
 
 def test_a_symlink_is_left_and_named(old: Ground) -> None:
     path = old.work / ".craftkit/craftkit.db"
     path.rename(old.top / "away.db")
     path.symlink_to(old.top / "away.db")
-    _left_and_named(old, "is not a regular file")
+    _left_and_named(old, "perhaps a symlink")
 
 
 def test_a_folder_behind_a_symlink_is_left_and_named(old: Ground) -> None:
