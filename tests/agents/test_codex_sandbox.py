@@ -129,7 +129,7 @@ def in_codex(ground: Ground, home: Path, *words: str) -> tuple[int, Any]:
 def test_the_line_makes_the_state_writable(kind: str) -> None:
     if matrix.why_not(matrix.CODEX):
         pytest.skip(matrix.why_not(matrix.CODEX))
-    with grounds.folder() as top:
+    with grounds.folder(on_disk=True) as top:
         ground = grounds.make(kind, top)
         ground.ok("init")
         ground.ok("status")

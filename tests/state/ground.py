@@ -110,9 +110,13 @@ class Ground(NamedTuple):
 
 
 @contextmanager
-def folder() -> Iterator[Path]:
-    """A folder that other users reach too; pytest's own are closed to them."""
-    top = Path(tempfile.mkdtemp(prefix="craftkit-state-")).resolve()
+def folder(*, on_disk: bool = False) -> Iterator[Path]:
+    """A folder that other users reach too; pytest's own are closed to them.
+
+    A sandbox has a `/dev` of its own, so that what is used in one has to be `on_disk`.
+    """
+    place = "/var/tmp" if on_disk else None
+    top = Path(tempfile.mkdtemp(prefix="craftkit-state-", dir=place)).resolve()
     top.chmod(0o755)
     try:
         yield top

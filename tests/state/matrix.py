@@ -201,7 +201,7 @@ def row(place: str, kind: str) -> list[str]:
     """What each operation comes to in a place, for somebody of this kind."""
     from craftkit.sandbox.server import serve
 
-    with grounds.folder() as top, serve() as server:
+    with grounds.folder(on_disk=kind == CODEX) as top, serve() as server:
         visitor = Visitor(grounds.make(place, top), kind, server.url)
         visitor.arrive()
         grounds.lose(place, visitor.ground)
