@@ -255,9 +255,17 @@ def ask(repo: Path, sql: str) -> list[tuple[Any, ...]]:
 
 
 def reset(repo: Path, template: Path) -> None:
-    """The template in the place of the repository: the database knows it by its path."""
-    shutil.rmtree(repo)
-    shutil.copytree(template, repo, symlinks=True)
+    """The template in the place of the repository: the database knows it by its path.
+
+    And by the inode of git's directory, so that this one stays.
+    """
+    for folder in (repo / ".git", repo):
+        for path in folder.iterdir() if folder.exists() else ():
+            if path.is_symlink() or path.is_file():
+                path.unlink()
+            elif path.name != ".git":
+                shutil.rmtree(path)
+    shutil.copytree(template, repo, symlinks=True, dirs_exist_ok=True)
 
 
 def captured(work: Callable[[], int]) -> tuple[int, str, str]:
