@@ -20,6 +20,9 @@ IDLE = ("prompt", "post-edit", "subagent-stop")
 EVENTS = (*IDLE, "session-start", "stop", "pre-compact", "post-compact", "session-end")
 
 
+OFF = "craftkit is off in this clone. A person switches it on: `craftkit init`"
+
+
 def run() -> None:
     """The console script.  Never raises, never exits with anything but 0."""
     gc.disable()  # what lives this short need not be tidied up
@@ -64,7 +67,7 @@ def respond(event: str, agent: str, raw: str) -> str:
         payload = {}
     heard = events.read(event, agent, payload, os.getcwd())
     if not _is_on(heard.cwd):
-        return ""
+        return _how_to_switch_on(heard)
     try:
         from craftkit.agents import hook_handlers
 
@@ -84,6 +87,21 @@ def _log(heard: HookEvent, error: BaseException) -> None:
         import time
 
         agent_hook_log.log_error(state_dir, heard.name, error, iso_utc(time.time()))
+
+
+def _how_to_switch_on(heard: HookEvent) -> str:
+    """One fixed line as a session begins in a clone that nobody has switched on."""
+    from craftkit import repo as git
+    from craftkit.agents import events
+    from craftkit.runtime import clone
+
+    found = git.find(heard.cwd) if heard.name == "session-start" else None
+    if found is None or clone.standing(found)[0] != clone.OFF:
+        return ""
+    tops = (found.worktree, found.root)
+    if not any(os.path.isfile(os.path.join(top, ".craftkit", "config.yaml")) for top in tops):
+        return ""
+    return events.render(heard, events.HookAnswer(context=OFF))
 
 
 def _is_on(where: str) -> bool:

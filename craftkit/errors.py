@@ -59,6 +59,12 @@ class OldState(NotSetUp):
     code = "old_state"
 
 
+class NotAgreed(UsageProblem):
+    """The clone or the environment asks for more than a person has agreed to."""
+
+    code = "not_agreed"
+
+
 class ForeignState(CraftkitError):
     """The private state of this clone belongs to another user."""
 

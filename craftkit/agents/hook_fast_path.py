@@ -29,8 +29,13 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
 
     `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
     """
-    root = _root(cwd)
+    root = _main_worktree(cwd)
     if root is None:
+        return False
+    git_dir = os.path.join(root, ".git")
+    if _is_off(git_dir):
+        return True
+    if not _is_own(git_dir):
         return False
     session = _session(raw, agent, env, root)
     if not session:
@@ -51,15 +56,20 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
         return False
 
 
-def _root(cwd: str) -> str | None:
-    """The main worktree around `cwd`, if its state is its own; a linked one is not looked at."""
+def _main_worktree(cwd: str) -> str | None:
+    """The main worktree around `cwd`; a linked one is not looked at."""
     where = os.path.realpath(cwd)
     while not os.path.lexists(os.path.join(where, ".git")):
         above = os.path.dirname(where)
         if above == where:
             return None
         where = above
-    return where if _is_own(os.path.join(where, ".git")) else None
+    return where if os.path.isdir(os.path.join(where, ".git")) else None
+
+
+def _is_off(git_dir: str) -> bool:
+    """Whether nobody has switched craftkit on here, so that there is nothing to do."""
+    return not os.path.lexists(os.path.join(git_dir, "craftkit", "clone.json"))
 
 
 def _is_own(git_dir: str) -> bool:

@@ -180,6 +180,7 @@ jobs:
       - run: {" ".join(wanted.command)}
         env:
           GH_TOKEN: {_expression("github.token")}
+          CRAFTKIT_TRUST: workflow
       - uses: actions/cache/save@v5
         if: {_expression("!cancelled()")}
         with:

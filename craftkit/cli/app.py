@@ -19,6 +19,7 @@ from craftkit.cli import (
     session,
     spec,
     task,
+    trust,
 )
 from craftkit.cli.options import AsJson, Offline, SessionId, SpecName
 from craftkit.cli.output import Reply, paint
@@ -45,6 +46,7 @@ app.add_typer(process.app, name="process")
 app.add_typer(outbox.app, name="outbox")
 app.add_typer(schedule.app, name="schedule")
 app.add_typer(agents.app, name="agents")
+app.add_typer(trust.app, name="trust")
 
 
 def _version(wanted: bool) -> None:
@@ -74,14 +76,32 @@ def init(
             show_default=False,
         ),
     ] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Agree to what the configuration says, unasked.")
+    ] = False,
+    agree_committed: Annotated[
+        bool,
+        typer.Option("--agree-committed", help="With --yes: also if an agent is at work here."),
+    ] = False,
+    host: Annotated[
+        str, typer.Option("--host", help="An Enterprise host that this clone may talk to.")
+    ] = "",
+    off: Annotated[bool, typer.Option("--off", help="Switch craftkit off in this clone.")] = False,
     as_json: AsJson = False,
 ) -> int:
-    """Set craftkit up in this repository; what is there already stays as it is."""
+    """Switch craftkit on in this clone; what is there already stays as it is."""
 
     def action() -> Reply:
+        from craftkit.cli import prompt
         from craftkit.commands import init as commands_init
+        from craftkit.commands.agreement import Word
 
-        data, lines, remarks = commands_init.init()
+        if off:
+            where = commands_init.switch_off()
+            return Reply({"off": True}, [f"craftkit is off in {where}; its state stays"])
+        ask = prompt.confirm if prompt.has_terminal() and not as_json else None
+        word = Word(yes, agree_committed, host, ask)
+        data, lines, remarks = commands_init.init(word=word)
         integration, more, reply = agents.at_init(with_agents, as_json)
         return Reply(
             data | {"agents": integration},
@@ -99,10 +119,13 @@ def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJso
     """Show on one screen: spec, task, progress, what waits, what needs attention."""
 
     def action(context: Context) -> Reply:
-        from craftkit.commands import recovery
+        from craftkit.commands import agreement, recovery
         from craftkit.loop import spec_index, work_status
+        from craftkit.runtime import clone
 
         repaired = recovery.repair(context)
+        for one in context.waiting if context.standing == clone.ON else ():
+            context.note(*agreement.waits(one))
         try:
             chosen = spec_index.choose_spec(context, spec_name)
             spec_index.record_snapshot(context, chosen.spec)
@@ -113,7 +136,7 @@ def status(spec_name: SpecName = None, session: SessionId = None, as_json: AsJso
             found = work_status.describe_without_spec(context, error, repaired)
         return Reply(found.data(), _status_lines(found))
 
-    return run_command("status", as_json, action, session=session)
+    return run_command("status", as_json, action, session=session, only_reads=True)
 
 
 def _status_lines(found: WorkStatus) -> list[str]:

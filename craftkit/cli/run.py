@@ -24,15 +24,17 @@ def run_command(
     session: str | None = None,
     offline: bool = False,
     repair: bool = False,
+    only_reads: bool = False,
 ) -> int:
     """Run a command in a context of its own, print its answer, and return its exit code.
 
-    With `repair` it first finishes what an earlier command left undone.  The diagnostics of the
-    context are printed with those of the reply.
+    One that `only_reads` spec files also works in a clone that is off.  With `repair` it first
+    finishes what an earlier command left undone.  The diagnostics of the context are printed with
+    those of the reply.
     """
     context: Context | None = None
     try:
-        context = _open(session)
+        context = _open(session, only_reads)
         context.offline = offline
         if repair:
             from craftkit.commands import recovery
@@ -44,14 +46,21 @@ def run_command(
     return _print_reply(command, as_json, reply, _all_notes(command, context, reply))
 
 
-def _open(session: str | None) -> Context:
+def _open(session: str | None, only_reads: bool) -> Context:
     """The context of a command; a person is asked first whether an older state is to be moved."""
-    from craftkit.errors import OldState
+    from craftkit.errors import NotSetUp, OldState
     from craftkit.runtime.context import open_context
 
     try:
-        return open_context(session=session)
-    except OldState as error:
+        return open_context(session=session, only_reads=only_reads)
+    except NotSetUp as error:
+        if os.environ.get("CRAFTKIT_TRUST") == "workflow" and error.code == NotSetUp.code:
+            from craftkit.commands import workflow
+
+            workflow.switch_on()
+            return open_context(session=session)
+        if not isinstance(error, OldState):
+            raise
         from craftkit.cli import prompt
 
         if not prompt.has_terminal() or _is_agent():

@@ -57,7 +57,7 @@ def list_(as_json: AsJson = False) -> int:
         notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
         return Reply({"specs": found}, lines, notes)
 
-    return run_command("spec list", as_json, action, repair=True)
+    return run_command("spec list", as_json, action, repair=True, only_reads=True)
 
 
 def _row(item: dict[str, Any]) -> str:
@@ -93,7 +93,7 @@ def show(spec: SpecArgument = None, spec_name: SpecName = None, as_json: AsJson 
         ]
         return Reply({"spec": data}, lines, diagnostics=chosen.spec.diagnostics)
 
-    return run_command("spec show", as_json, action, repair=True)
+    return run_command("spec show", as_json, action, repair=True, only_reads=True)
 
 
 @app.command(epilog="Example: craftkit spec check specs/*.md")

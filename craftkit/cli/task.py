@@ -63,7 +63,7 @@ def list_(
         }
         return Reply(data, _table(shown), [_progress_note(spec, rows)])
 
-    return run_command("task list", as_json, action, repair=True)
+    return run_command("task list", as_json, action, repair=True, only_reads=True)
 
 
 @app.command("next", epilog="Example: craftkit task next")
@@ -87,7 +87,7 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
         notes = [_current_note(now, context.session.id)] if now else []
         return Reply(data, [_next_line(row, rows)], notes)
 
-    return run_command("task next", as_json, action, session=session, repair=True)
+    return run_command("task next", as_json, action, session=session, repair=True, only_reads=True)
 
 
 @app.command(epilog="Example: craftkit task show T012")
@@ -102,7 +102,7 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
         data = {"spec": spec.id, "task": task_lookup.task_json(spec, row)}
         return Reply(data, _details(spec, row))
 
-    return run_command("task show", as_json, action, repair=True)
+    return run_command("task show", as_json, action, repair=True, only_reads=True)
 
 
 @app.command(epilog="Example: craftkit task report T012")

@@ -77,6 +77,7 @@ def examine(
     found += [_check("state", *said) for said in place.findings(context)]
     found += [_check("sandbox", *said) for said in sandboxes(context)]
     found.append(_configuration(context))
+    found.append(_trust(context))
     found.append(_modes(context, fix))
     found.append(_database(context, fix))
     if found[-1]["status"] == "error":
@@ -240,15 +241,26 @@ def _configuration(context: Context) -> Check:
     return _check("config", "ok", "every setting is known")
 
 
+def _trust(context: Context) -> Check:
+    """What is set and does not hold, because nobody has agreed to it in this clone."""
+    if not context.waiting:
+        return _check("trust", "ok", "nothing waits for your agreement")
+    one = context.waiting[0]
+    more = f" (and {len(context.waiting) - 1} more)" if len(context.waiting) > 1 else ""
+    words = f"{one.source} sets {one.name}: {one_line(one.value, 120)}, which nobody agreed to"
+    return _check("trust", "warning", words + more, "`craftkit trust` shows it and asks")
+
+
 def _remote(context: Context) -> list[Check]:
     """Why the git remote names no repository of ours; nothing where it does, or is none."""
     from craftkit.github import address
+    from craftkit.sync import destination
 
     remote = git.remote(context.repo)
     if remote is None:
         return []
     try:
-        server = address.find_server(context.env, context.config, remote)
+        server = destination.find_server(context)
     except CraftkitError as error:
         return [_check("remote", "error", error.message, error.hint)]
     if address.is_host_of(server, remote[0]):

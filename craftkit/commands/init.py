@@ -6,13 +6,20 @@ import os
 from typing import Any
 
 from craftkit import repo as git
-from craftkit.commands import move_state
-from craftkit.errors import BadConfig, CannotWrite, OldState, UsageProblem
+from craftkit.commands import agreement, move_state
+from craftkit.commands.agreement import NO_WORD, Word
+from craftkit.errors import BadConfig, CannotWrite, NotSetUp, OldState, UsageProblem
 from craftkit.loop import spec_index
 from craftkit.model import Diagnostic
-from craftkit.runtime import clone
+from craftkit.runtime import clone, trust
 from craftkit.runtime.config import FILE, config_file, read_config
-from craftkit.runtime.context import Context, build_context, here, unreachable_state
+from craftkit.runtime.context import (
+    Context,
+    build_context,
+    here,
+    identify,
+    unreachable_state,
+)
 from craftkit.store import claims, db, history, outbox, private, sessions, worktrees
 from craftkit.text import count
 
@@ -28,10 +35,13 @@ session:
 IGNORED = "/.craftkit/spool/"
 
 
-def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagnostic]]:
-    """Set up the repository around `cwd`, else the directory itself; data, words and remarks.
+def init(
+    cwd: str | None = None, word: Word = NO_WORD
+) -> tuple[dict[str, Any], list[str], list[Diagnostic]]:
+    """Switch craftkit on around `cwd`, else in the directory itself; data, words and remarks.
 
-    Raises CannotWrite, ForeignState, GitDirectoryMissing, or UsageProblem in a bare repository.
+    Raises CannotWrite, ForeignState, GitDirectoryMissing, or UsageProblem in a bare repository and
+    beside an agent that was not permitted to.
     """
     where = os.path.realpath(cwd or here())
     found = git.find(where)
@@ -44,6 +54,7 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     standing, recorded = clone.standing(found)
     if standing in (clone.MISSING, clone.FOREIGN):
         raise unreachable_state(found, standing)
+    _refuse_agent(found, standing, word)
     repo, passed_over = _of_remote(found)
     database = os.path.join(found.state_dir, db.DATABASE)
     fresh = recorded is None and not os.path.exists(database)
@@ -51,16 +62,12 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
     context = build_context(found, os.environ)
     context.clone = recorded
     lines = _take_over(context, standing)
-    named, repo = repo, str(context.config["github.repo"])
-    if passed_over is not None and not repo:
-        context.diagnostics.append(passed_over)
-    if named and not repo:
-        context.note(
-            "info",
-            "no_repository",
-            f"The git remote names {named}, but no repository is configured: nothing is sent.",
-            f"set `github.repo: {named}` in .craftkit/config.yaml",
-        )
+    agreed = agreement.at_init(context, repo, word)
+    if agreed:
+        context.close()
+        context = _with_agreement(found, context)
+    lines += [f"agreed: {one.name} {one.value} ({one.source})" for one in agreed]
+    repo = _say_which_repository(context, repo, passed_over)
     specs = spec_index.load_all(context)
     for spec in specs:
         spec_index.record_snapshot(context, spec)
@@ -70,6 +77,8 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         "config": config_file(found),
         "created": fresh,
         "repo": repo or None,
+        "agreed": [one._asdict() for one in agreed],
+        "waiting": [one._asdict() for one in context.waiting],
         "git": found.git_dir is not None,
         "specs": len(specs),
     }
@@ -86,6 +95,48 @@ def init(cwd: str | None = None) -> tuple[dict[str, Any], list[str], list[Diagno
         else 'next: craftkit spec new "What to build"'
     )
     return data, lines, context.diagnostics
+
+
+def _say_which_repository(context: Context, named: str, passed_over: Diagnostic | None) -> str:
+    """The repository that counts; says what waits for an agreement, and what was passed over."""
+    repo = str(context.config["github.repo"])
+    if passed_over is not None and not repo:
+        context.diagnostics.append(passed_over)
+    if named and not repo:
+        context.note(
+            "info",
+            "no_repository",
+            f"The git remote names {named}, but no repository is configured: nothing is sent.",
+            f"set `github.repo: {named}` in .craftkit/config.yaml, then `craftkit trust`",
+        )
+    for one in context.waiting:
+        context.note(*agreement.waits(one))
+    return repo
+
+
+def switch_off(cwd: str | None = None) -> str:
+    """Take back `init`: the state stays, and nothing is done with it; where.  Raises NotSetUp."""
+    found = git.find(cwd or here())
+    if found is None or not clone.switch_off(found.state_dir):
+        raise NotSetUp("craftkit is off here already.", "`craftkit init` switches it on")
+    return found.worktree
+
+
+def _refuse_agent(found: git.Repo, standing: str, word: Word) -> None:
+    """Switching on is a person's word; beside an agent it has to be said."""
+    agent = identify(found, os.environ).agent
+    if agent != "person" and standing != clone.ON and not word.yes:
+        raise UsageProblem(
+            f"{agent} is at work here, and switching craftkit on is a person's word.",
+            "run `craftkit init` yourself, or permit the agent `craftkit init --yes`",
+        )
+
+
+def _with_agreement(found: git.Repo, before: Context) -> Context:
+    context = build_context(found, os.environ)
+    context.clone = before.clone
+    context.diagnostics = before.diagnostics
+    return context
 
 
 def _write_files(found: git.Repo, fresh: bool, repo: str) -> None:
@@ -140,6 +191,7 @@ def _take_over(context: Context, standing: str) -> list[str]:
                     " you say so: `craftkit outbox send --yes`"
                 )
     if standing == clone.ON or standing == clone.OFF:
+        context.clone = context.clone or clone.read(context.state_dir, clone.KEPT)
         _record(context)
     if standing == clone.COPY:
         _begin_anew(context)
@@ -182,7 +234,8 @@ def _of_remote(found: git.Repo) -> tuple[str, Diagnostic | None]:
         return "", None
     host, owner, name = remote
     try:
-        server = address.find_server(os.environ, read_config(found, os.environ), remote)
+        config, _ = read_config(found, os.environ, trust.read(found.state_dir))
+        server = address.find_server(os.environ, config, remote)
     except BadConfig as error:
         return "", Diagnostic("warning", error.code, error.message, error.hint)
     if address.is_host_of(server, host):

@@ -64,34 +64,12 @@ def find_server(
     return _server(derived, "the git remote", env, named=False, host=host)
 
 
-def find_repository(
-    env: Mapping[str, str],
-    config: Mapping[str, Any],
-    remote: tuple[str, str, str] | None,
-    server: Server,
-) -> tuple[str, str]:
-    """Owner and name of the repository.
+def find_repository(config: Mapping[str, Any]) -> tuple[str, str]:
+    """Owner and name of the repository that `github.repo` names.
 
-    CRAFTKIT_GITHUB_REPO, `github.repo`, GITHUB_REPOSITORY, then the git remote: what was chosen for
-    this repository is not overruled by what a shell happens to export.  Raises BadConfig where none
-    is given or one is not OWNER/NAME, and where the remote is on another server.
+    Raises BadConfig if it names none, or not as OWNER/NAME.
     """
-    if env.get("CRAFTKIT_GITHUB_REPO"):
-        return _owner_and_name(env["CRAFTKIT_GITHUB_REPO"], "CRAFTKIT_GITHUB_REPO")
-    configured = str(config.get("github.repo") or "")
-    if configured:
-        return _owner_and_name(configured, "github.repo")
-    if env.get("GITHUB_REPOSITORY"):
-        return _owner_and_name(env["GITHUB_REPOSITORY"], "GITHUB_REPOSITORY")
-    if remote is None:
-        raise BadConfig(
-            "No GitHub repository is known: there is no git remote.",
-            "set `github.repo: OWNER/NAME` in .craftkit/config.yaml, or add a remote",
-        )
-    host, owner, name = remote
-    if not is_host_of(server, host):
-        raise BadConfig(*foreign(server, host))
-    return owner, name
+    return _owner_and_name(str(config.get("github.repo") or ""), "github.repo")
 
 
 def of_remote(

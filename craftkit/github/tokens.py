@@ -15,6 +15,8 @@ from craftkit.github.gateway import NoToken
 
 GITHUB_VARIABLES = ("GH_TOKEN", "GITHUB_TOKEN")
 ENTERPRISE_VARIABLES = ("GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN")
+# How GitHub's own tokens begin: https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/
+OF_GITHUB = ("ghp_", "github_pat_", "gho_", "ghs_", "ghu_", "ghr_")
 _GH_SECONDS = 5  # a keyring may ask a person, who is not there
 
 # Runs `gh` with these words and this environment; its output, or None when it fails.
@@ -52,6 +54,11 @@ def find_token(server: Server, env: Mapping[str, str], run_gh: RunGh | None = No
             if not _looks_like_token(text):
                 raise NoToken(
                     f"{name} holds something that is not a token.", f"set {name} to the token alone"
+                )
+            if is_loopback(server) and text.startswith(OF_GITHUB):
+                raise NoToken(
+                    f"{name} holds a token of GitHub's, and a sandbox on this machine gets none.",
+                    f"set {name} to a token that the sandbox knows",
                 )
             return Token(text, name)
     text = "" if is_loopback(server) else _from_gh(server.host, env, run_gh or _run_gh)

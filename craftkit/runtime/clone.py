@@ -15,7 +15,8 @@ from typing import NamedTuple
 from craftkit import repo as git
 from craftkit.store import private
 
-FILE = "clone.json"
+FILE = "clone.json"  # the mark that a person has switched craftkit on here
+KEPT = "clone-off.json"  # the same, while it is switched off
 KEY = "key"
 MOVING = "moving"  # is there while the state of an earlier version is moved in
 KEY_BYTES = 32
@@ -98,11 +99,8 @@ def standing(repo: git.Repo) -> tuple[str, Clone | None]:
 
 def _without_record(repo: git.Repo) -> str:
     if os.path.lexists(os.path.join(repo.state_dir, DATABASE)):
-        return ON
-    if old_folder(repo) is not None:
-        return OLD
-    places = {os.path.join(top, git.STATE_DIR) for top in (repo.root, repo.worktree)}
-    return ON if any(os.path.isfile(os.path.join(p, "config.yaml")) for p in places) else OFF
+        return OFF  # switched off, or nobody knows whose it is
+    return OLD if old_folder(repo) is not None else OFF
 
 
 def old_folder(repo: git.Repo) -> str | None:
@@ -149,6 +147,15 @@ def record(repo: git.Repo, clone_id: str) -> Clone:
     return clone
 
 
+def switch_off(state_dir: str) -> bool:
+    """Keep the state, and do nothing in this clone until `init`; whether it was on."""
+    try:
+        os.replace(os.path.join(state_dir, FILE), os.path.join(state_dir, KEPT))
+    except FileNotFoundError:
+        return False
+    return True
+
+
 def make_key(state_dir: str, *, anew: bool = False) -> None:
     """Make the key that seals what is spooled; an existing one stays, unless `anew`."""
     path = os.path.join(state_dir, KEY)
@@ -162,12 +169,12 @@ def key(state_dir: str) -> bytes | None:
     return data if data is not None and len(data) == KEY_BYTES else None
 
 
-def read(state_dir: str) -> Clone | None:
+def read(state_dir: str, file: str = FILE) -> Clone | None:
     """What was recorded; None if that is nothing or cannot be understood.
 
     Raises PermissionError if the state directory is closed to us.
     """
-    data = _read(os.path.join(state_dir, FILE))
+    data = _read(os.path.join(state_dir, file))
     if data is None:
         return None
     values = _plain_values(data)

@@ -8,6 +8,7 @@ from typing import Any
 
 from craftkit.errors import BadConfig
 from craftkit.repo import STATE_DIR, Repo
+from craftkit.runtime import trust
 
 FILE = os.path.join(STATE_DIR, "config.yaml")
 
@@ -40,8 +41,14 @@ def config_file(repo: Repo) -> str:
     return os.path.join(repo.root, FILE)
 
 
-def read_config(repo: Repo, env: Mapping[str, str]) -> dict[str, Any]:
-    """Defaults, then `.craftkit/config.yaml`, then CRAFTKIT_<SECTION>_<KEY>.  Raises BadConfig."""
+def read_config(
+    repo: Repo, env: Mapping[str, str], agreed: trust.Agreed
+) -> tuple[dict[str, Any], list[trust.Waiting]]:
+    """Defaults, then `.craftkit/config.yaml`, then CRAFTKIT_<SECTION>_<KEY>, as far as they may.
+
+    Of settings that need an agreement only what was `agreed` to holds; the rest waits for one.
+    Raises BadConfig.
+    """
     config = dict(DEFAULTS)
     path = config_file(repo)
     try:
@@ -55,17 +62,32 @@ def read_config(repo: Repo, env: Mapping[str, str]) -> dict[str, Any]:
         ) from error
     except UnicodeDecodeError as error:
         raise BadConfig(f"{path} is not UTF-8.", "save it as UTF-8, or delete it") from error
+    is_set: set[str] = set()
     for section, values in _parse(path, text).items():
         if isinstance(values, dict):
             for key, value in values.items():
                 config[f"{section}.{key}"] = value
+                is_set.add(f"{section}.{key}")
     for name in DEFAULTS:
-        override = env.get("CRAFTKIT_" + name.upper().replace(".", "_"))
-        if override is not None:
+        override = env.get(variable(name))
+        if override is not None and name not in trust.SETTINGS:
             config[name] = override.split(",") if isinstance(DEFAULTS[name], list) else override
         config[name] = _checked(name, config[name])
-    config["github.repo"] = config["github.repo"] or env.get("GITHUB_REPOSITORY", "")
-    return config
+    waiting: list[trust.Waiting] = []
+    for name in trust.SETTINGS:
+        asked = [(variable(name), env.get(variable(name)))]
+        asked.append((FILE, config[name] if name in is_set else None))
+        if name == trust.REPO and env.get("GITHUB_REPOSITORY"):
+            asked.append(("GITHUB_REPOSITORY", env["GITHUB_REPOSITORY"]))
+        config[name], more = trust.choose(name, asked, agreed, DEFAULTS[name])
+        config[name] = _checked(name, config[name])
+        waiting += more
+    return config, waiting
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return "CRAFTKIT_" + name.upper().replace(".", "_")
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -20,10 +20,11 @@ from craftkit.errors import (
     UsageProblem,
 )
 from craftkit.model import Diagnostic, Session, Spec
-from craftkit.runtime import clone
-from craftkit.runtime.config import read_config
+from craftkit.runtime import clone, trust
+from craftkit.runtime.config import FILE, read_config
 from craftkit.runtime.identity import session_and_agent, user_name
 from craftkit.store import db
+from craftkit.text import one_line
 
 
 def random_id() -> str:
@@ -65,6 +66,8 @@ class Context:
         self.specs_read: dict[str, tuple[bytes, Spec]] = {}  # path -> bytes, and what they say
         self.standing = clone.ON
         self.clone: clone.Clone | None = None  # as it is recorded
+        self.agreed: trust.Agreed = {}  # values that a person has agreed to
+        self.waiting: list[trust.Waiting] = []  # values that are set, and not agreed to
         self._store: db.Store | None = None
 
     @property
@@ -83,6 +86,9 @@ class Context:
         return self._store
 
     def _open_store(self) -> db.Store:
+        if self.standing == clone.OFF:
+            self.note("info", NotSetUp.code, *off(self.repo, self.worktree))
+            return db.open_nothing(self.state_dir)
         if self.standing != clone.ON:
             self.note_error(unreachable_state(self.repo, self.standing))
             return db.open_nothing(self.state_dir)
@@ -120,11 +126,18 @@ class Context:
         return iso_utc(self.clock())
 
     def require_github(self) -> None:
-        """Raise UsageProblem if no repository on GitHub is configured."""
+        """Raise UsageProblem if no repository on GitHub is configured, or agreed to."""
+        for one in self.waiting if not self.config["github.repo"] else ():
+            if one.name == trust.REPO:
+                raise UsageProblem(
+                    f"{one.source} names {one_line(one.value, 120)}, and nobody has agreed to it"
+                    " in this clone.",
+                    "`craftkit trust` shows it and asks",
+                )
         if not self.config["github.repo"]:
             raise UsageProblem(
                 "No GitHub repository is configured.",
-                "set `github.repo: OWNER/NAME` in .craftkit/config.yaml",
+                "set `github.repo: OWNER/NAME` in .craftkit/config.yaml, then `craftkit trust`",
             )
 
     def note_error(self, error: CraftkitError) -> None:
@@ -148,9 +161,13 @@ def here() -> str:
 
 
 def open_context(
-    cwd: str | None = None, env: Mapping[str, str] | None = None, session: str | None = None
+    cwd: str | None = None,
+    env: Mapping[str, str] | None = None,
+    session: str | None = None,
+    *,
+    only_reads: bool = False,
 ) -> Context:
-    """The context of a repository that is set up.
+    """The context of a clone that is switched on; for what `only_reads` spec files, of any.
 
     Raises NotSetUp, CopiedClone, OldState or BadConfig.
     """
@@ -159,11 +176,10 @@ def open_context(
     found = git.find(where)
     standing, recorded = (clone.OFF, None) if found is None else clone.standing(found)
     old = None if found is None or standing != clone.OLD else clone.old_folder(found)
-    if found is None or standing == clone.OFF or (old and clone.refusal(found, old)):
-        raise NotSetUp(
-            f"craftkit is not set up in {found.worktree if found else where}.",
-            "run `craftkit init` at the top of the repository",
-        )
+    if old and found is not None and clone.refusal(found, old):
+        standing = clone.OFF
+    if found is None or (standing == clone.OFF and not (only_reads and _has_configuration(found))):
+        raise NotSetUp(*off(found, where))
     if standing == clone.COPY and recorded is not None:
         raise CopiedClone(
             f"{found.worktree} is a copy of the clone in {recorded.path}, so craftkit is off here.",
@@ -180,8 +196,29 @@ def open_context(
 
 
 def build_context(found: git.Repo, env: Mapping[str, str], session: str | None = None) -> Context:
-    config = read_config(found, env)
-    return Context(found, config, identify(found, env, session), env=env)
+    agreed = trust.read(found.state_dir)
+    config, waiting = read_config(found, env, agreed)
+    context = Context(found, config, identify(found, env, session), env=env)
+    context.agreed, context.waiting = agreed, waiting
+    return context
+
+
+def off(found: git.Repo | None, where: str) -> tuple[str, str]:
+    """What is said of a clone that nobody has switched on: message and hint."""
+    if found is not None and _has_configuration(found):
+        return (
+            f"craftkit is off in this clone of {os.path.basename(found.root)}: nothing that came"
+            " with a clone decides anything.",
+            "`craftkit init` switches it on, if you want it here",
+        )
+    return (
+        f"craftkit is not set up in {found.worktree if found else where}.",
+        "run `craftkit init` at the top of the repository",
+    )
+
+
+def _has_configuration(found: git.Repo) -> bool:
+    return any(os.path.isfile(os.path.join(top, FILE)) for top in (found.worktree, found.root))
 
 
 def unreachable_state(found: git.Repo, standing: str) -> CraftkitError:

@@ -9,7 +9,6 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from craftkit import repo as git
 from craftkit.errors import BadConfig, CraftkitError
 from craftkit.github.gateway import Invalid, Unreachable
 from craftkit.github.pacing import LONGEST_WAIT, Limits
@@ -193,13 +192,12 @@ def send_lock(context: Context) -> contextlib.AbstractContextManager[bool]:
 def connect(context: Context, seconds: float) -> Any:
     """The gateway that the environment, the configuration and the git remote describe.
 
-    Raises NoToken and BadConfig before anything heavy is loaded.
+    Raises NoToken, BadConfig and NotAgreed before anything heavy is loaded.
     """
     from craftkit.github import address, tokens
+    from craftkit.sync import destination
 
-    remote = git.remote(context.repo)
-    server = address.find_server(context.env, context.config, remote)
-    owner, name = address.find_repository(context.env, context.config, remote, server)
+    server, owner, name = destination.find(context)
     token = tokens.find_token(server, context.env)
     project = address.find_project(str(context.config["github.project"]), owner)
     from craftkit.github.client import Client  # loads PyGithub: only where there is a token

@@ -23,7 +23,16 @@ from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import issues as table
 from craftkit.store.key_values import KeyValueCache
-from craftkit.sync import connection, discovery, links, markers, merge_model, ownership, reconcile
+from craftkit.sync import (
+    connection,
+    destination,
+    discovery,
+    links,
+    markers,
+    merge_model,
+    ownership,
+    reconcile,
+)
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import LinkPlan, plan_links
 from craftkit.text import count, one_line
@@ -327,7 +336,7 @@ def _page_of(context: Context, number: int) -> str:
     """The web page of an issue."""
     from urllib.parse import urlsplit
 
-    server = address.find_server(context.env, context.config, git.remote(context.repo))
+    server = destination.find_server(context)
     api = urlsplit(server.api_url)  # an Enterprise server has its pages where its API is
     site = f"{api.scheme}://{api.netloc}" if api.hostname == server.host else ""
     return f"{site or 'https://' + server.host}/{context.config['github.repo']}/issues/{number}"

@@ -298,6 +298,8 @@ def test_delete_refuses_what_git_cannot_bring_back(
         edit(committed, "T003 Three", "T003 Trois")
         if how == "staged":
             git(repo, "add", SPEC)
+    if not (repo / ".git/craftkit").exists():
+        ck("init", "--no-agents")
     code, _, err = ck("spec", "delete", "--yes", "--force")
     assert code == 2 and "could not bring" in err and "hint:" in err and committed.exists()
 

@@ -72,6 +72,9 @@ def test_a_mirror_works_by_its_setting(repo: Path, ck: Ck) -> None:
     config = repo / ".craftkit/config.yaml"
     config.write_text(config.read_text().replace('""', "octo-dev/mirror"))
     code, answer, _ = ck("init", "--no-agents", "--json")
+    assert code == 0 and answer["data"]["repo"] is None
+    assert "not_agreed" in [note["code"] for note in answer["diagnostics"]]
+    code, answer, _ = ck("init", "--no-agents", "--yes", "--json")
     assert code == 0 and answer["data"]["repo"] == "octo-dev/mirror" and not answer["diagnostics"]
     found = check(ck, "remote")
     assert found["status"] == "ok" and "for octo-dev/mirror" in found["message"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import agree
 
 Ck = Callable[..., tuple[int, Any, str]]
 SHOW_ALPHA = ["task", "show", "T001", "--spec", "alpha"]
@@ -46,6 +47,7 @@ def test_two_calls_in_one_process_do_not_influence_each_other(two: Path) -> None
 @pytest.mark.parametrize("words", ["show", "link --dry-run --offline", "unlink", "update"])
 def test_a_spec_is_named_by_an_argument_as_by_the_option(ck: Ck, two: Path, words: str) -> None:
     verb, *more = words.split()
+    agree(two, "github.repo", "o/r")
     for name in ("alpha", "specs/alpha.md"):
         by_option = ck("spec", verb, "--spec", name, *more, CRAFTKIT_GITHUB_REPO="o/r")
         by_argument = ck("spec", verb, name, *more, CRAFTKIT_GITHUB_REPO="o/r")

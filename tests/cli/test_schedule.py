@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from places import agree
 
 from craftkit.automation import install_source, schedule, schedule_files
 from craftkit.cli import main
@@ -393,7 +394,9 @@ def test_the_workflow(place: Place) -> None:
         "pip install craftkit==1.2.3",
         "craftkit reconcile --job",
     ]
-    assert [s["env"] for s in steps if "env" in s] == [{"GH_TOKEN": "${{ github.token }}"}]
+    assert [s["env"] for s in steps if "env" in s] == [
+        {"GH_TOKEN": "${{ github.token }}", "CRAFTKIT_TRUST": "workflow"}
+    ]
     assert "github.event" not in place.workflow.read_text()
 
 
@@ -465,6 +468,7 @@ def test_a_repository_must_be_known(place: Place) -> None:
         "schedule", "install", "--target", "github-actions", CRAFTKIT_GITHUB_REPO=""
     )
     assert code == 2 and "github.repo" in err
+    agree(place.repo, "github.repo", "a/b' || true")
     code, _, err = place(
         "schedule", "install", "--target", "github-actions", CRAFTKIT_GITHUB_REPO="a/b' || true"
     )

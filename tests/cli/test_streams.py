@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from places import agree
 
 Ck = Callable[..., tuple[int, Any, str]]
 CRAFTKIT = shlex.join([sys.executable, "-m", "craftkit"])
@@ -96,6 +97,7 @@ def test_a_job_works_on_though_nobody_reads_its_log(
     summary = repo.parent / "summary.md"  # written after the first line of the log
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
     monkeypatch.setenv("CRAFTKIT_GITHUB_REPO", "o/r")
+    agree(repo, "github.repo", "o/r")
     monkeypatch.setenv("CRAFTKIT_GITHUB_API_URL", "http://127.0.0.1:9")  # nobody answers there
     monkeypatch.setenv("GH_TOKEN", "x")
     code, said, _ = ck("reconcile", "--job")

@@ -15,6 +15,7 @@ from craftkit.github.address import (
     find_project,
     find_repository,
     find_server,
+    foreign,
     is_host_of,
     is_loopback,
     of_remote,
@@ -119,33 +120,16 @@ def test_a_host_that_only_the_committed_config_names_is_not_vouched_for() -> Non
     assert find_server({"GH_HOST": "evil.example"}, config, REMOTE).vouched
 
 
-def test_the_repository_is_found_in_order() -> None:
-    server = find_server({}, {})
-    config = {"github.repo": "in/config"}
-    env = {"GITHUB_REPOSITORY": "in/actions"}
-    assert find_repository(env, config, REMOTE, server) == ("in", "config")
-    assert find_repository(env, {}, REMOTE, server) == ("in", "actions")
-    assert find_repository({}, {}, REMOTE, server) == ("octo", "demo")
-    both = env | {"CRAFTKIT_GITHUB_REPO": "in/env"}
-    assert find_repository(both, config, REMOTE, server) == ("in", "env")
+def test_the_repository_is_what_the_setting_names() -> None:
+    assert find_repository({"github.repo": "in/config"}) == ("in", "config")
 
 
-@pytest.mark.parametrize("text", ["octo", "octo/", "/demo", "octo/demo/x", "o c/demo", "../demo"])
+@pytest.mark.parametrize(
+    "text", ["", "octo", "octo/", "/demo", "octo/demo/x", "o c/demo", "../demo"]
+)
 def test_a_repository_that_is_none_is_refused(text: str) -> None:
     with pytest.raises(BadConfig):
-        find_repository({}, {"github.repo": text}, None, find_server({}, {}))
-
-
-def test_a_remote_on_another_server_is_refused() -> None:
-    server = find_server({}, {})
-    with pytest.raises(BadConfig):
-        find_repository({}, {}, None, server)
-    with pytest.raises(BadConfig, match="gitlab"):
-        find_repository({}, {}, ("gitlab.com", "o", "n"), server)
-    # An alias from ~/.ssh/config, and the sandbox.
-    assert find_repository({}, {}, ("github-work", "o", "n"), server) == ("o", "n")
-    sandbox = find_server({"GITHUB_API_URL": "http://127.0.0.1:1"}, {})
-    assert find_repository({}, {}, REMOTE, sandbox) == ("octo", "demo")
+        find_repository({"github.repo": text})
 
 
 @pytest.mark.parametrize(
@@ -177,14 +161,9 @@ def test_a_remote_belongs_to_one_server(api: str, host: str, ours: bool) -> None
     server = find_server(env, {})
     assert is_host_of(server, host) is ours
     assert of_remote(env, {}, (host, "o", "n")) == (("o", "n") if ours else None)
-    if ours:
-        assert find_repository({}, {}, (host, "o", "n"), server) == ("o", "n")
-        return
-    with pytest.raises(BadConfig) as caught:
-        find_repository({}, {}, (host, "o", "n"), server)
-    assert host in caught.value.message and "github.repo" in caught.value.hint
-    mirror = {"github.repo": "in/config"}
-    assert find_repository({}, mirror, (host, "o", "n"), server) == ("in", "config")
+    if not ours:
+        message, hint = foreign(server, host)
+        assert host in message and "github.repo" in hint
 
 
 def test_no_remote_names_nothing() -> None:

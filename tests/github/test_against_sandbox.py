@@ -46,7 +46,7 @@ def make(sandbox: Server) -> Make:
     def build(token: str = "", **more: Any) -> Client:
         env = sandbox.environment(token or "sandbox-token")
         server = find_server(env, {})
-        at = find_repository(env, {}, None, server)
+        at = find_repository({"github.repo": env["GITHUB_REPOSITORY"]})
         more.setdefault("remembered", remembered)
         more.setdefault("sleep", lambda seconds: None)
         return Client(server, at, find_token(server, env), **more)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from places import state_of
+from places import agree, state_of
 
 pytest.importorskip("mcp")
 pytest.importorskip("graphql")
@@ -166,5 +166,6 @@ def test_the_project_is_found(desk: Any, tmp_path: Path, monkeypatch: Any) -> No
 
 def test_a_bad_trust_setting_is_refused(desk: Any) -> None:
     assert open_context().config["mcp.trust"] == "collaborators"
+    agree(desk.repo, "mcp.trust", "everybody")
     said = desk.ck("status", CRAFTKIT_MCP_TRUST="everybody")
     assert said.code == 2 and "mcp.trust has to be collaborators or all" in said.err

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from places import agree
 
 pytest.importorskip("mcp")
 pytest.importorskip("graphql")
@@ -103,6 +104,9 @@ def test_what_a_stranger_wrote_is_withheld(desk: Any) -> None:
 def test_unless_everybody_is_trusted(desk: Any, monkeypatch: Any) -> None:
     number = _by_a_stranger(desk)
     monkeypatch.setenv("CRAFTKIT_MCP_TRUST", "all")
+    with talking.inside(desk) as talk:
+        assert talk.data("issue_show", number=number)["withheld"], "nobody has agreed to it"
+    agree(desk.repo, "mcp.trust", "all")
     with talking.inside(desk) as talk:
         shown = talk.data("issue_show", number=number)
     assert not shown["withheld"] and (shown["title"], shown["body"]) == ("pwn", "pwn")

@@ -14,6 +14,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from craftkit import repo as git
+from craftkit.runtime import clone, trust
+
 
 class Linked(NamedTuple):
     folder: Path
@@ -24,6 +27,7 @@ class Linked(NamedTuple):
 
 linked: dict[str, Linked] = {}  # by the text of the spec
 _folder = Path(tempfile.mkdtemp(prefix="craftkit-templates-"))
+REPO = "octo-dev/demo"
 _DATABASE = ".git/craftkit/craftkit.db"
 
 
@@ -32,9 +36,10 @@ def set_up(repo: Path, make: Callable[[], None]) -> None:
     kept = _folder / "set-up"
     if not kept.exists():
         make()
+        trust.agree(str(repo / ".git/craftkit"), trust.REPO, REPO)
         _copy(repo, kept)
     else:
-        shutil.copytree(kept, repo, symlinks=True)
+        _put(kept, repo)
 
 
 def keep_linked(text: str, repo: Path, url: str, world: Any) -> None:
@@ -46,7 +51,7 @@ def keep_linked(text: str, repo: Path, url: str, world: Any) -> None:
 def put_back(kept: Linked, repo: Path, url: str) -> None:
     """Put a linked repository in the place of one that is set up."""
     shutil.rmtree(repo)
-    shutil.copytree(kept.folder, repo, symlinks=True)
+    _put(kept.folder, repo)
     with closing(sqlite3.connect(repo / _DATABASE)) as connection, connection:
         for table, column in _texts(connection):
             connection.execute(
@@ -68,6 +73,13 @@ def _texts(connection: sqlite3.Connection) -> list[tuple[str, str]]:
 
 
 def _copy(repo: Path, place: Path) -> None:
-    """A copy that does not know yet which clone it is: the first command records that."""
-    marks = shutil.ignore_patterns("clone.json", "key")
-    shutil.copytree(repo, place, symlinks=True, ignore=marks)
+    shutil.copytree(repo, place, symlinks=True)
+
+
+def _put(kept: Path, repo: Path) -> None:
+    """A clone of its own, which a person has switched on, with the rows of another one."""
+    shutil.copytree(kept, repo, symlinks=True)
+    found = git.find(str(repo))
+    assert found is not None
+    clone.make_key(found.state_dir, anew=True)
+    clone.record(found, "0123456789abcdef")

@@ -12,7 +12,7 @@ from typing import Any
 import loopback
 import pytest
 import sampling
-from places import database_of
+from places import database_of, switch_on
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -201,6 +201,7 @@ def test_two_clones_that_link_at_once_end_with_the_same_issues(desk: Desk, when:
     other = loopback.Desk(desk.where / "other", desk.server)
     other.where.mkdir()
     shutil.copytree(desk.repo, other.repo)
+    switch_on(other.repo, repo=loopback.REPO)
 
     def the_other_first() -> None:
         from craftkit.github.client import Client

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import pytest
+from places import agree
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -75,6 +76,7 @@ def test_what_is_barred_fails_whether_linked_or_not(desk: Desk, linked: bool) ->
         desk.link()
     assert doctor(desk)[0] == 0
     elsewhere = {"CRAFTKIT_GITHUB_REPO": "octo-dev/none"}
+    agree(desk.repo, "github.repo", "octo-dev/none")
     code, found = doctor(desk, **elsewhere)
     assert code == 4 and found["access"]["status"] == "error"
     assert "access to it" in found["access"]["hint"]

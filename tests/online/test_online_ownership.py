@@ -7,7 +7,7 @@ from typing import Any
 
 import loopback
 import pytest
-from places import state_of
+from places import agree, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -107,6 +107,7 @@ def add_repository(desk: Desk) -> dict[str, str]:
         names = {**world.names, OTHER: other.id}
         desk.state.commit(world._replace(repos={**world.repos, other.id: other}, names=names))
     desk.server.add_issues(OTHER, [{"title": f"Bug {n}"} for n in range(1, 5)])
+    agree(desk.repo, "github.repo", OTHER)
     return {"CRAFTKIT_GITHUB_REPO": OTHER}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import loopback
 import pytest
-from places import database_of, state_of
+from places import agree, database_of, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -122,7 +122,10 @@ def test_the_page_of_an_issue_is_where_the_server_has_its_pages(
 
     def page(api: str) -> str:
         env = {"CRAFTKIT_GITHUB_API_URL": api}
-        given: Any = SimpleNamespace(env=env, config={"github.repo": "a/b"}, repo=None)
+        agreed = {"github.host": ["git.example.org", "acme.ghe.com"]}
+        given: Any = SimpleNamespace(
+            env=env, config={"github.repo": "a/b"}, repo=None, agreed=agreed
+        )
         return linking._page_of(given, 7)
 
     assert page("https://api.github.com") == "https://github.com/a/b/issues/7"
@@ -489,7 +492,9 @@ def test_a_task_set_aside_is_not_in_progress_any_more(desk: Desk) -> None:
 
 def test_a_board_follows(desk: Desk) -> None:
     desk.env["CRAFTKIT_GITHUB_PROJECT"] = "1"
-    desk.begin(1).link()
+    desk.begin(1)
+    agree(desk.repo, "github.project", "1")
+    desk.link()
 
     def column() -> Any:
         board = next(iter(desk.state.world.projects.values()))
@@ -906,6 +911,7 @@ def test_a_second_clone_sees_the_same(desk: Desk, tmp_path: Any) -> None:
     other.where.mkdir()
     other.env["CRAFTKIT_SESSION"] = "s2"
     loopback.forked.prepare(other.repo, 0)
+    agree(other.repo, "github.repo", loopback.REPO)
     (other.repo / loopback.SPEC).write_text(desk.text)
     other.ok("task", "done", "T001")
     desk.ok("reconcile")

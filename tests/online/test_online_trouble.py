@@ -15,7 +15,7 @@ from typing import Any
 import loopback
 import pytest
 import sampling
-from places import database_of, state_of
+from places import agree, database_of, state_of
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
@@ -146,6 +146,7 @@ def test_a_limit_is_remembered_whatever_else_fails(desk: Desk) -> None:
 
 def test_a_board_that_refuses_holds_nothing_up(desk: Desk) -> None:
     desk.begin(8).link()
+    agree(desk.repo, "github.project", "octo-dev/1")
     for name in ("repositoryOwner", "addProjectV2ItemById", "updateProjectV2ItemFieldValue"):
         desk.server.fault({"match": {"graphql": name}, "action": "forbidden", "times": 0})
     for number in range(1, 9):
@@ -160,6 +161,7 @@ def test_a_board_that_refuses_holds_nothing_up(desk: Desk) -> None:
 
 def test_a_board_that_refuses_is_told_of_once_in_a_command(desk: Desk) -> None:
     desk.begin(3).link()
+    agree(desk.repo, "github.project", "octo-dev/1")
     desk.server.fault({"match": {"graphql": "repositoryOwner"}, "action": "forbidden", "times": 0})
     for number in (1, 2, 3):
         desk.ok("task", "done", f"T00{number}", "--offline")
@@ -173,6 +175,7 @@ def test_a_board_that_refuses_is_told_of_once_in_a_command(desk: Desk) -> None:
 def test_a_board_that_is_not_there_holds_nothing_up(desk: Desk) -> None:
     desk.begin(1).link()
     gone = {"CRAFTKIT_GITHUB_PROJECT": "octo-dev/99"}
+    agree(desk.repo, "github.project", "octo-dev/99")
     said = desk.ok("task", "start", "T001", **gone)
     assert "board octo-dev/99" in said.err and "github.project" in said.err
     desk.ok("task", "done", "T001", **gone)

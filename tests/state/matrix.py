@@ -75,6 +75,7 @@ class Visitor:
         owner.ok("init")
         for path in self.ground.top.rglob("config.yaml"):
             path.write_text("github:\n  repo: octo-dev/demo\n")
+        owner.ok("trust", "--yes")
         owner.ok("task", "start", "T005")
 
     def shut(self) -> None:

@@ -163,7 +163,7 @@ def test_a_person_is_asked(old: Ground, answer: str) -> None:
 def test_a_tracked_one_is_left_and_named(old: Ground) -> None:
     """It came with a clone: its rows decide nothing, and craftkit works without it."""
     grounds.git(old.work, "add", "--force", ".craftkit/craftkit.db")
-    assert "is not set up" in old.ck("task", "list").stderr
+    assert "is off in this clone" in old.ck("task", "done", "T001").stderr
     _left_and_named(old, "git tracks it")
 
 
@@ -177,7 +177,7 @@ def test_a_symlink_is_left_and_named(old: Ground) -> None:
 def test_a_folder_behind_a_symlink_is_left_and_named(old: Ground) -> None:
     (old.work / ".craftkit").rename(old.top / "away")
     (old.work / ".craftkit").symlink_to(old.top / "away")
-    assert old.ck("task", "list").returncode == 2
+    assert old.ck("task", "done", "T001").returncode == 2
     assert "symlink" in old.ck("init").stderr
     assert (old.top / "away/craftkit.db").exists()
 

@@ -33,7 +33,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from places import database_of, state_of
+from places import database_of, state_of, switch_on
 from world import FAULTS, Crash, Door, Record, World, dump, iso
 
 from craftkit.commands import reconcile, recovery, session
@@ -184,6 +184,7 @@ class Sync(RuleBasedStateMachine):
             (self.root / clone / "specs").mkdir(parents=True)
             (self.root / clone / ".craftkit").mkdir()
             (self.root / clone / ".craftkit/config.yaml").write_text("github:\n  repo: o/r\n")
+            switch_on(self.root / clone, repo="o/r")
             self.fresh_database(clone)
             self.file(clone).write_text(text)
         if linked:

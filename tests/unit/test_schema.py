@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from places import database_of, state_of
+from places import database_of, state_of, switch_on
 from sqlite_utils import Database, Migrations
 
 from craftkit.errors import DatabaseNewer, DatabaseUnusable
@@ -75,6 +75,7 @@ class Upgraded:
         restore(state_of(place), number)
         (place / ".craftkit").mkdir()
         (place / ".craftkit/config.yaml").write_text("github:\n  repo: octo-dev/demo\n")
+        switch_on(place, repo="octo-dev/demo")
         if before:
             self.ask(before)
         subprocess.run(

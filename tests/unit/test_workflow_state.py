@@ -17,7 +17,7 @@ import sampling
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from places import database_of, state_of
+from places import database_of, state_of, switch_on
 
 from craftkit.commands import recovery, session
 from craftkit.errors import TaskClaimed, UsageProblem
@@ -40,6 +40,7 @@ STATE = "select session, task_id, next_action, version from workflow_state"
 def set_up(place: Path) -> None:
     (place / ".craftkit").mkdir()
     (place / ".craftkit/config.yaml").touch()
+    switch_on(place)
 
 
 class Loop(RuleBasedStateMachine):

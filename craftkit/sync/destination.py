@@ -1,0 +1,56 @@
+"""Which repository and host this clone speaks to: one answer for everything that asks.
+
+A token goes only to a host that a person agreed to: github.com, an Enterprise host that `init` or
+`trust` showed, or a sandbox on this machine that the environment names.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from craftkit import repo as git
+from craftkit.errors import NotAgreed
+from craftkit.github import address
+from craftkit.github.address import Server
+from craftkit.runtime import trust
+from craftkit.runtime.context import Context
+from craftkit.text import one_line
+
+
+class Destination(NamedTuple):
+    """A repository on a GitHub."""
+
+    server: Server
+    owner: str
+    name: str
+
+
+def find(context: Context) -> Destination:
+    """Where this clone's issues are.  Raises BadConfig or NotAgreed."""
+    return Destination(find_server(context), *address.find_repository(context.config))
+
+
+def find_server(context: Context) -> Server:
+    """The GitHub to talk to.  Raises BadConfig, or NotAgreed if nobody has agreed to its host."""
+    server = address.find_server(context.env, context.config, git.remote(context.repo))
+    if not is_agreed(server, context.agreed):
+        host = host_of(server)
+        raise NotAgreed(
+            f"Nobody has agreed that this clone may talk to {one_line(host, 120)}.",
+            f"if it is your GitHub: `craftkit init --host {host}`",
+        )
+    return server
+
+
+def is_agreed(server: Server, agreed: trust.Agreed) -> bool:
+    if address.is_loopback(server):
+        return server.named  # a sandbox, which gets none of GitHub's tokens
+    is_github = server.api_url == address.DEFAULT_API
+    return is_github or trust.is_agreed(trust.HOST, host_of(server), agreed)
+
+
+def host_of(server: Server) -> str:
+    """The host with its port, as it is agreed to."""
+    port = urlsplit(server.api_url).port
+    return server.host if port is None else f"{server.host}:{port}"
