@@ -55,6 +55,8 @@ def init(
     if standing in (clone.MISSING, clone.FOREIGN):
         raise unreachable_state(found, standing)
     _refuse_agent(found, standing, word)
+    if clone.switch_on_again(found.state_dir):
+        standing, recorded = clone.standing(found)
     repo, passed_over = _of_remote(found)
     database = os.path.join(found.state_dir, db.DATABASE)
     fresh = recorded is None and not os.path.exists(database)
@@ -191,7 +193,6 @@ def _take_over(context: Context, standing: str) -> list[str]:
                     " you say so: `craftkit outbox send --yes`"
                 )
     if standing == clone.ON or standing == clone.OFF:
-        context.clone = context.clone or clone.read(context.state_dir, clone.KEPT)
         _record(context)
     if standing == clone.COPY:
         _begin_anew(context)

@@ -156,6 +156,15 @@ def switch_off(state_dir: str) -> bool:
     return True
 
 
+def switch_on_again(state_dir: str) -> bool:
+    """Take back `switch_off`; whether it was switched off."""
+    kept, mark = os.path.join(state_dir, KEPT), os.path.join(state_dir, FILE)
+    if os.path.lexists(mark) or not os.path.lexists(kept):
+        return False
+    os.replace(kept, mark)
+    return True
+
+
 def make_key(state_dir: str, *, anew: bool = False) -> None:
     """Make the key that seals what is spooled; an existing one stays, unless `anew`."""
     path = os.path.join(state_dir, KEY)
@@ -215,8 +224,10 @@ def _as_json(clone: Clone) -> str:
 def _id_at(path: str) -> str | None:
     """The id of the clone whose git directory is at `path`."""
     with suppress(OSError):
-        found = read(os.path.join(path, "craftkit")) or read(path)
-        return found.id if found else None
+        for folder in (os.path.join(path, "craftkit"), path):
+            found = read(folder) or read(folder, KEPT)
+            if found is not None:
+                return found.id
     return None
 
 

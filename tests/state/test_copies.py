@@ -111,6 +111,16 @@ def test_a_spool_file_of_the_original_is_refused_in_the_copy(ground: Ground) -> 
     assert ground.ok("task", "list")["diagnostics"] == [] and "[x] T003" in ground.text
 
 
+def test_a_copy_of_a_clone_that_is_off_has_a_state_of_its_own(ground: Ground) -> None:
+    ground.ok("init", "--off")
+    COPYING["cp -a"](ground.work, ground.top / "copy")
+    copy = ground._replace(work=ground.top / "copy")
+    copy.ok("init")
+    assert copy.ask("select count(*) from claims") == [(0,)]
+    ground.ok("init")
+    assert ground.ok("session-resume")["data"]["current"]["key"] == "T001"
+
+
 def test_what_was_moved_stays_what_it_was(ground: Ground) -> None:
     ground.work.rename(ground.top / "moved")
     moved = ground._replace(work=ground.top / "moved")
