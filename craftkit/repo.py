@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 STATE_DIR = ".craftkit"
 _READ_LIMIT = 1 << 20
+_FILE_LIMIT = 64 << 20  # bytes of a spec file
 _GIT_TIMEOUT = 5
 _HEX = frozenset("0123456789abcdef")
 _NAME = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
@@ -24,6 +25,13 @@ _IN_BETWEEN = (
 _OWN_REFS = ("refs/bisect/", "refs/worktree/", "refs/rewritten/")
 _KEPT_GIT_ENV = frozenset(
     ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "GIT_EXEC_PATH")
+)
+
+
+# Programs that git's configuration may name, and that none of our commands needs.
+_RUNS_NOTHING = (
+    *("-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-c", "gpg.program="),
+    *("-c", "core.pager=cat", "-c", "core.sshCommand=false", "-c", "diff.external="),
 )
 
 
@@ -239,14 +247,38 @@ def is_as_committed(repo: Repo, path: str) -> bool:
     if repo.git_dir is None:
         return False
     known = _git(repo, "rev-parse", "--quiet", "--verify", f"HEAD:{path}")
-    return known is not None and known == _git(repo, "hash-object", f"--path={path}", "--", path)
+    data = _read_bytes(os.path.join(repo.worktree, path))
+    if known is None or data is None:
+        return False
+    # Not by `git hash-object`, which would run the filters of the repository.
+    texts = (data, data.replace(b"\r\n", b"\n"))
+    return any(known == _blob_name(text, len(known)) for text in texts)
+
+
+def _blob_name(data: bytes, length: int) -> str:
+    """The object name of a file: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects"""
+    import hashlib
+
+    kind = hashlib.sha256 if length == 64 else hashlib.sha1
+    return kind(b"blob %d\0" % len(data) + data).hexdigest()
+
+
+def _read_bytes(path: str) -> bytes | None:
+    try:
+        if not os.path.isfile(path):
+            return None
+        with open(path, "rb") as file:
+            return file.read(_FILE_LIMIT)
+    except (OSError, ValueError):
+        return None
 
 
 def add_trailer(repo: Repo, path: str, trailer: str) -> bool:
     """Add `Key: value` to the commit message in a file, where it has no such key; if git could."""
     how = ("--if-exists", "doNothing", "--if-missing", "add", "--where", "end")
     given = ("interpret-trailers", "--in-place", "--no-divider", *how, "--trailer", trailer, path)
-    return _git(repo, *given) is not None
+    # Outside of the repository, whose configuration may name a command for a trailer.
+    return _git(repo._replace(worktree=os.sep), *given) is not None
 
 
 def _git_dir(level: str) -> str | None:
@@ -430,7 +462,7 @@ def _git(repo: Repo, *args: str, given: str = "") -> str | None:
     env |= {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
     try:
         done = subprocess.run(
-            ["git", "-c", "core.fsmonitor=false", *args],
+            ["git", *_RUNS_NOTHING, *args],
             cwd=repo.worktree,
             env=env,
             input=os.fsencode(given),

@@ -133,6 +133,14 @@ def shell_word(text: str) -> str:
     return shlex.quote(one_line(text))
 
 
+def code_span(text: str) -> str:
+    """`text` as code in Markdown that nothing in it can leave: a mention in it is none."""
+    text = one_line(text)
+    fence = "`" * (max(map(len, re.findall("`+", text)), default=0) + 1)
+    gap = " " if "`" in text else ""
+    return f"{fence}{gap}{text}{gap}{fence}"
+
+
 def one_line(text: str, limit: int = 200) -> str:
     """`text` as one harmless line of at most `limit` characters.
 
@@ -150,6 +158,13 @@ def one_line(text: str, limit: int = 200) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text[: limit - 1].rstrip().rstrip(_JOINER) + "…" if limit > 0 else ""
+
+
+def visible(text: str) -> str:
+    """`text` without control, bidi, zero-width and tag characters; lines, tabs and escapes stay."""
+    if text.isascii():
+        return text
+    return re.sub(_INVISIBLE.replace("\x0e-\x1b", "\x0e-\x1a"), "", text)
 
 
 def strip_escapes(text: str) -> str:

@@ -112,8 +112,7 @@ def with_root(text: str, state_dir: str) -> str | None:
 def _read(path: str) -> str:
     """Raises CannotRead."""
     try:
-        with open(path, "rb") as file:
-            return file.read(_LIMIT).decode()
+        return private.read_regular(path, _LIMIT).decode()
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:

@@ -15,6 +15,7 @@ from craftkit.agents.target import PROJECT, USER, AgentTarget, Facts
 from craftkit.errors import CannotRead, NotSetUp, UnsafePath, UsageProblem
 from craftkit.repo import Repo, find
 from craftkit.runtime import clone
+from craftkit.store import private
 
 _LIMIT = 1 << 26
 _PLUGIN = re.compile(r'"craftkit@[^"\n]+"(\s*:\s*false)?')
@@ -61,7 +62,7 @@ def scope(name: str, cwd: str, env: Mapping[str, str]) -> Scope:
     repo = find(cwd)
     if name == USER:
         return Scope(USER, home(env), _user_state(env), repo)
-    if repo is None or clone.standing(repo)[0] == clone.OFF:
+    if repo is None or not clone.is_on(repo):
         raise NotSetUp(
             f"craftkit is not set up in {repo.worktree if repo else cwd}.",
             "run `craftkit init` at the top of the repository, or add `--scope user`",
@@ -77,8 +78,7 @@ def read(where: Scope, path: str) -> bytes | None:
     try:
         if os.path.exists(place) and not os.path.isfile(place):
             raise UnsafePath(f"{path} is not a regular file.", "move it away", path)
-        with open(place, "rb") as file:
-            return file.read(_LIMIT)
+        return private.read_regular(place, _LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -150,8 +150,8 @@ def has_plugin(where: Scope, target: AgentTarget, env: Mapping[str, str]) -> boo
                 found = found or os.path.isfile(path)
                 continue
             try:
-                with open(path, encoding="utf-8", errors="replace") as file:
-                    marks = [match[1] for match in _PLUGIN.finditer(file.read(_LIMIT))]
+                text = private.read_regular(path, _LIMIT).decode("utf-8", "replace")
+                marks = [match[1] for match in _PLUGIN.finditer(text)]
             except OSError:
                 continue
             if any(marks):

@@ -9,6 +9,7 @@ import sqlite3
 from craftkit.errors import CraftkitError
 from craftkit.runtime import agent_hook_log
 from craftkit.runtime.context import Context
+from craftkit.store import private
 
 TOLD = "told.silent"
 LIMIT = 1_000_000  # characters of a settings file that are looked at
@@ -75,8 +76,7 @@ def _switched_off(context: Context) -> bool:
 
 def _text(path: str) -> str:
     try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            return file.read(LIMIT)
+        return private.read_regular(path, LIMIT).decode("utf-8", "replace")
     except OSError:
         return ""
 

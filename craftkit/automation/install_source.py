@@ -34,6 +34,9 @@ _OVER_SSH = rf"git\+ssh://git@[A-Za-z0-9][A-Za-z0-9.-]*(?::[0-9]{{1,5}})?/{_WORD
 _PLACE = r"\.(?:/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*(?:\[[A-Za-z0-9._,-]{1,99}\])?"
 _REQUIREMENT = rf"{_NAME}{_VERSION}|(?:{_NAME} @ )?(?:{_URL}|{_OVER_SSH})|{_PLACE}"
 
+# A tag or commit behind the path, as pip has it: https://pip.pypa.io/en/stable/topics/vcs-support/
+_AT = r"//[^/]+/[^#]*@[^@#/]+(?:#|$)"
+
 # The one line that may differ, in a workflow that is ours otherwise.
 _LINE = re.compile(r"(?m)^      - run: (\S.*)$")
 _PIP = "pip install "
@@ -46,6 +49,12 @@ def checked(text: str) -> str:
             f"--install ({one_line(redact(text), 80)}) is the example, not a place to install"
             " from.",
             "put the owner of your craftkit and its tag or commit in",
+        )
+    if re.search(r"(?:^| @ )git\+", text) and not re.search(_AT, text):
+        raise UsageProblem(
+            f"--install ({one_line(redact(text), 80)}) names no tag or commit, so that each run"
+            " would install something else.",
+            f"write it like {EXAMPLE}",
         )
     if len(text) <= LIMIT and re.fullmatch(_REQUIREMENT, text):
         return text

@@ -141,8 +141,8 @@ def _default_branch(context: Context) -> str:
     if common is not None:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             head = os.path.join(common, "refs", "remotes", "origin", "HEAD")
-            with open(head, encoding="utf-8") as file:
-                found = re.match(r"ref: refs/remotes/origin/(\S+)", file.read(1000))
+            text = private.read_regular(head, 1000).decode("utf-8")
+            found = re.match(r"ref: refs/remotes/origin/(\S+)", text)
             if found:
                 return found[1]
         for name in ("main", "master"):
@@ -170,8 +170,7 @@ def _workflow_paths(worktree: str) -> tuple[str]:
 
 def _text_of(path: str) -> str | None:
     try:
-        with open(path, "rb") as file:
-            return file.read(1 << 20).decode("utf-8", "surrogateescape")
+        return private.read_regular(path, 1 << 20).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
     except OSError as error:

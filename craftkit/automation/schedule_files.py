@@ -164,14 +164,14 @@ jobs:
     runs-on: ubuntu-latest
     timeout-minutes: 20
     steps:
-      - uses: actions/checkout@v5
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8  # v5.0.0
 {checkout}\
-      - uses: actions/setup-python@v6
+      - uses: actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c  # v6.0.0
         with:
           python-version: "3.11"
       # What spec and GitHub last agreed on: without it an issue that somebody re-opens looks like
       # one that was never closed.
-      - uses: actions/cache/restore@v5
+      - uses: actions/cache/restore@0057852bfaa89a56745cba8c7296529d2fc39830  # v4.3.0
         with:
           path: .git/craftkit/craftkit.db*
           key: {run}
@@ -181,7 +181,7 @@ jobs:
         env:
           GH_TOKEN: {_expression("github.token")}
           CRAFTKIT_TRUST: workflow
-      - uses: actions/cache/save@v5
+      - uses: actions/cache/save@0057852bfaa89a56745cba8c7296529d2fc39830  # v4.3.0
         if: {_expression("!cancelled()")}
         with:
           path: .git/craftkit/craftkit.db*

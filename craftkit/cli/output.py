@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import CannotWrite
 from craftkit.model import Diagnostic
+from craftkit.text import visible
 
 COLOURS = {"error": "31", "warning": "33", "info": "36", "ok": "32", "dim": "2", "bold": "1"}
 
@@ -54,7 +55,9 @@ def print_envelope(
     # A stream that cannot carry every character gets them escaped: JSON must not lose any.
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     plain = encoding.lower().replace("-", "") != "utf8"
-    text = json.dumps(document, ensure_ascii=plain, indent=2)
+    text = visible(json.dumps(document, ensure_ascii=False, indent=2))
+    if plain:
+        text = json.dumps(json.loads(text), indent=2)
     _print(text.encode("utf-8", "replace").decode())
 
 
@@ -126,6 +129,7 @@ def _stdout_errors() -> Iterator[None]:
 
 def _printable(line: str, stream: Any) -> str:
     """`line` without what a terminal would act on, save colours, in what `stream` can carry."""
+    line = visible(line)
     if not line.isprintable():
         import re
 

@@ -164,7 +164,11 @@ def _database(context: Context, fix: bool) -> Check:
     context._store = None
     for spec in spec_index.load_all(context):
         spec_index.record_snapshot(context, spec)
-    return _check("database", "ok", f"rebuilt from the spec files; the old one is {aside}")
+    words = (
+        "rebuilt from the spec files; notes, history, dropped tasks, claims and what waited for"
+        f" GitHub were lost with the old one, which is {aside}"
+    )
+    return _check("database", "warning", words, "look into the old one with `sqlite3 … .recover`")
 
 
 def _unwritable(context: Context) -> Check:
@@ -202,7 +206,9 @@ def _specs(context: Context, fix: bool) -> Check:
         return _check("specs", "warning", f"{path} {words}{more}", hint)
     bad = [s.path for s in specs if any(d.severity == "error" for d in s.diagnostics)]
     if bad:
-        return _check("specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {bad[0]}`")
+        return _check(
+            "specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {shell_word(bad[0])}`"
+        )
     first: dict[str, str] = {}
     for spec in specs:
         if first.setdefault(spec.id, spec.path) != spec.path:
@@ -264,7 +270,8 @@ def _remote(context: Context) -> list[Check]:
     except CraftkitError as error:
         return [_check("remote", "error", error.message, error.hint)]
     if address.is_host_of(server, remote[0]):
-        return []
+        other = destination.other_remote(context)
+        return [] if other is None else [_check("remote", "warning", *other)]
     words, hint = address.foreign(server, remote[0])
     at = one_line("/".join(remote), 120)
     configured = str(context.config["github.repo"])

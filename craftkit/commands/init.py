@@ -165,8 +165,7 @@ def _ignore_spool(found: git.Repo) -> None:
         return
     path = os.path.join(found.common_dir, "info", "exclude")
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
+        text = private.read_regular(path, 1 << 20).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         text = ""
     if IGNORED in text.splitlines():

@@ -12,6 +12,7 @@ from craftkit.runtime.context import Context
 from craftkit.store import claims
 from craftkit.store import history as events
 from craftkit.store import sessions as session_rows
+from craftkit.text import redact
 
 NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
@@ -97,7 +98,7 @@ def end(context: Context, reason: str) -> dict[str, Any]:
         for claim in claims.of_worktree(context.store, context.worktree)
         if claim.session == context.session.id
     ]
-    now = context.now()
+    now, reason = context.now(), redact(reason)
     with context.store.write() as tx:
         sessions.touch(context, tx)
         session_rows.end(tx, context.session, reason, now)

@@ -11,7 +11,7 @@ from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import issues as table
 from craftkit.store import outbox
-from craftkit.text import one_line
+from craftkit.text import code_span, one_line
 
 
 def queue_closing_again(context: Context, spec: Spec, task: Task) -> bool:
@@ -102,7 +102,7 @@ def queue(
 
 def _comment(context: Context, action: str) -> str:
     session = context.session
-    where = f" on `{session.branch}`" if session.branch else ""
+    where = f" on {code_span(session.branch)}" if session.branch else ""
     commit = f" at {session.head[:12]}" if session.head else ""
     return f"{'Started' if action == 'start' else 'Done'}{where}{commit}."
 

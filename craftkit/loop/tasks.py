@@ -26,7 +26,7 @@ from craftkit.specs import edit
 from craftkit.store import claims, decisions
 from craftkit.store import history as events
 from craftkit.store import tasks as task_records
-from craftkit.text import typed
+from craftkit.text import redact, typed
 
 
 @transitions.retry_on_conflict
@@ -199,7 +199,7 @@ def drop(
         "drop",
         "command",
         expected_version=version,
-        reason=reason,
+        reason=redact(reason),
         held_by=held,
     )
 

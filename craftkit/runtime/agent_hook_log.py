@@ -8,7 +8,7 @@ from typing import NamedTuple
 from craftkit.clock import iso_utc
 from craftkit.runtime import log
 from craftkit.runtime.context import Context
-from craftkit.store import hooks
+from craftkit.store import hooks, private
 
 FRESH = 300.0  # seconds for which a heartbeat lasts
 RECENT = 24 * 3600.0  # seconds after which a heartbeat says nothing about today
@@ -73,8 +73,8 @@ def errors(context: Context) -> list[dict[str, str]]:
     since = iso_utc(context.clock() - RECENT)
     found = []
     try:
-        with open(log_path(context.state_dir), encoding="utf-8", errors="replace") as file:
-            lines = file.read(2 * LOG_LIMIT).splitlines()
+        data = private.read_regular(log_path(context.state_dir), 4 * LOG_LIMIT)
+        lines = data.decode("utf-8", "replace").splitlines()
     except OSError:
         return []
     for text in lines[-ERRORS_SHOWN:]:

@@ -9,8 +9,10 @@ from typing import Any
 from craftkit.errors import BadConfig
 from craftkit.repo import STATE_DIR, Repo
 from craftkit.runtime import trust
+from craftkit.store import private
 
 FILE = os.path.join(STATE_DIR, "config.yaml")
+LIMIT = 1 << 20  # bytes of it
 
 DEFAULTS: dict[str, Any] = {
     "github.repo": "",
@@ -52,8 +54,7 @@ def read_config(
     config = dict(DEFAULTS)
     path = config_file(repo)
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        text = private.read_regular(path, LIMIT).decode("utf-8")
     except FileNotFoundError:
         text = ""
     except OSError as error:
@@ -119,6 +120,7 @@ def _is_number(text: str) -> bool:
 
 
 def _parse(path: str, text: str) -> dict[str, Any]:
+    from craftkit.specs.meta import plain_yaml
     from craftkit.specs.meta import read_config as read_simple_config
 
     simple = read_simple_config(text)
@@ -127,7 +129,7 @@ def _parse(path: str, text: str) -> dict[str, Any]:
     import yaml
 
     try:
-        loaded = yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - builds strings only
+        loaded = plain_yaml(text)
     except (yaml.YAMLError, RecursionError) as error:
         first = getattr(error, "problem", None) or str(error).splitlines()[0]
         mark = getattr(error, "problem_mark", None)

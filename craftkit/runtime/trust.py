@@ -34,8 +34,7 @@ class Waiting(NamedTuple):
 def read(state_dir: str) -> dict[str, list[str]]:
     """What was agreed to; nothing if the file is missing or damaged."""
     try:
-        with open(os.path.join(state_dir, FILE), "rb") as file:
-            found = json.loads(file.read(LIMIT))
+        found = json.loads(private.read_regular(os.path.join(state_dir, FILE), LIMIT))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):

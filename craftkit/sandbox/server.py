@@ -233,7 +233,7 @@ class _Handler(BaseHTTPRequestHandler):
             refused = 400, "That is not a path."
         elif "transfer-encoding" in headers or not length.isdecimal():
             refused = 411, "The length must be given."
-        elif int(length) > BODY_LIMIT:
+        elif len(length) > len(str(BODY_LIMIT)) or int(length) > BODY_LIMIT:
             refused = 413, "That is too much."
         if refused is not None:
             self._refuse(*refused)

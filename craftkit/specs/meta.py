@@ -237,7 +237,7 @@ def read_meta(text: str, path: str, load_yaml: Callable[[str], Any] | None = Non
     problem = "the front matter is not a mapping"
     bad_line = 2
     try:
-        loaded = (load_yaml or _load_yaml)(block)
+        loaded = (load_yaml or plain_yaml)(block)
         if isinstance(loaded, dict):
             flat = {str(k): str(v) for k, v in loaded.items() if isinstance(v, str | int | float)}
             return Meta(flat, "yaml", body)
@@ -273,10 +273,22 @@ def _cut_off(text: str) -> tuple[int, int] | None:
     return opened.end(), len(text) if empty is None else empty.start()
 
 
-def _load_yaml(block: str) -> Any:
+def plain_yaml(block: str) -> Any:
+    """Strings, lists and mappings of a YAML text.
+
+    Aliases are refused before anything is built: a few of them stand for more than any machine
+    holds.  Raises yaml.YAMLError or RecursionError.
+    """
     import yaml  # type: ignore[import-untyped, unused-ignore]
 
     loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+    if "*" in block:
+        event: Any
+        for event in yaml.parse(block, Loader=loader):
+            if isinstance(event, yaml.AliasEvent):
+                words = f"the alias *{event.anchor} is not read here: write out what it stands for"
+                mark: Any = event.start_mark
+                raise yaml.composer.ComposerError(None, None, words, mark)
     return yaml.load(block, Loader=loader)  # noqa: S506 - BaseLoader builds only strings
 
 

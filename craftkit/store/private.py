@@ -4,7 +4,9 @@ Whoever runs craftkit as root in another user's repository (a container, `sudo`)
 files there that this user cannot write: what is made gets the owner of the folder that it is in.
 """
 
+import errno
 import os
+import stat
 from contextlib import suppress
 
 _CREATE = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -53,6 +55,24 @@ def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
             os.unlink(temporary)
         raise
     sync_folder(os.path.dirname(path))
+
+
+def read_regular(path: str, limit: int) -> bytes:
+    """All of a regular file.
+
+    Raises OSError, also for what is not a regular file, which could make us wait for ever, and for
+    one that has more than `limit` bytes.
+    """
+    flags = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)  # to open a FIFO may block
+    descriptor = os.open(path, os.O_RDONLY | flags)
+    with open(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "it is not a regular file", path)
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise OSError(errno.EFBIG, f"it has more than {limit:,} bytes", path)
+    return data
 
 
 def remove_stale(folder: str, before: float) -> None:

@@ -50,6 +50,25 @@ def is_agreed(server: Server, agreed: trust.Agreed) -> bool:
     return is_github or trust.is_agreed(trust.HOST, host_of(server), agreed)
 
 
+def other_remote(context: Context) -> tuple[str, str] | None:
+    """Message and hint if the git remote names a repository that nobody has agreed to here.
+
+    Whoever agreed to both, as in a fork, has seen which of them the issues are in.
+    """
+    named = address.of_remote(context.env, context.config, git.remote(context.repo))
+    repo = str(context.config["github.repo"])
+    if named is None or not repo or "/".join(named).lower() == repo.lower():
+        return None
+    remote = "/".join(named)
+    if any(remote.lower() == one.lower() for one in context.agreed.get(trust.REPO, ())):
+        return None
+    return (
+        f"The git remote names {one_line(remote, 120)}, and the issues of this clone are in"
+        f" {one_line(repo, 120)}.",
+        "`craftkit init` agrees to the remote as well; or set the remote back",
+    )
+
+
 def host_of(server: Server) -> str:
     """The host with its port, as it is agreed to."""
     port = urlsplit(server.api_url).port

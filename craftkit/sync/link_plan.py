@@ -15,7 +15,7 @@ from craftkit.runtime.context import Context
 from craftkit.specs.checks import off_cycles
 from craftkit.store import issues
 from craftkit.sync import markers
-from craftkit.text import count, one_line
+from craftkit.text import code_span, count, one_line
 
 PER_PARENT = 100  # GitHub's limit of sub-issues, closed ones included
 
@@ -174,7 +174,7 @@ def _where(context: Context, spec: Spec, line: int | None = None) -> str:
     branch = spec.branch or context.session.branch
     place = f"{spec.path}:{line}" if line else spec.path
     if remote is None or branch is None or "." not in remote[0]:
-        return f"Spec: `{place}`"
+        return f"Spec: {code_span(place)}"
     from urllib.parse import quote
 
     host, owner, name = remote

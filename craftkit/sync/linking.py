@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from craftkit import repo as git
 from craftkit.errors import SpecNeedsAttention, UsageProblem
-from craftkit.github import address
 from craftkit.github import gateway as gh
 from craftkit.loop import process_runner, spec_index, work_status
 from craftkit.loop.decisions import LinkDecision
@@ -76,12 +74,9 @@ def preflight(context: Context, sync: SyncContext) -> gh.Repository:
         raise SpecNeedsAttention(
             f"Issues are switched off in {name}.", "switch them on in the repository's settings"
         )
-    named = address.of_remote(context.env, context.config, git.remote(context.repo))
-    if named is not None and "/".join(named).lower() != name.lower():
-        raise UsageProblem(
-            f"{name} is not the repository of the git remote ({'/'.join(named)}).",
-            "correct github.repo in .craftkit/config.yaml, or the remote",
-        )
+    other = destination.other_remote(context)
+    if other is not None:
+        raise UsageProblem(*other)
     box = KeyValueCache(context.store, sync.settings.repo, context.now())
     box["highest"] = str(seen.highest)
     return seen

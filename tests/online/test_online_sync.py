@@ -116,9 +116,9 @@ def test_the_page_of_an_issue_is_where_the_server_has_its_pages(
 ) -> None:
     from types import SimpleNamespace
 
-    from craftkit.sync import linking
+    from craftkit.sync import destination, linking
 
-    monkeypatch.setattr(linking.git, "remote", lambda repo: None)
+    monkeypatch.setattr(destination.git, "remote", lambda repo: None)
 
     def page(api: str) -> str:
         env = {"CRAFTKIT_GITHUB_API_URL": api}
