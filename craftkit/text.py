@@ -72,6 +72,12 @@ def redact(text: str) -> str:
     return re.sub(_EMAIL, MASK, text)
 
 
+def looks_secret(text: str) -> bool:
+    """Whether `text` holds what looks like a credential."""
+    secrets = (_GITHUB_TOKEN, _QUOTED_HEADER, _PLAIN_HEADER, _USERINFO, _CREDENTIAL, _ASSIGNMENT)
+    return any(re.search(pattern, text) for pattern in secrets)
+
+
 def redact_value(obj: Any) -> Any:
     """A copy of JSON-like data with every string redacted and the values of secret keys masked."""
     return _redact_value(obj, 0)

@@ -59,6 +59,9 @@ SessionId = Annotated[
 Offline = Annotated[
     bool, typer.Option("--offline", help="Do not use the network; writes to GitHub wait.")
 ]
+PublishSecrets = Annotated[
+    bool, typer.Option("--publish-secrets", help="Also titles that look like secrets.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 RequireSync = Annotated[
     bool, typer.Option("--require-sync", help="Exit with 7 if GitHub does not have it yet.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson
+from craftkit.cli.options import AsJson, PublishSecrets
 from craftkit.cli.output import Reply
 from craftkit.cli.run import run_command
 
@@ -94,13 +94,16 @@ def _agrees(context: Context) -> bool:
 
 
 @app.command(epilog="Example: craftkit outbox retry")
-def retry(number: Number = None, as_json: AsJson = False) -> int:
+def retry(
+    number: Number = None, publish_secrets: PublishSecrets = False, as_json: AsJson = False
+) -> int:
     """Queue writes that were given up once more, and send."""
 
     def action(context: Context) -> Reply:
         from craftkit.commands import outbox
         from craftkit.sync import connection
 
+        context.publish_secrets = publish_secrets
         count = outbox.retry(context, number)
         sent = connection.send(context)
         connection.report_pending(context, sent)

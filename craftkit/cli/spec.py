@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, SpecArgument, SpecName, Yes
+from craftkit.cli.options import AsJson, Offline, PublishSecrets, SpecArgument, SpecName, Yes
 from craftkit.cli.output import Reply, progress_bar
-from craftkit.cli.prompt import agree
+from craftkit.cli.prompt import agree, confirm, has_terminal
 from craftkit.cli.run import run_command, run_plain
 from craftkit.errors import UsageProblem
 from craftkit.model import PHASES
@@ -180,6 +180,7 @@ def link(
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
     ] = False,
     yes: Yes = False,
+    publish_secrets: PublishSecrets = False,
     offline: Annotated[
         bool, typer.Option("--offline", help="With --dry-run: do not ask what is there already.")
     ] = False,
@@ -207,6 +208,7 @@ def link(
                 words = f"{found.spec.id}: {count(waits, 'issue')} still to be made"
             return Reply(data, [words])
         agree(linking.question(context, found), yes, "Nothing was sent.")
+        context.publish_secrets = publish_secrets or _may_publish(linking.secret_titles(found))
         with progress_bar("issues", as_json) as progress:
             linking.link(context, found, progress)
         data = linking.linked(context, found.spec)
@@ -219,6 +221,22 @@ def link(
         return Reply(data, lines)
 
     return run_command("spec link", as_json, action, offline=offline)
+
+
+def _may_publish(titles: list[str]) -> bool:
+    """Ask about titles that look like secrets; `--yes` is not an answer to that.
+
+    Raises UsageProblem without a terminal or an agreement.
+    """
+    if not titles:
+        return False
+    from craftkit.errors import UsageProblem
+
+    what = f"{', '.join(titles)} would publish what looks like a secret."
+    if has_terminal() and confirm(f"{what} Publish it all the same?"):
+        return True
+    hint = "take it out of the title, or add `--publish-secrets`"
+    raise UsageProblem(f"{what} Nothing was sent.", hint)
 
 
 def _linked(task: dict[str, Any]) -> str:

@@ -56,6 +56,7 @@ class Context:
         self.env = os.environ if env is None else env
         self.connect = connect
         self.offline = False
+        self.publish_secrets = False  # a person agreed to titles that look like secrets
         self.network_until: float | None = None  # seconds since 1970: no network after it
         self.gave_up: CraftkitError | None = None  # why this command does not ask GitHub again
         self.flag = ""  # what commands about the spec at hand must add, as ` --spec demo`

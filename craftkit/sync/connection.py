@@ -53,6 +53,7 @@ def settings(context: Context) -> Settings:
         phase_label=str(config["github.phase_label"]),
         project=bool(config["github.project"]),
         grace=_grace(context),
+        publish_secrets=context.publish_secrets,
     )
 
 

@@ -21,6 +21,7 @@ class Settings(NamedTuple):
     phase_label: str = "phase: "
     project: bool = False  # a Projects v2 status field is configured
     grace: float = GRACE
+    publish_secrets: bool = False  # a person agreed to titles that look like secrets
 
 
 class SyncContext(NamedTuple):

@@ -33,7 +33,7 @@ from craftkit.sync import (
 )
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import LinkPlan, plan_links
-from craftkit.text import count, one_line
+from craftkit.text import count, looks_secret, one_line
 
 KIND = "spec link"
 SECONDS = 3600.0  # linking a long spec takes a second for each task
@@ -114,6 +114,12 @@ def propose(context: Context, wanted_spec: str | None, *, dry: bool = False) -> 
     with context.store.read() as db:
         making = links.still_to_make(db, repo, spec, making)
     return LinkProposal(spec, making, repository, waiting_creations(context, spec))
+
+
+def secret_titles(found: LinkProposal) -> list[str]:
+    """The tasks, or the spec, whose title looks like a secret and would be published."""
+    named = [task.ref for task in found.spec.tasks if looks_secret(task.title)]
+    return ([found.spec.id] if looks_secret(found.spec.name) else []) + named
 
 
 def waiting_creations(context: Context, spec: Spec) -> int:

@@ -17,6 +17,7 @@ from craftkit.sync.context import Settings, SyncContext
 from craftkit.sync.double_issues import Double
 from craftkit.sync.issue_creation import create
 from craftkit.sync.retry_policy import HOPELESS, Stop, put_back
+from craftkit.text import looks_secret
 
 BATCH = 20  # changes in one request; GitHub stops a longer document after ten seconds
 PROMPT = 15.0  # seconds after a decision in which its own command sends it
@@ -64,6 +65,7 @@ def _drain(sync: SyncContext, max_writes: int | None) -> Drained:
         late = _outdone(sync, rows)
         outdone = frozenset((row.spec_id, row.task_id) for row in late)
         rows = _ours(sync, [row for row in rows if row not in late])
+        rows = _public(sync, rows)
         for count in _deliver(sync, rows):
             delivered += count
             if sync.progress is not None:
@@ -137,6 +139,18 @@ def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
                 why = f"#{row.issue} is not the issue of this task: it has another title"
                 outbox.mark(tx, [row.id], "dead", sync.now(), error=why)
     return [row for row in rows if row.id not in foreign]
+
+
+def _public(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
+    """Hold back what would publish a title that looks like a secret, unless a person agreed."""
+    if sync.settings.publish_secrets:
+        return list(rows)
+    secret = [row.id for row in rows if looks_secret(str(row.payload.get("title") or ""))]
+    if secret:
+        why = "its title looks like a secret: `craftkit outbox retry --publish-secrets` sends it"
+        with sync.store.write() as tx:
+            outbox.mark(tx, secret, "dead", sync.now(), error=why)
+    return [row for row in rows if row.id not in secret]
 
 
 def _in_order(row: outbox.Row) -> tuple[bool, bool, int]:

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import sampling
 from installing import AGENTS, Place
-from places import state_of
+from places import state_of, switch_on
 
 from craftkit.agents import installer, jsontext
 from craftkit.cli import main
@@ -191,10 +191,11 @@ def as_nobody(place: Place) -> tuple[int, str]:
 
 
 def give_away(place: Place) -> None:
-    """Root may write anywhere, so that somebody else has to be it."""
+    """Root may write anywhere, so that somebody else has to be it, and has switched it on."""
     for path in [place.top, *place.top.rglob("*")]:
         if IS_ROOT:
             os.chown(path, NOBODY, NOBODY)
+    switch_on(place.repo)
 
 
 @pytest.fixture

@@ -1153,3 +1153,36 @@ def test_who_decided_last_is_told_with_clocks_that_differ(
         connection.commit()
     desk.ck("reconcile")
     assert state(desk, 2)[0] == wanted
+
+
+# Titles that look like secrets
+
+SECRET = "ghp_" + "0123456789" * 3 + "abcdef"
+
+
+def test_a_secret_in_a_title_is_not_published_by_yes(desk: Desk) -> None:
+    desk.begin(f"- [ ] T001 One\n- [ ] T002 Use {SECRET} here\n")
+    said = desk.ck("spec", "link", "--yes")
+    assert said.code == 2 and "T002 would publish what looks like a secret" in said.err
+    assert SECRET not in said.out + said.err and desk.issues() == {}
+    desk.ok("spec", "link", "--yes", "--publish-secrets")
+    assert len(desk.issues()) == 3
+
+
+def test_a_secret_that_comes_into_a_title_later_is_given_up(desk: Desk) -> None:
+    """However it would go out: by a title that follows the line, or as a new issue."""
+    desk.begin(2).link()
+    desk.replace("T001 Task 1", f"T001 Use {SECRET} here")
+    for words in (("reconcile",), ("spec", "update"), ("task", "done", "T002")):
+        desk.ck(*words)
+    assert SECRET not in str(desk.issues())
+    desk.ck("task", "add", f"Ask password=hunter22{SECRET}")
+    desk.ck("reconcile", "--create")
+    assert SECRET not in str(desk.issues())
+    listed = desk.ck("outbox", "list").out
+    assert "looks like a secret" in listed, listed
+    desk.ck("outbox", "retry")
+    assert SECRET not in str(desk.issues())
+    desk.ck("outbox", "retry", "--publish-secrets")
+    desk.ck("reconcile", "--create")
+    assert desk.issue(2)["title"].endswith("here")
