@@ -53,6 +53,7 @@ lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/mypy
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PY) docs/style_lint.py
+	@$(PY) docs/audit.py
 
 bench: $(VENV)/.installed-dev ## print the speed figures (AGAINST=REV: beside those of a revision)
 	@$(PY) benchmarks/run.py $(if $(AGAINST),--against $(AGAINST))

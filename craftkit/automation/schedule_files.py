@@ -130,9 +130,6 @@ def workflow_file(wanted: SchedulePlan) -> ScheduleFile:
         raise UsageProblem("GitHub Actions runs every 5 minutes at most.", "`--every 5` or more")
     patterns = [p for dialect in DIALECTS.values() for p in dialect.patterns]
     paths = "".join(f"      - {_quoted(p)}\n" for p in (*patterns, ".craftkit/config.yaml"))
-    state = f"craftkit-{_expression('github.ref_name')}-"
-    run = f"{state}{_expression('github.run_id')}-{_expression('github.run_attempt')}"
-    checkout = "" if wanted.commit else "        with:\n          persist-credentials: false\n"
     text = f"""\
 name: craftkit
 
@@ -148,9 +145,7 @@ on:
     types: [closed, reopened]
   workflow_dispatch:
 
-permissions:
-  issues: write
-  contents: {"write" if wanted.commit else "read"}
+permissions: {{}}
 
 # One run after the other: two would settle the same differences.
 concurrency:
@@ -159,12 +154,28 @@ concurrency:
 
 jobs:
   reconcile:
+    name: Bring specs and issues in step
     # A fork has other issues under the same numbers.
     if: github.repository == '{wanted.repo}'
     runs-on: ubuntu-latest
     timeout-minutes: 20
+    permissions:
+      issues: write  # closes, re-opens, labels and makes issues
+      contents: {"write  # pushes the" if wanted.commit else "read  # reads the"} spec files
+{_steps(wanted)}"""
+    return ScheduleFile(os.path.join(wanted.worktree, *WORKFLOW.split("/")), text)
+
+
+def _steps(wanted: SchedulePlan) -> str:
+    """The steps; actions are named by their commit, as a tag may move."""
+    state = f"craftkit-{_expression('github.ref_name')}-"
+    run = f"{state}{_expression('github.run_id')}-{_expression('github.run_attempt')}"
+    checkout, push = "        with:\n          persist-credentials: false\n", ""
+    if wanted.commit:  # what is pushed needs the credentials
+        checkout, push = "", "  # zizmor: ignore[artipacked]"
+    return f"""\
     steps:
-      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8  # v5.0.0
+      - uses: actions/checkout@08c6903cd8c0fde910a37f88322edcfb5dd907a8  # v5.0.0{push}
 {checkout}\
       - uses: actions/setup-python@e797f83bcb11b83ae66e0230d6156d7c80228e7c  # v6.0.0
         with:
@@ -187,7 +198,6 @@ jobs:
           path: .git/craftkit/craftkit.db*
           key: {run}
 """
-    return ScheduleFile(os.path.join(wanted.worktree, *WORKFLOW.split("/")), text)
 
 
 def _expression(text: str) -> str:

@@ -89,6 +89,7 @@ def examine(
     if not context.config["github.repo"]:
         words = "no repository is configured; nothing is sent"
         return [*found, _check("github", "ok", words)], {}
+    found += _destination(context)
     found.append(_outbox(context))
     if offline:
         return found, {}
@@ -278,6 +279,22 @@ def _remote(context: Context) -> list[Check]:
     if configured:
         return [_check("remote", "ok", f"{at} is passed over for {configured}. {words}")]
     return [_check("remote", "warning", f"{at} is passed over. {words}", hint)]
+
+
+def _destination(context: Context) -> list[Check]:
+    """Which repository and host this clone speaks to, with which token, and why."""
+    from craftkit.github import tokens
+    from craftkit.sync import destination
+
+    try:
+        found = destination.find(context)
+    except CraftkitError as error:
+        return [_check("destination", "error", error.message, error.hint)]
+    where = f"{found.owner}/{found.name} on {destination.host_of(found.server)}"
+    why = "agreed to in this clone (`craftkit trust list`)"
+    named = [name for name in tokens.variables_for(found.server) if context.env.get(name)]
+    source = f"the token is in {named[0]}" if named else "the token comes from `gh auth token`"
+    return [_check("destination", "ok", f"{where}, {why}; {source}")]
 
 
 def _outbox(context: Context) -> Check:

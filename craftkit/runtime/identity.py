@@ -37,6 +37,10 @@ def session_and_agent(
         from craftkit import digests
 
         session = "local-" + digests.sha256(os.fsencode(worktree))[:8]
+    if not session.replace("-", "").isalnum():  # an id of an agent is; a token is not
+        from craftkit.text import one_line, redact
+
+        session = redact(one_line(session))
     return session, agent or "person"
 
 

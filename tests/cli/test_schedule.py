@@ -381,10 +381,11 @@ def test_the_workflow(place: Place) -> None:
     assert found["on"]["schedule"] == [{"cron": "7-59/30 * * * *"}]
     assert found["on"]["issues"] == {"types": ["closed", "reopened"]}
     assert "workflow_dispatch" in found["on"] and "pull_request" not in found["on"]
-    assert found["permissions"] == {"issues": "write", "contents": "read"}
+    assert found["permissions"] == {}
     assert found["concurrency"] == {"group": "craftkit", "cancel-in-progress": "false"}
     (job,) = found["jobs"].values()
-    assert "permissions" not in job and job["if"] == "github.repository == 'octo-dev/demo'"
+    assert job["permissions"] == {"issues": "write", "contents": "read"}
+    assert job["if"] == "github.repository == 'octo-dev/demo'"
     steps = job["steps"]
     uses = [step["uses"] for step in steps if "uses" in step]
     assert len(uses) == 4
@@ -403,8 +404,9 @@ def test_the_workflow(place: Place) -> None:
 
 def test_the_workflow_that_commits(place: Place) -> None:
     found = workflow(place, "--commit")
-    assert found["permissions"] == {"issues": "write", "contents": "write"}
-    steps = found["jobs"]["reconcile"]["steps"]
+    job = found["jobs"]["reconcile"]
+    assert job["permissions"] == {"issues": "write", "contents": "write"}
+    steps = job["steps"]
     assert "craftkit reconcile --job --commit --push" in [step.get("run") for step in steps]
     assert "with" not in steps[0]  # the credentials stay for the push
 
