@@ -76,7 +76,9 @@ def make_desk(place: Path, tree: Path, specs: Mapping[str, str], more: dict[str,
     subprocess.run(["git", "init", "-q"], cwd=desk.repo, env=desk.env, check=True)
     for name, text in specs.items():
         (desk.repo / "specs" / name).write_text(text, encoding="utf-8")
-    desk.craftkit("init")
+    # The person who switches it on has no agent beside, and agrees to the repository.
+    as_person = {name: value for name, value in desk.env.items() if name not in AGENT}
+    desk._replace(env=as_person).craftkit("init")
     return desk
 
 
@@ -104,6 +106,8 @@ def command_jobs(place: Path, tree: Path) -> dict[str, Job]:
 def hook_jobs(place: Path, tree: Path) -> dict[str, Job]:
     """What an agent's user waits for."""
     desk = local_desk(place / "hooked", tree, 100)
+    off = Desk(place / "off/repo", tree, desk.env)
+    subprocess.run(["git", "init", "-q", str(off.repo)], env=off.env, check=True)
 
     def ticked(number: int) -> Spent:
         key = f"T{number + 1:03d}"
@@ -117,6 +121,7 @@ def hook_jobs(place: Path, tree: Path) -> dict[str, Job]:
         "prompt, nothing new": lambda number: desk.hook("prompt"),
         "stop, without network": lambda number: desk.hook("stop"),
         "session-start, offline": lambda number: desk.hook("session-start"),
+        "stop, in a clone that is off": lambda number: off.hook("stop"),
     }
 
 

@@ -57,6 +57,11 @@ def respond(event: str, agent: str, raw: str) -> str:
 
         if hook_fast_path.nothing_changed(event, agent, raw, os.environ, os.getcwd()):
             return ""
+    elif event != "session-start":
+        from craftkit.agents import hook_fast_path
+
+        if hook_fast_path.is_off(raw, os.getcwd()):
+            return ""
     import json
 
     from craftkit.agents import events

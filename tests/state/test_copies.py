@@ -63,7 +63,7 @@ def rows(ground: Ground) -> list[str]:
 @pytest.mark.parametrize("how", COPYING)
 def test_a_copy_is_off_until_init(how: str, ground: Ground) -> None:
     if how == "rsync" and shutil.which("rsync") is None:
-        pytest.skip("rsync is not installed")
+        pytest.skip("needs rsync")
     queue_some(ground)
     before = rows(ground)
     COPYING[how](ground.work, ground.top / "copy")
