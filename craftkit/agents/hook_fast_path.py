@@ -67,7 +67,7 @@ def _main_worktree(cwd: str) -> str | None:
 def is_off(raw: str, cwd: str) -> bool:
     """Whether nobody has switched craftkit on here, so that there is nothing to do.
 
-    False if that cannot be told: in a linked worktree, or if the agent names another folder.
+    False if nobody can say: in a linked worktree, or if the agent names another folder.
     """
     root = _main_worktree(cwd)
     named = _string(raw, "cwd")

@@ -139,7 +139,7 @@ def _story(stage: _Stage, server: Server | None) -> dict[str, Any]:
     stage.show("A repository, and a spec with 13 tasks:")
     stage.git("init", "-q", "-b", "main")
     stage.git("remote", "add", "origin", f"https://github.com/{REPOSITORY}.git")
-    stage.run("init", quiet=True)
+    stage.run("init", "--yes", quiet=True)  # an agent may be what runs the demo
     options = [word for title in TITLES for word in ("--task", title)]
     stage.run("spec", "new", "A small record store", *options, quiet=True)
     stage.run("status")

@@ -93,6 +93,8 @@ def _copy_database(context: Context, folder: str) -> None:
 
     db.copy(os.path.join(folder, db.DATABASE), part, change)
     os.replace(part, target)
+    with suppress(FileNotFoundError):
+        os.unlink(part + "-journal")
     private.sync_folder(context.state_dir)
 
 

@@ -103,7 +103,7 @@ def foreign(server: Server, host: str) -> tuple[str, str]:
     return (
         f"The git remote is on {one_line(host, 80)}, and craftkit would talk to {at}.",
         "set `github.repo: OWNER/NAME` in .craftkit/config.yaml, on GitHub Enterprise also "
-        "`github.api_url: https://HOST/api/v3`",
+        "`github.api_url: https://HOST/api/v3`; then `craftkit trust`",
     )
 
 

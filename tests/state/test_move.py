@@ -252,7 +252,7 @@ def _end(old: Ground) -> dict[str, Any]:
     found["history"] = [row for row in found["history"] if row[1] != "clone.copied"]
     found["states"] = old.ask("select id, state from outbox")
     found["private"] = sorted(
-        path.name for path in old.state.iterdir() if not path.name.endswith((".tmp", "-journal"))
+        path.name for path in old.state.iterdir() if not path.name.endswith((".tmp", "db-journal"))
     )
     folder = old.work / ".craftkit"
     left = [path for path in folder.rglob("*") if path.suffix != ".tmp"]
