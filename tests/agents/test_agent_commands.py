@@ -134,7 +134,8 @@ def _split(words: list[str]) -> tuple[Any, list[str]]:
 
 def _parse(words: list[str]) -> None:
     command, rest = _split(words)
-    assert not hasattr(command, "commands"), f"`craftkit {' '.join(words)}` is a group"
+    is_group = hasattr(command, "commands") and not command.invoke_without_command
+    assert not is_group, f"`craftkit {' '.join(words)}` is a group"
     command.make_context(command.name, rest)  # raises for an option or a word too many or too few
 
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from places import state_of
+from terminal import shown
 
 from craftkit.runtime import trust
 
@@ -215,11 +216,10 @@ def test_a_person_is_shown_each_value(cloned: Path, answer: str) -> None:
     )
     os.write(leader, f"{answer}\n{answer}\n{answer}\n".encode())
     process.communicate(timeout=120)
+    question = "sets github.repo to victim/private. Agree to it?"
+    assert question in shown(leader, question) and process.returncode == 0
     os.close(follower)
-    shown = os.read(leader, 100_000).decode()
     os.close(leader)
-    assert process.returncode == 0
-    assert "sets github.repo to victim/private. Agree to it?" in shown
     agreed = trust.read(str(state_of(cloned)))
     assert ("victim/private" in agreed["github.repo"]) == (answer == "y")
     assert ("mcp.trust" in agreed) == (answer == "y")
