@@ -40,17 +40,17 @@ def at_init(context: Context, of_remote: str, word: Word) -> list[Waiting]:
     named = {(one.name, one.value) for one in agreed}
     others = [one for one in context.waiting if (one.name, one.value) not in named]
     for one in (*others, *_host_of_remote(context, agreed)):
-        if _says_yes(one, word, beside_agent):
+        if _says_yes(one, word, beside_agent, of_remote):
             agreed.append(one)
     _keep(context, agreed)
     return agreed
 
 
-def _says_yes(one: Waiting, word: Word, beside_agent: bool) -> bool:
+def _says_yes(one: Waiting, word: Word, beside_agent: bool, of_remote: str) -> bool:
     if beside_agent:
         return word.committed
     if word.ask is not None and not word.yes:
-        return word.ask(question(one))
+        return word.ask(question(one, of_remote))
     return word.yes
 
 
@@ -123,7 +123,13 @@ def _keep(context: Context, values: Sequence[Waiting]) -> None:
         ) from error
 
 
-def question(one: Waiting) -> str:
+def question(one: Waiting, of_remote: str = "") -> str:
+    """Of a fork the person chooses where the issues are: at the remote, or upstream."""
+    if one.name == trust.REPO and of_remote:
+        return (
+            f"The git remote is {one_line(of_remote, 120)}, and {one.source} names"
+            f" {one_line(one.value, 120)}. Are the issues in {one_line(one.value, 120)}?"
+        )
     return f"{one.source} sets {one.name} to {one_line(one.value, 120)}. Agree to it?"
 
 

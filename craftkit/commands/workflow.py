@@ -2,7 +2,8 @@
 
 `CRAFTKIT_TRUST=workflow` counts only with what a runner itself provides: the file of the event,
 which lies outside of the checkout and names the repository.  Repository and host are those of the
-event.  Source: https://docs.github.com/actions/reference/workflows-and-actions/variables
+event.  Source: https://docs.github.com/actions/reference/workflows-and-actions/variables; that a
+scheduled run's event names the repository, too, is GitHub's change of 2022-09-27, and assumed.
 """
 
 from __future__ import annotations

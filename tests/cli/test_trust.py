@@ -216,8 +216,12 @@ def test_a_person_is_shown_each_value(cloned: Path, answer: str) -> None:
     )
     os.write(leader, f"{answer}\n{answer}\n{answer}\n".encode())
     process.communicate(timeout=120)
-    question = "sets github.repo to victim/private. Agree to it?"
-    assert question in shown(leader, question) and process.returncode == 0
+    question = "sets mcp.trust to all. Agree to it?"
+    said = " ".join(shown(leader, question).split())
+    assert question in said and process.returncode == 0
+    # In a fork the person chooses where the issues are.
+    assert "The git remote is mallory/evil, and .craftkit/config.yaml names victim/private." in said
+    assert "Are the issues in victim/private?" in said
     os.close(follower)
     os.close(leader)
     agreed = trust.read(str(state_of(cloned)))
