@@ -24,6 +24,7 @@ from craftkit.runtime.context import Context
 from craftkit.store import db, outbox, private, spool, spool_folder, worktrees
 
 MANIFEST = "agents.json"
+PART = ".part"  # behind the name of a database that is being copied
 OLD_FILES = (
     *("craftkit.db", "craftkit.db-wal", "craftkit.db-shm", "craftkit.db-journal"),
     *("send.lock", "edit.lock", "job.lock", "agents.lock", clone.FILE, clone.KEY),
@@ -59,6 +60,7 @@ def move(context: Context) -> Move:
             context.clone = clone.record(repo, known or context.ids())
             for worktree, private_dir in _worktrees(repo):
                 _move_files(context, worktree, private_dir)
+            _delete_parts(state)
             held = outbox.counts(context.store).held
             _delete_old(repo)
             with suppress(FileNotFoundError):
@@ -81,10 +83,8 @@ def _copy_database(context: Context, folder: str) -> None:
     target = os.path.join(context.state_dir, db.DATABASE)
     if os.path.lexists(target):
         return  # it was copied before the move was interrupted
-    part = target + ".part"
-    for suffix in ("", "-journal"):
-        with suppress(FileNotFoundError):
-            os.unlink(part + suffix)
+    part = target + PART
+    _delete_parts(context.state_dir)
     os.close(private.open_file(part, os.O_RDWR))
 
     def change(tx: sqlite3.Connection) -> None:
@@ -93,9 +93,14 @@ def _copy_database(context: Context, folder: str) -> None:
 
     db.copy(os.path.join(folder, db.DATABASE), part, change)
     os.replace(part, target)
-    with suppress(FileNotFoundError):
-        os.unlink(part + "-journal")
     private.sync_folder(context.state_dir)
+
+
+def _delete_parts(state: str) -> None:
+    """Delete what is left of a copy that was begun."""
+    for suffix in ("", "-journal"):
+        with suppress(FileNotFoundError):
+            os.unlink(os.path.join(state, db.DATABASE + PART + suffix))
 
 
 def _copy_key(folder: str, state: str) -> None:
