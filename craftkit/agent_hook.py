@@ -103,8 +103,7 @@ def _how_to_switch_on(heard: HookEvent) -> str:
     found = git.find(heard.cwd) if heard.name == "session-start" else None
     if found is None or clone.standing(found)[0] != clone.OFF:
         return ""
-    tops = (found.worktree, found.root)
-    if not any(os.path.isfile(os.path.join(top, ".craftkit", "config.yaml")) for top in tops):
+    if not clone.has_configuration(found):
         return ""
     return events.render(heard, events.HookAnswer(context=OFF))
 

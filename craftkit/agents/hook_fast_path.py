@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-FRESH = 300  # seconds for which a heartbeat lasts
 CLOCK_SLACK = 5  # seconds by which the clock of a file system may be off
 # Where spec files are; an edit that names none of these concerns no spec that we do not know yet.
 SPEC_PLACES = ("specs/", "specs\\", ".kiro", "openspec", ".cc-craft-kit")
@@ -129,7 +128,7 @@ def _nothing_changed(
         return False
     if any(_has_changed(os.path.join(place[1], path), *seen) for path, *seen in views):
         return False
-    if known.get(f"seen.{event}", "") < iso_utc(int(time.time()) - FRESH):
+    if known.get(f"seen.{event}", "") < iso_utc(int(time.time()) - hooks.FRESH):
         guess = "codex" if '"turn_id"' in raw else "claude"  # the two that need not say
         hooks.beat(connection, place, event, agent or guess, iso_utc(int(time.time())))
     return True

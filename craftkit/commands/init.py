@@ -61,6 +61,8 @@ def init(
     database = os.path.join(found.state_dir, db.DATABASE)
     fresh = recorded is None and not os.path.exists(database)
     _write_files(found, fresh, repo)
+    if standing in (clone.COPY, clone.OFF):  # whatever lies there was not agreed to here
+        trust.forget_all(found.state_dir)
     context = build_context(found, os.environ)
     context.clone = recorded
     lines = _take_over(context, standing)

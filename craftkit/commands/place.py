@@ -17,7 +17,7 @@ _DEPTH = 6  # folders below `modules` that a submodule may be in
 
 
 def findings(context: Context) -> list[Finding]:
-    """Where the state is, what is ignored, and what waits where it may be deleted."""
+    """The place of the state, what craftkit ignores, and writes that a deletion would lose."""
     if context.repo.missing is not None:
         return []  # the check of the database says it
     found: list[Finding] = [("ok", f"in {context.state_dir}", "")]

@@ -31,6 +31,7 @@ def switch_on() -> None:
         )
     try:
         db.prepare_state_dir(found.state_dir)
+        trust.forget_all(found.state_dir)
         clone.record(found, random_id())
         trust.agree(found.state_dir, trust.REPO, repository)
         host = _host()

@@ -89,7 +89,7 @@ def _main(context: Context, here: Worktree) -> Worktree:
 
 
 def _release(context: Context, tx: sqlite3.Connection, gone: Worktree, now: str) -> list[Claim]:
-    """Let go of what was in progress in a worktree that is no more."""
+    """Let go of what was in progress in a worktree that was removed."""
     freed = claims.of_worktree(context.store, gone.path)
     for claim in freed:
         claims.release(tx, claim.spec_id, [claim.task_id])

@@ -10,7 +10,6 @@ from craftkit.runtime import log
 from craftkit.runtime.context import Context
 from craftkit.store import hooks, private
 
-FRESH = 300.0  # seconds for which a heartbeat lasts
 RECENT = 24 * 3600.0  # seconds after which a heartbeat says nothing about today
 ERRORS_SHOWN = 50
 LOG_LIMIT = 256_000  # bytes; then the older half goes
@@ -35,7 +34,9 @@ def forget(tx: sqlite3.Connection, context: Context, name: str) -> bool:
 def beat(context: Context, event: str, agent: str) -> None:
     """Note that a hook runs here, if that was not noted a moment ago: it is not worth a wait."""
     place, name = (context.session.id, context.worktree), f"seen.{event}"
-    if hooks.is_known_since(context.store, place, name, agent, iso_utc(context.clock() - FRESH)):
+    if hooks.is_known_since(
+        context.store, place, name, agent, iso_utc(context.clock() - hooks.FRESH)
+    ):
         return
     with context.store.hasty(), context.store.write() as tx:
         remember(tx, context, name, agent)

@@ -134,6 +134,12 @@ def owner(repo: git.Repo) -> int:
     return os.stat(repo.common_dir or repo.root).st_uid if os.geteuid() == 0 else os.geteuid()
 
 
+def has_configuration(repo: git.Repo) -> bool:
+    """Whether somebody uses craftkit in this repository, in this clone or elsewhere."""
+    tops = (repo.worktree, repo.root)
+    return any(os.path.isfile(os.path.join(top, git.STATE_DIR, "config.yaml")) for top in tops)
+
+
 def is_on(repo: git.Repo) -> bool:
     """Whether craftkit may keep state here."""
     return standing(repo)[0] == ON

@@ -21,7 +21,7 @@ from craftkit.errors import (
 )
 from craftkit.model import Diagnostic, Session, Spec
 from craftkit.runtime import clone, trust
-from craftkit.runtime.config import FILE, read_config
+from craftkit.runtime.config import read_config
 from craftkit.runtime.identity import session_and_agent, user_name
 from craftkit.store import db
 from craftkit.text import one_line
@@ -179,7 +179,9 @@ def open_context(
     old = None if found is None or standing != clone.OLD else clone.old_folder(found)
     if old and found is not None and clone.refusal(found, old):
         standing = clone.OFF
-    if found is None or (standing == clone.OFF and not (only_reads and _has_configuration(found))):
+    if found is None or (
+        standing == clone.OFF and not (only_reads and clone.has_configuration(found))
+    ):
         raise NotSetUp(*off(found, where))
     if standing == clone.COPY and recorded is not None:
         raise CopiedClone(
@@ -206,7 +208,7 @@ def build_context(found: git.Repo, env: Mapping[str, str], session: str | None =
 
 def off(found: git.Repo | None, where: str) -> tuple[str, str]:
     """What is said of a clone that nobody has switched on: message and hint."""
-    if found is not None and _has_configuration(found):
+    if found is not None and clone.has_configuration(found):
         return (
             f"craftkit is off in this clone of {os.path.basename(found.root)}: nothing that came"
             " with a clone decides anything.",
@@ -216,10 +218,6 @@ def off(found: git.Repo | None, where: str) -> tuple[str, str]:
         f"craftkit is not set up in {found.worktree if found else where}.",
         "run `craftkit init` at the top of the repository",
     )
-
-
-def _has_configuration(found: git.Repo) -> bool:
-    return any(os.path.isfile(os.path.join(top, FILE)) for top in (found.worktree, found.root))
 
 
 def unreachable_state(found: git.Repo, standing: str) -> CraftkitError:

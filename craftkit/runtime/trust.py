@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from craftkit.store import private
@@ -63,6 +64,12 @@ def revoke(state_dir: str, name: str, value: str = "") -> bool:
     if left != before:
         _write(state_dir, agreed)
     return left != before
+
+
+def forget_all(state_dir: str) -> None:
+    """What another clone's person agreed to is nothing that this one's did.  Raises OSError."""
+    with suppress(FileNotFoundError):
+        os.unlink(os.path.join(state_dir, FILE))
 
 
 def _write(state_dir: str, agreed: Agreed) -> None:

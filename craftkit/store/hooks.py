@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from craftkit.store.db import Store
 
+FRESH = 300  # seconds for which a heartbeat lasts
 Place = tuple[str, str]  # session and worktree
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import ground as grounds
 import pytest
 from ground import Ground
 from hypothesis import given
@@ -119,6 +120,29 @@ def test_a_copy_of_a_clone_that_is_off_has_a_state_of_its_own(ground: Ground) ->
     assert copy.ask("select count(*) from claims") == [(0,)]
     ground.ok("init")
     assert ground.ok("session-resume")["data"]["current"]["key"] == "T001"
+
+
+def test_a_copy_agrees_to_nothing_by_itself(ground: Ground) -> None:
+    """What a person agreed to in one clone was not agreed to in another."""
+    ground.ok("init", GITHUB_REPOSITORY="victim/private", CRAFTKIT_MCP_TRUST="all")
+    assert "victim/private" in (ground.state / "trust.json").read_text()
+    COPYING["cp -a"](ground.work, ground.top / "copy")
+    copy = ground._replace(work=ground.top / "copy")
+    copy.ok("init")
+    assert copy.ok("trust", "list")["data"]["agreed"] == []
+    assert len(ground.ok("trust", "list")["data"]["agreed"]) == 2
+
+
+def test_what_lies_in_the_state_of_a_clone_that_is_off_is_not_agreed_to(top: Path) -> None:
+    ground = grounds.make("main worktree", top)
+    ground.state.mkdir()
+    (ground.state / "trust.json").write_text('{"github.repo": ["victim/private"]}')
+    ground.ok("init")
+    assert ground.ok("trust", "list")["data"]["agreed"] == []
+    ground.ok("init", GITHUB_REPOSITORY="mine/own")
+    ground.ok("init", "--off")
+    ground.ok("init")
+    assert len(ground.ok("trust", "list")["data"]["agreed"]) == 1, "one's own word stays"
 
 
 def test_what_was_moved_stays_what_it_was(ground: Ground) -> None:
