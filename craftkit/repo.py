@@ -105,10 +105,18 @@ def worktree_of(git_dir: str) -> str | None:
     return _real(folder) if os.path.isdir(folder) else None
 
 
-def inode_of(repo: Repo, name: str) -> int | None:
-    """Of the worktree's git directory with this name; 0 if it is gone, None if nobody can tell."""
+def stamp_of(repo: Repo, name: str) -> int | None:
+    """What tells a worktree from a later one whose git directory has the same name.
+
+    When git made it, which `commondir` says: git never writes that file again, and an inode may be
+    used again at once.  The main worktree has no such file, and its directory's inode counts.
+    0 if it is gone, None if nobody can tell.
+    """
+    folder = os.path.join(repo.common_dir or repo.state_dir, name)
     try:
-        return os.stat(os.path.join(repo.common_dir or repo.state_dir, name)).st_ino
+        if name.startswith("worktrees" + os.sep):
+            return os.stat(os.path.join(folder, "commondir")).st_mtime_ns
+        return os.stat(folder).st_ino
     except (FileNotFoundError, NotADirectoryError):
         return 0
     except OSError:

@@ -14,7 +14,9 @@ def state_of(repo: Path) -> Path:
 
 
 def database_of(repo: Path) -> Path:
-    return state_of(repo) / "craftkit.db"
+    """The database; that of a GitHub on this machine, if the repository was used with one."""
+    sandbox = state_of(repo) / "sandbox.db"
+    return sandbox if sandbox.exists() else state_of(repo) / "craftkit.db"
 
 
 def switch_on(place: Path, **agreed: str) -> None:

@@ -70,9 +70,8 @@ def permit(repo: git.Repo, env: Mapping[str, str]) -> str:
             f"add to [{TABLE}] yourself: {line(repo.state_dir)}",
         )
     try:
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        mode = os.stat(path).st_mode & 0o777 if os.path.exists(path) else 0o600
-        private.write_whole(path, new.encode(), mode)
+        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)  # a link is the person's own
+        private.write_whole(os.path.realpath(path), new.encode())
     except OSError as error:
         raise CannotWrite(
             f"{path} cannot be written ({error.strerror}).", "check its mode"

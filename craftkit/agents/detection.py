@@ -22,12 +22,16 @@ _PLUGIN = re.compile(r'"craftkit@[^"\n]+"(\s*:\s*false)?')
 
 
 class Scope(NamedTuple):
-    """The base that paths are relative to, and the folder of the manifest."""
+    """The base that paths are relative to, and the folder of the manifest.
+
+    `follow` has the symlinks below the base through which the person wants to have files written.
+    """
 
     name: str
     base: str
     state: str
     repo: Repo | None
+    follow: frozenset[str] = frozenset()
 
     @property
     def manifest(self) -> str:
@@ -54,7 +58,7 @@ def _user_state(env: Mapping[str, str]) -> str:
     folder = env.get(variable, "")
     if not os.path.isabs(folder):  # a relative one counts as unset
         folder = os.path.join(home(env), ".config")
-    return os.path.join(folder, "craftkit")
+    return os.path.join(os.path.realpath(folder), "craftkit")
 
 
 def scope(name: str, cwd: str, env: Mapping[str, str]) -> Scope:
@@ -73,8 +77,7 @@ def scope(name: str, cwd: str, env: Mapping[str, str]) -> Scope:
 
 def read(where: Scope, path: str) -> bytes | None:
     """The bytes of a file; None without one.  Raises UnsafePath or CannotRead."""
-    place = where.place(path)
-    refuse_links(where, place)
+    place = os.path.join(*locate(where, path))
     try:
         if os.path.exists(place) and not os.path.isfile(place):
             raise UnsafePath(f"{path} is not a regular file.", "move it away", path)
@@ -87,18 +90,50 @@ def read(where: Scope, path: str) -> bytes | None:
         ) from error
 
 
-def refuse_links(where: Scope, place: str) -> None:
-    """Nothing is written through a symlink below the base: it may lead anywhere."""
+def locate(where: Scope, path: str) -> tuple[str, str]:
+    """A folder that may be trusted, and the path of the file below it.
+
+    Nothing is written through a symlink below the base, which may lead anywhere, unless it is one
+    of the person's own that they want to be followed.  Raises UnsafePath.
+    """
+    place, link = where.place(path), link_of(where, path)
+    if link is not None:
+        if link not in where.follow:
+            raise UnsafePath(
+                f"{link} is a symlink, so nothing is written through it.",
+                "put a regular file or folder there, or leave out this agent",
+                link,
+            )
+        place = os.path.realpath(place)
+        return os.path.split(place)
+    root = where.base
+    if not place.startswith(root + os.sep):  # a variable of the person's names the folder
+        root = os.path.dirname(place)
+        while not os.path.isdir(root):
+            root = os.path.dirname(root)
+    return root, os.path.relpath(place, root)
+
+
+def link_of(where: Scope, path: str) -> str | None:
+    """The first symlink on the way from the base to a file, if there is one."""
+    place = where.place(path)
     base = where.base if place.startswith(where.base + os.sep) else ""
     at = base
     for name in os.path.relpath(place, base).split(os.sep) if base else [place]:
         at = os.path.join(at, name)
         if os.path.islink(at):
-            raise UnsafePath(
-                f"{at} is a symlink, so nothing is written through it.",
-                "put a regular file or folder there, or leave out this agent",
-                at,
-            )
+            return at
+    return None
+
+
+def is_own_link(where: Scope, link: str) -> bool:
+    """Whether a symlink is the person's own: in their home, and what it leads to is theirs."""
+    if where.name != USER or not hasattr(os, "geteuid"):
+        return False
+    try:
+        return os.lstat(link).st_uid == os.stat(link).st_uid == os.geteuid()
+    except OSError:
+        return False
 
 
 def detections(where: Scope, env: Mapping[str, str]) -> list[Detection]:

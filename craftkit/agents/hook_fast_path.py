@@ -42,7 +42,7 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
     import sqlite3
 
     try:
-        path = os.path.join(root, ".git", "craftkit", "craftkit.db")
+        path = os.path.join(root, ".git", "craftkit", _database(env))
         connection = sqlite3.connect(path, timeout=0.5, isolation_level=None)
         try:
             return _nothing_changed(connection, (session, root), event, agent, raw)
@@ -50,6 +50,15 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
             connection.close()
     except sqlite3.Error:
         return False
+
+
+def _database(env: Mapping[str, str]) -> str:
+    """What `Context.database` says."""
+    if not (env.get("CRAFTKIT_GITHUB_API_URL") or env.get("GITHUB_API_URL")):
+        return "craftkit.db"
+    from craftkit.github import address
+
+    return "sandbox.db" if address.names_loopback(env) else "craftkit.db"
 
 
 def _main_worktree(cwd: str) -> str | None:

@@ -5,7 +5,7 @@ Nothing that somebody changed is touched, save with `force`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import NamedTuple
 
 from craftkit.agents import fragments
@@ -103,17 +103,20 @@ def install(
     *,
     force: bool = False,
     restore: bool = True,
+    skip: Container[str] = (),
 ) -> InstallPlan:
     """What makes `wanted` be there; without `restore` what somebody deleted stays away.
 
-    What the manifest names for this agent and is not wanted any more is taken away.
+    What the manifest names for this agent and is not wanted any more is taken away.  The paths in
+    `skip` stay as they are.
     """
     draft = _Draft(read, manifest)
-    stale = _recorded(draft.manifest, agent, {piece.place for piece in wanted})
+    stale = _recorded(draft.manifest, agent, {piece.place for piece in wanted}, skip)
     for piece, record in reversed(stale):
         _release(draft, agent, piece, record, force)
     for piece in wanted:
-        _want(draft, agent, piece, force, restore)
+        if piece.path not in skip:
+            _want(draft, agent, piece, force, restore)
     return draft.plan()
 
 
@@ -164,25 +167,34 @@ def _record(manifest: Manifest, agent: str, piece: Fragment) -> None:
 
 
 def _recorded(
-    manifest: Manifest, agent: str, without: Iterable[Place] = ()
+    manifest: Manifest, agent: str, without: Iterable[Place] = (), skip: Container[str] = ()
 ) -> list[tuple[Fragment, Record]]:
     """What the manifest names for an agent, oldest first; values are not known any more."""
-    skip = set(without)
+    known = set(without)
     return [
         (Fragment(place[0], place[1], place[2], "", record.what), record)
         for place, record in manifest.records.items()
-        if agent in record.agents and place not in skip
+        if agent in record.agents and place not in known and place[0] not in skip
     ]
 
 
 def remove(
-    agent: str, wanted: Sequence[Fragment], manifest: Manifest, read: Read, *, force: bool = False
+    agent: str,
+    wanted: Sequence[Fragment],
+    manifest: Manifest,
+    read: Read,
+    *,
+    force: bool = False,
+    skip: Container[str] = (),
 ) -> InstallPlan:
-    """What leaves nothing of an agent's pieces: those recorded, and those that are as `wanted`."""
+    """What leaves nothing of an agent's pieces: those recorded, and those that are as `wanted`.
+
+    The paths in `skip` stay as they are.
+    """
     draft = _Draft(read, manifest)
     known = {piece.place for piece, _ in _recorded(draft.manifest, agent)}
     for piece in wanted:
-        if piece.place in manifest.records:
+        if piece.place in manifest.records or piece.path in skip:
             continue
         state, _ = state_of(piece, manifest, draft.data)
         if state == INSTALLED or (force and state == CHANGED):
@@ -191,7 +203,7 @@ def remove(
         elif state == CHANGED:
             draft.note(piece, state, KEPT)
     values = {piece.place: piece for piece in wanted}
-    for bare, record in reversed(_recorded(draft.manifest, agent)):
+    for bare, record in reversed(_recorded(draft.manifest, agent, skip=skip)):
         _release(draft, agent, values.get(bare.place, bare), record, force)
     return draft.plan()
 

@@ -44,6 +44,7 @@ def as_dict(done: InstallResult, clues: Sequence[Detection]) -> dict[str, Any]:
         "ok": done.error is None,
         "changed": bool(done.changes),
         "plugin": done.plugin,
+        "links": list(done.links),
         "pieces": [piece(o) | {"action": o.action} for o in done.outcomes],
         "files": [{"path": c.path, "diff": diff(c)} for c in done.changes],
     }
@@ -137,6 +138,7 @@ def remarks(work: InstallJob, done: Sequence[InstallResult]) -> list[Diagnostic]
         kept = [o for o in one.outcomes if o.action == install_plan.KEPT]
         for (path, what, state), names in _grouped(kept).items():
             found.append(_kept(path, what, state, names))
+        found += [_not_followed(link, one.agent) for link in one.links]
         if one.plugin and one.error is None:
             title = targets.TARGETS[one.agent].title
             text = f"{title} has the craftkit plugin, which brings the hooks: none are written."
@@ -146,6 +148,16 @@ def remarks(work: InstallJob, done: Sequence[InstallResult]) -> list[Diagnostic]
         text = "The MCP entry starts `craftkit mcp`, which needs a package that is not installed."
         found.append(Diagnostic("info", "mcp_missing", text, "`pip install 'craftkit[mcp]'`"))
     return found
+
+
+def _not_followed(link: str, agent: str) -> Diagnostic:
+    return Diagnostic(
+        "warning",
+        "own_symlink",
+        f"{link} is a symlink to {os.path.realpath(link)}, so what belongs there was not written.",
+        f"`craftkit agents install --agent {agent} --scope user --follow-links` writes through it",
+        link,
+    )
 
 
 def _grouped(outcomes: Sequence[InstallOutcome]) -> dict[tuple[str, str, str], list[str]]:

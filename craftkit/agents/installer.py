@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import stat
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -14,7 +13,7 @@ from craftkit.agents.detection import Scope
 from craftkit.agents.fragments import Fragment
 from craftkit.agents.install_plan import InstallOutcome, InstallPlan
 from craftkit.agents.manifest import Manifest
-from craftkit.agents.target import PROJECT, USER
+from craftkit.agents.target import USER
 from craftkit.errors import CannotWrite, CraftkitError, FileChanged
 from craftkit.runtime import locks
 from craftkit.store import db, private
@@ -43,6 +42,7 @@ class InstallResult(NamedTuple):
     outcomes: tuple[InstallOutcome, ...] = ()
     changes: tuple[FileChange, ...] = ()
     plugin: bool = False  # the agent's plugin brings the hooks
+    links: tuple[str, ...] = ()  # the person's own symlinks, through which nothing was written
     error: CraftkitError | None = None
 
 
@@ -51,6 +51,28 @@ def wanted(work: InstallJob, agent: str, language: str) -> tuple[list[Fragment],
     target = targets.TARGETS[agent]
     facts = detection.facts(work.scope, target, work.env, language or "en")
     return target.pieces(facts), facts.plugin
+
+
+def own_links(scope: Scope, pieces: list[Fragment], known: Manifest) -> dict[str, str]:
+    """Path -> the person's own symlink that it is behind, for those that are not followed."""
+    found = {}
+    for path in {piece.path for piece in pieces} | {place[0] for place in known.records}:
+        link = detection.link_of(scope, path)
+        own = link is not None and detection.is_own_link(scope, link)
+        if link is not None and own and link not in scope.follow:
+            found[path] = link
+    return found
+
+
+def links_of(work: InstallJob, agents: list[str]) -> list[str]:
+    """The person's own symlinks that the files of these agents are behind."""
+    found: dict[str, None] = {}
+    for agent in agents:
+        with contextlib.suppress(CraftkitError):
+            old = load(work.scope)
+            pieces, _ = wanted(work, agent, work.language or old.language)
+            found |= dict.fromkeys(own_links(work.scope, pieces, old).values())
+    return sorted(found)
 
 
 def load(scope: Scope) -> Manifest:
@@ -70,10 +92,13 @@ def _one(work: InstallJob, agent: str, restore: bool, folders: list[str]) -> Ins
         language = work.language or old.language or "en"
         pieces, plugin = wanted(work, agent, language)
         old = old._replace(language=language)
+        links = own_links(work.scope, pieces, old)
         plan = install_plan.install(
-            agent, pieces, old, _reader(work), force=work.force, restore=restore
+            agent, pieces, old, _reader(work), force=work.force, restore=restore, skip=links
         )
-        return InstallResult(agent, plan.outcomes, _carry_out(work, plan, folders, False), plugin)
+        changes = _carry_out(work, plan, folders, False)
+        skipped = tuple(dict.fromkeys(links.values()))
+        return InstallResult(agent, plan.outcomes, changes, plugin, skipped)
     except CraftkitError as error:
         return InstallResult(agent, plugin=plugin, error=error)
 
@@ -85,9 +110,13 @@ def remove_all(work: InstallJob, agents: list[str]) -> list[InstallResult]:
             try:
                 old = load(work.scope)
                 pieces, _ = wanted(work, agent, old.language)
-                plan = install_plan.remove(agent, pieces, old, _reader(work), force=work.force)
+                links = own_links(work.scope, pieces, old)
+                plan = install_plan.remove(
+                    agent, pieces, old, _reader(work), force=work.force, skip=links
+                )
                 changes = _carry_out(work, plan, folders, True)
-                found.append(InstallResult(agent, plan.outcomes, changes))
+                skipped = tuple(dict.fromkeys(links.values()))
+                found.append(InstallResult(agent, plan.outcomes, changes, links=skipped))
             except CraftkitError as error:
                 found.append(InstallResult(agent, error=error))
     return found
@@ -98,13 +127,16 @@ def states(work: InstallJob, agent: str) -> InstallResult:
     try:
         known = load(work.scope)
         pieces, plugin = wanted(work, agent, known.language)
-        plan = install_plan.install(agent, pieces, known, _reader(work), restore=False)
+        links = own_links(work.scope, pieces, known)
+        plan = install_plan.install(agent, pieces, known, _reader(work), restore=False, skip=links)
         rows = [o for o in plan.outcomes if o.action == install_plan.REMOVED]
         rows = [row._replace(state=install_plan.OUTDATED) for row in rows]
         for piece in pieces:
+            if piece.path in links:
+                continue
             state, _ = install_plan.state_of(piece, known, _reader(work))
             rows.append(InstallOutcome(piece.path, piece.what, piece.at, state, install_plan.SAME))
-        return InstallResult(agent, tuple(rows), (), plugin)
+        return InstallResult(agent, tuple(rows), (), plugin, tuple(dict.fromkeys(links.values())))
     except CraftkitError as error:
         return InstallResult(agent, error=error)
 
@@ -206,24 +238,23 @@ def _write(scope: Scope, change: FileChange) -> bool:
     """Whether anything had to be written.  Raises OSError, FileChanged or UnsafePath."""
     if change.before == change.after:
         return False
-    place = scope.place(change.path)
     if detection.read(scope, change.path) != change.before:
         raise FileChanged(
             f"{change.path} was changed in this moment.", "run the command again", change.path
         )
+    root, rest = detection.locate(scope, change.path)
+    parts = rest.split(os.sep)
     if change.after is None:
-        os.unlink(place)
+        private.unlink_below(root, parts)
         return True
-    if change.path == scope.manifest and scope.name == PROJECT:
+    if change.path == scope.manifest:
         db.prepare_state_dir(scope.state)
-    os.makedirs(os.path.dirname(place), exist_ok=True)
-    detection.refuse_links(scope, place)
-    mode = 0o644
-    with contextlib.suppress(FileNotFoundError):
-        mode = stat.S_IMODE(os.stat(place).st_mode)
-        if not os.access(place, os.W_OK):  # replacing it would not ask for this
-            raise PermissionError(13, "the file is read-only")
-    private.write_whole(place, change.after, mode)
+        private.write_whole(scope.manifest, change.after)
+        return True
+    place = os.path.join(root, rest)
+    if os.path.exists(place) and not os.access(place, os.W_OK):
+        raise PermissionError(13, "the file is read-only")  # replacing it would not ask for this
+    private.write_below(root, parts, change.after, 0o644)
     return True
 
 
@@ -246,10 +277,8 @@ def _locked(work: InstallJob) -> Iterator[list[str]]:
     path = os.path.join(scope.state, "agents.lock")
     made = _missing_folders(scope, FileChange(path, None, b"")) if scope.name == USER else []
     try:
-        detection.refuse_links(scope, path)
-        if scope.name == PROJECT:
-            db.prepare_state_dir(scope.state)
-        os.makedirs(scope.state, mode=0o700, exist_ok=True)
+        os.makedirs(os.path.dirname(scope.state), exist_ok=True)
+        db.prepare_state_dir(scope.state)
         descriptor = _lock(path)
     except OSError as error:
         raise CannotWrite(

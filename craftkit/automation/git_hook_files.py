@@ -174,11 +174,8 @@ def _write(path: str, data: bytes | None, mode: int) -> None:
         if data is None:
             os.unlink(path)
             return
-        there = os.path.exists(path)
         os.makedirs(os.path.dirname(path), exist_ok=True)
         private.write_whole(path, data, mode)
-        if there:  # what the umask takes away, the user's file had
-            os.chmod(path, mode)
     except OSError as error:
         raise CannotWrite(
             f"{path} cannot be written ({error.strerror}).", "check the permissions"

@@ -209,18 +209,18 @@ def _refuse_links(wanted: SchedulePlan, path: str) -> None:
         )
 
 
-def _write(file: ScheduleFile) -> bool:
-    """Write a file that is absent or sealed; whether that changed anything."""
+def _write(file: ScheduleFile, root: str = "") -> bool:
+    """Write a file that is absent or sealed, behind no symlink below `root`; whether it changed."""
     old = _text_of(file.path)
     known = read_seal(old) if old is not None else None
     if known is not None and known[0] == file.text:
         return False
-    folder, made = os.path.dirname(file.path), known[1] if known else 0
-    if known is None:
-        made = _missing(folder)
+    made = known[1] if known else _missing(os.path.dirname(file.path))
+    root = root or os.path.dirname(file.path)
+    parts = os.path.relpath(file.path, root).split(os.sep)
     try:
-        os.makedirs(folder, exist_ok=True)
-        private.write_whole(file.path, sealed(file.text, made).encode(), 0o644)
+        os.makedirs(root, exist_ok=True)
+        private.write_below(root, parts, sealed(file.text, made).encode(), 0o644)
     except OSError as error:
         raise CannotWrite(
             f"{file.path} cannot be written ({error.strerror}).", "check the permissions"
@@ -407,7 +407,7 @@ def _install_workflow(wanted: SchedulePlan) -> ScheduleResult:
     file = workflow_file(wanted)
     _refuse_links(wanted, file.path)
     _refuse_changed([file.path])
-    changed = _write(file)
+    changed = _write(file, wanted.worktree)
     notes = [f"commit and push {WORKFLOW} to {wanted.branch}: it works from there"] * changed
     return ScheduleResult("github-actions", INSTALLED, changed, (file.path,), tuple(notes))
 

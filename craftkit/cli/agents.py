@@ -48,6 +48,9 @@ LanguageOption = Annotated[
     Language | None, typer.Option("--language", help="Of the texts; by default as before, else en.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Also what somebody changed.")]
+FollowLinks = Annotated[
+    bool, typer.Option("--follow-links", help="Write through symlinks of your own, in your home.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show it; write nothing.")]
 
 
@@ -57,6 +60,7 @@ def install(
     scope: OneScope = ScopeName.project,
     language: LanguageOption = None,
     force: Force = False,
+    follow_links: FollowLinks = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -67,7 +71,9 @@ def install(
 
         work = _work(scope, force, dry_run, language)
         clues = detection.chosen(agent, work.scope, work.env)
-        done = installer.install_all(work, [clue.agent for clue in clues])
+        names = [clue.agent for clue in clues]
+        work = _follow(work, names, follow_links, as_json)
+        done = installer.install_all(work, names)
         reply = _reply(work, done, clues)
         return reply._replace(diagnostics=[*reply.diagnostics, *_offer_codex(work, done, as_json)])
 
@@ -80,6 +86,7 @@ def update(
     scope: OneScope = ScopeName.project,
     language: LanguageOption = None,
     force: Force = False,
+    follow_links: FollowLinks = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -89,7 +96,9 @@ def update(
         from craftkit.agents import installer
 
         work = _work(scope, force, dry_run, language)
-        done = installer.install_all(work, _installed(work, agent), restore=False)
+        names = _installed(work, agent)
+        work = _follow(work, names, follow_links, as_json)
+        done = installer.install_all(work, names, restore=False)
         return _reply(work, done)
 
     return run_plain("agents update", as_json, action)
@@ -100,6 +109,7 @@ def remove(
     agent: Agents = None,
     scope: OneScope = ScopeName.project,
     force: Force = False,
+    follow_links: FollowLinks = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> int:
@@ -109,7 +119,9 @@ def remove(
         from craftkit.agents import installer
 
         work = _work(scope, force, dry_run, None)
-        return _reply(work, installer.remove_all(work, _installed(work, agent)))
+        names = _installed(work, agent)
+        work = _follow(work, names, follow_links, as_json)
+        return _reply(work, installer.remove_all(work, names))
 
     return run_plain("agents remove", as_json, action)
 
@@ -153,6 +165,18 @@ def _work(scope: ScopeName, force: bool, dry_run: bool, language: Language | Non
 
     where = scope_of(scope.value, here(), os.environ)
     return InstallJob(where, os.environ, force, dry_run, language.value if language else "")
+
+
+def _follow(work: InstallJob, agents: list[str], agreed: bool, as_json: bool) -> InstallJob:
+    """Follow the symlinks of the person's own that they say yes to."""
+    from craftkit.agents import installer
+
+    ask = has_terminal() and not (as_json or work.dry_run)
+    links = installer.links_of(work, agents) if agreed or ask else []
+    if not agreed:
+        question = "{} is a symlink to {}. Write through it?"
+        links = [at for at in links if confirm(question.format(at, os.path.realpath(at)))]
+    return work._replace(scope=work.scope._replace(follow=frozenset(links)))
 
 
 def _installed(work: InstallJob, names: list[str] | None) -> list[str]:

@@ -43,6 +43,7 @@ PERMIT = (
 )
 NO_TEXT = ("not_utf8", "nul_bytes")
 STALE = 3600.0  # seconds after which nobody writes a file any more
+DATABASES = tuple(n + s for n in (db.DATABASE, db.SANDBOX) for s in ("", "-journal"))
 SECONDS = 15.0  # that an examination waits for GitHub
 
 
@@ -110,7 +111,7 @@ def _open() -> Context:
 
 def _modes(context: Context, fix: bool) -> Check:
     loose = []
-    for name in ("", "craftkit.db", "craftkit.db-journal", clone.KEY, clone.FILE):
+    for name in ("", *DATABASES, clone.KEY, clone.FILE):
         path = os.path.join(context.state_dir, name).rstrip(os.sep)
         try:
             mode = stat.S_IMODE(os.lstat(path).st_mode)
@@ -156,7 +157,7 @@ def _database(context: Context, fix: bool) -> Check:
         return _check("database", "error", error.message, error.hint)
     if not fix:
         return _check("database", "error", problem, "`craftkit doctor --fix` rebuilds it")
-    path = os.path.join(context.state_dir, db.DATABASE)
+    path = os.path.join(context.state_dir, context.database)
     aside = f"{path}.damaged-{time.strftime('%Y%m%d%H%M%S')}"
     with _written(path):
         for suffix in ("", "-journal"):

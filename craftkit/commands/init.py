@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 from craftkit import repo as git
@@ -58,8 +59,8 @@ def init(
     if clone.switch_on_again(found.state_dir):
         standing, recorded = clone.standing(found)
     repo, passed_over = _of_remote(found)
-    database = os.path.join(found.state_dir, db.DATABASE)
-    fresh = recorded is None and not os.path.exists(database)
+    databases = [os.path.join(found.state_dir, name) for name in (db.DATABASE, db.SANDBOX)]
+    fresh = recorded is None and not any(map(os.path.exists, databases))
     _write_files(found, fresh, repo)
     if standing in (clone.COPY, clone.OFF):  # whatever lies there was not agreed to here
         trust.forget_all(found.state_dir)
@@ -152,8 +153,9 @@ def _write_files(found: git.Repo, fresh: bool, repo: str) -> None:
         _ignore_spool(found)
         # On another branch the configuration is not missing: it is on the branch that has it.
         if not os.path.exists(config) and (fresh or not git.branch_with(found, FILE)):
-            private.make_folder(os.path.dirname(config), 0o755)
-            private.write_whole(config, CONFIG.format(repo=repo or '""').encode(), 0o644)
+            text = CONFIG.format(repo=repo or '""')
+            top = config.removesuffix(os.sep + FILE)
+            private.write_below(top, FILE.split(os.sep), text.encode(), 0o644)
     except OSError as error:
         raise CannotWrite(
             f"{error.filename or state} cannot be written ({error.strerror}).",
@@ -193,12 +195,38 @@ def _take_over(context: Context, standing: str) -> list[str]:
                     f"{count(moved.held, 'GitHub write')} came along and will not be sent before"
                     " you say so: `craftkit outbox send --yes`"
                 )
-    if standing == clone.ON or standing == clone.OFF:
+    if standing in (clone.ON, clone.OFF):
+        held = _hold(context) if standing == clone.OFF else 0
         _record(context)
+        if held:
+            lines.append(
+                f"{count(held, 'GitHub write')} lay in the database already and will not be sent"
+                " before you say so: `craftkit outbox send --yes`"
+            )
     if standing == clone.COPY:
         _begin_anew(context)
         lines.append("This copy of a clone has a state of its own now; nobody holds a task here.")
     return lines
+
+
+def _databases(context: Context) -> Iterator[db.Store]:
+    """The databases that are here: of what is real, and of what was tried on a sandbox."""
+    for name in (db.DATABASE, db.SANDBOX):
+        if os.path.lexists(os.path.join(context.state_dir, name)):
+            store = db.open_store(context.state_dir, name)
+            try:
+                yield store
+            finally:
+                store.connection.close()
+
+
+def _hold(context: Context) -> int:
+    """Hold what is queued in a database of which nobody knows who wrote it; how much that is."""
+    held = 0
+    for store in _databases(context):
+        with store.write() as tx:
+            held += outbox.hold(tx, context.now())
+    return held
 
 
 def _record(context: Context) -> None:
@@ -218,13 +246,14 @@ def _begin_anew(context: Context) -> None:
     """Another clone has the same history: nothing that it may do is done here as well."""
     clone.make_key(context.state_dir, anew=True)
     context.clone = clone.record(context.repo, context.ids())
-    with context.store.write() as tx:
-        now = context.now()
-        claims.release_all(tx)
-        worktrees.forget_all(tx)
-        sessions.forget_all(tx)
-        outbox.doubt_creations(tx, now)
-        history.record(tx, now, "clone.copied", context.session)
+    for store in _databases(context):
+        with store.write() as tx:
+            now = context.now()
+            claims.release_all(tx)
+            worktrees.forget_all(tx)
+            sessions.forget_all(tx)
+            outbox.doubt_creations(tx, now)
+            history.record(tx, now, "clone.copied", context.session)
 
 
 def _of_remote(found: git.Repo) -> tuple[str, Diagnostic | None]:

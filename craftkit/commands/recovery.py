@@ -43,9 +43,9 @@ def _has_worktree_changed(context: Context) -> bool:
     known = worktrees.known(context.store)
     repo = context.repo
     name = repo.worktree_name
-    here = worktrees.Worktree(name, git.inode_of(repo, name) or 0, repo.worktree)
+    here = worktrees.Worktree(name, git.stamp_of(repo, name) or 0, repo.worktree)
     return here not in known or any(
-        one != here and one.inode != git.inode_of(repo, one.name) for one in known
+        one != here and one.stamp != git.stamp_of(repo, one.name) for one in known
     )
 
 

@@ -21,6 +21,7 @@ DEFAULT_API = "https://api.github.com"
 _GITHUB_HOSTS = (GITHUB_HOST, "www." + GITHUB_HOST, "ssh." + GITHUB_HOST)
 _NAME = r"[A-Za-z0-9_.-]{1,100}"
 _HOST = r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?"
+_VARIABLES = ("CRAFTKIT_GITHUB_API_URL", "GITHUB_API_URL")  # the first that is set counts
 _LOOPBACK = r"localhost|127(?:\.[0-9]{1,3}){3}|::1"
 
 
@@ -54,7 +55,7 @@ def find_server(
     then GITHUB_API_URL, `github.api_url`, the remote's host, and github.com.  Raises BadConfig.
     """
     host = remote[0] if remote is not None else ""
-    for name in ("CRAFTKIT_GITHUB_API_URL", "GITHUB_API_URL"):
+    for name in _VARIABLES:
         if env.get(name):
             return _server(env[name], name, env, named=True, host=host)
     configured = str(config.get("github.api_url") or "")
@@ -130,6 +131,12 @@ def find_project(text: str, owner: str) -> Project | None:
 
 def is_loopback(server: Server) -> bool:
     return _is_loopback_host(urlsplit(server.api_url).hostname or "")
+
+
+def names_loopback(env: Mapping[str, str]) -> bool:
+    """Whether the environment names an API on this machine: a sandbox."""
+    named = origin(next((env[name] for name in _VARIABLES if env.get(name)), "").strip())
+    return named is not None and _is_loopback_host(named[1])
 
 
 def origin(url: str) -> tuple[str, str, int] | None:

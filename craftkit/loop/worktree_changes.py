@@ -26,28 +26,28 @@ class Changes(NamedTuple):
 
 
 def plan(
-    known: Sequence[Worktree], here: Worktree, main: Worktree, inodes: Mapping[str, int | None]
+    known: Sequence[Worktree], here: Worktree, main: Worktree, stamps: Mapping[str, int | None]
 ) -> Changes:
     """Compare the worktrees that are known with what is there.
 
-    `inodes` has the inode of the git directory of each known name: 0 if it is gone, None if nobody
+    `stamps` has the stamp of each known name: 0 if it is gone, None if nobody
     can tell.  If that of the `main` one, the shared directory, is new, the clone was copied back:
-    then all inodes are new, and the names count alone.
+    then all stamps may be new, and the names count alone.
     """
     moved_from, gone, remembered = None, [], []
     is_known = False
-    restored = any(one.name == main.name and one.inode != main.inode for one in known)
+    restored = any(one.name == main.name and one.stamp != main.stamp for one in known)
     if here.name != main.name and all(one.name != main.name for one in known):
         remembered.append(main)
     for one in known:
-        inode = inodes[one.name]
-        if inode is None or (inode == one.inode and one.name != here.name):
+        stamp = stamps[one.name]
+        if stamp is None or (stamp == one.stamp and one.name != here.name):
             continue
-        same = inode == one.inode or (restored and inode != 0)
+        same = stamp == one.stamp or (restored and stamp != 0)
         if not same:
             gone.append(one)
         elif one.name != here.name:
-            remembered.append(one._replace(inode=inode))
+            remembered.append(one._replace(stamp=stamp))
         else:
             is_known = one == here
             moved_from = None if one.path == here.path else one.path
@@ -61,8 +61,8 @@ def settle(context: Context) -> None:
     known = worktrees.known(context.store)
     here = _worktree(context, context.repo.worktree_name, context.worktree)
     main = _main(context, here)
-    inodes = {one.name: git.inode_of(context.repo, one.name) for one in known}
-    changes = plan(known, here, main, inodes | {here.name: here.inode, main.name: main.inode})
+    stamps = {one.name: git.stamp_of(context.repo, one.name) for one in known}
+    changes = plan(known, here, main, stamps | {here.name: here.stamp, main.name: main.stamp})
     if changes == Changes(None, (), ()):
         return
     with context.store.write() as tx:
@@ -76,7 +76,7 @@ def settle(context: Context) -> None:
 
 
 def _worktree(context: Context, name: str, path: str) -> Worktree:
-    return Worktree(name, git.inode_of(context.repo, name) or 0, path)
+    return Worktree(name, git.stamp_of(context.repo, name) or 0, path)
 
 
 def _main(context: Context, here: Worktree) -> Worktree:

@@ -80,6 +80,11 @@ class Context:
         return self.repo.worktree
 
     @property
+    def database(self) -> str:
+        """The name of the database; a sandbox has its own, so that nothing of it becomes real."""
+        return db.SANDBOX if names_sandbox(self.env) else db.DATABASE
+
+    @property
     def store(self) -> db.Store:
         """The database, or an in-memory copy of it if it cannot be written."""
         if self._store is None:
@@ -89,14 +94,14 @@ class Context:
     def _open_store(self) -> db.Store:
         if self.standing == clone.OFF:
             self.note("info", NotSetUp.code, *off(self.repo, self.worktree))
-            return db.open_nothing(self.state_dir)
+            return db.open_nothing(self.state_dir, self.database)
         if self.standing != clone.ON:
             self.note_error(unreachable_state(self.repo, self.standing))
-            return db.open_nothing(self.state_dir)
+            return db.open_nothing(self.state_dir, self.database)
         try:
-            store = db.open_store(self.state_dir)
+            store = db.open_store(self.state_dir, self.database)
         except DatabaseUnwritable as error:
-            store = db.open_copy(self.state_dir)
+            store = db.open_copy(self.state_dir, self.database)
             self.note("warning", error.code, *_without_writing(self.repo, store, error))
             return store
         self._keep_record()
@@ -120,7 +125,9 @@ class Context:
     @property
     def has_store(self) -> bool:
         """Whether there is a database; one that nobody needs is not made."""
-        return self._store is not None or os.path.exists(os.path.join(self.state_dir, db.DATABASE))
+        return self._store is not None or os.path.exists(
+            os.path.join(self.state_dir, self.database)
+        )
 
     def now(self) -> str:
         """The time as ISO 8601 in UTC with milliseconds."""
@@ -149,6 +156,15 @@ class Context:
         self, severity: str, code: str, message: str, hint: str = "", target: str = ""
     ) -> None:
         self.diagnostics.append(Diagnostic(severity, code, message, hint, target))
+
+
+def names_sandbox(env: Mapping[str, str]) -> bool:
+    """Whether the environment names a GitHub on this machine."""
+    if not (env.get("CRAFTKIT_GITHUB_API_URL") or env.get("GITHUB_API_URL")):
+        return False
+    from craftkit.github import address
+
+    return address.names_loopback(env)
 
 
 def here() -> str:

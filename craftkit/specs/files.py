@@ -18,8 +18,8 @@ import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
+from .. import folders
 from ..digests import sha256
 from ..errors import (
     CannotRead,
@@ -29,6 +29,7 @@ from ..errors import (
     UnsafePath,
     UsageProblem,
 )
+from ..folders import Folder
 from ._exchange import exchange
 from .dialects import DIALECTS
 
@@ -37,7 +38,6 @@ _ROUNDS = 100  # an editor that saves faster than this many swaps is not a perso
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a FIFO must not make us wait
-_DIR_FD = os.open in os.supports_dir_fd and bool(_NOFOLLOW)
 _TEMP = re.compile(
     r"\.craftkit-(?P<pid>[0-9]{1,10})-(?P<random>[0-9a-f]{16})"
     r"(?:\.part|-(?P<old>[0-9a-f]{12})-(?P<new>[0-9a-f]{12})\.tmp)\Z"
@@ -49,16 +49,6 @@ _HINTS = {
     errno.EACCES: "check the permissions of the file and of its folder",
     errno.EPERM: "check the permissions of the file and of its folder",
 }
-
-
-class _Folder(NamedTuple):
-    """An open directory; `fd` is None where the system has no dir_fd."""
-
-    fd: int | None
-    path: str
-
-    def at(self, name: str) -> str:
-        return name if self.fd is not None else os.path.join(self.path, name)
 
 
 def _split(rel: str) -> list[str]:
@@ -77,44 +67,17 @@ def _unsafe(rel: str, what: str) -> UnsafePath:
 
 
 @contextlib.contextmanager
-def _folder(root: str, parts: Sequence[str], rel: str, *, make: bool = False) -> Iterator[_Folder]:
+def _folder(root: str, parts: Sequence[str], rel: str, *, make: bool = False) -> Iterator[Folder]:
     """The directory `root/parts`, reached without following a symlink below root."""
-    if not _DIR_FD:
-        yield _Folder(None, _checked_path(root, parts, rel, make))
-        return
-    flags = os.O_RDONLY | os.O_DIRECTORY | _COMMON
-    fd = os.open(root, flags)
-    try:
-        for part in parts:
-            if make:
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part, 0o755, dir_fd=fd)
-            try:
-                deeper = os.open(part, flags | _NOFOLLOW, dir_fd=fd)
-            except OSError as error:
-                if error.errno in (errno.ELOOP, errno.ENOTDIR):
-                    raise _unsafe(rel, "leads through a symlink or a file") from error
-                raise
-            os.close(fd)
-            fd = deeper
-        yield _Folder(fd, os.path.join(root, *parts))
-    finally:
-        os.close(fd)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(folders.below(root, parts, make=make))
+        except NotADirectoryError as error:
+            raise _unsafe(rel, "leads through a symlink or a file") from error
+        yield folder
 
 
-def _checked_path(root: str, parts: Sequence[str], rel: str, make: bool) -> str:
-    path = root
-    for part in parts:
-        path = os.path.join(path, part)
-        if make:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(path, 0o755)
-        if not stat.S_ISDIR(os.lstat(path).st_mode):
-            raise _unsafe(rel, "leads through a symlink or a file")
-    return path
-
-
-def _read_at(folder: _Folder, name: str, rel: str) -> tuple[bytes, os.stat_result]:
+def _read_at(folder: Folder, name: str, rel: str) -> tuple[bytes, os.stat_result]:
     try:
         if not _NOFOLLOW and stat.S_ISLNK(os.lstat(folder.at(name)).st_mode):
             raise _unsafe(rel, "is a symlink")
@@ -209,7 +172,7 @@ def _changed(rel: str) -> FileChanged:
     )
 
 
-def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int, digests: str = "") -> str:
+def _write_temp(folder: Folder, data: bytes, like: os.stat_result | int, digests: str = "") -> str:
     """A new file beside the target, complete and on disk; its name."""
     name = f".craftkit-{os.getpid()}-{os.urandom(8).hex()}"
     part = f"{name}.part"
@@ -220,7 +183,7 @@ def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int, digest
             view = memoryview(data)
             while view:
                 view = view[os.write(fd, view) :]
-            _dress(fd, like)
+            _dress(folder, fd, like)
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -233,10 +196,11 @@ def _write_temp(folder: _Folder, data: bytes, like: os.stat_result | int, digest
     return f"{name}{digests}.tmp"
 
 
-def _dress(fd: int, like: os.stat_result | int) -> None:
+def _dress(folder: Folder, fd: int, like: os.stat_result | int) -> None:
     """Give the file the owner (as far as allowed) and the mode of the one it replaces."""
     if isinstance(like, int):
         mode = like
+        folders.give_to_owner(folder.fd, fd)
     else:
         mode = stat.S_IMODE(like.st_mode)
         if hasattr(os, "fchown"):
@@ -248,16 +212,16 @@ def _dress(fd: int, like: os.stat_result | int) -> None:
         os.fchmod(fd, mode)
 
 
-def _rename(folder: _Folder, one: str, other: str) -> None:
+def _rename(folder: Folder, one: str, other: str) -> None:
     os.replace(folder.at(one), folder.at(other), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
 
 
-def _discard(folder: _Folder, name: str) -> None:
+def _discard(folder: Folder, name: str) -> None:
     with contextlib.suppress(OSError):
         os.unlink(folder.at(name), dir_fd=folder.fd)
 
 
-def _clear(folder: _Folder, temp: str) -> str | None:
+def _clear(folder: Folder, temp: str) -> str | None:
     """Remove a temporary file; one that holds somebody's save is kept, and its name returned."""
     m = _TEMP.match(temp)
     if m is None:
@@ -276,7 +240,7 @@ def _clear(folder: _Folder, temp: str) -> str | None:
     return None
 
 
-def _set_aside(folder: _Folder, temp: str, random: str) -> str:
+def _set_aside(folder: Folder, temp: str, random: str) -> str:
     """Give a save a name that is seen, and that no dialect takes for a spec."""
     try:
         name = f"craftkit-rescued-{random}.txt"
@@ -288,7 +252,7 @@ def _set_aside(folder: _Folder, temp: str, random: str) -> str:
     return name
 
 
-def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: bytes) -> None:
+def _swap(folder: Folder, temp: str, name: str, rel: str, expected: str, new: bytes) -> None:
     """Exchange the two names.  What then is called `temp`, if anything, is for `_clear` to judge.
 
     Raises FileChanged where somebody saved in between.
@@ -326,13 +290,13 @@ def _swap(folder: _Folder, temp: str, name: str, rel: str, expected: str, new: b
     raise _changed(rel)
 
 
-def _restore(folder: _Folder, temp: str, name: str) -> None:
+def _restore(folder: Folder, temp: str, name: str) -> None:
     with contextlib.suppress(OSError):
         _place_new(folder, temp, name)
         _discard(folder, temp)
 
 
-def _displaced(folder: _Folder, temp: str, rel: str) -> bytes | None:
+def _displaced(folder: Folder, temp: str, rel: str) -> bytes | None:
     """What the exchange brought out; None for something that is not a readable regular file."""
     try:
         return _read_at(folder, temp, rel)[0]
@@ -340,7 +304,7 @@ def _displaced(folder: _Folder, temp: str, rel: str) -> bytes | None:
         return None
 
 
-def _sync_folder(folder: _Folder) -> None:
+def _sync_folder(folder: Folder) -> None:
     if folder.fd is not None:
         with contextlib.suppress(OSError):  # some file systems cannot sync a directory
             os.fsync(folder.fd)
@@ -387,7 +351,7 @@ def remove(root: str, rel: str, expected: str) -> None:
         raise _cannot_write(rel, error) from error
 
 
-def _place_new(folder: _Folder, temp: str, name: str) -> None:
+def _place_new(folder: Folder, temp: str, name: str) -> None:
     if os.name == "nt":
         os.rename(folder.at(temp), folder.at(name))  # refuses an existing target there
         return

@@ -12,6 +12,7 @@ from craftkit.store.version import SCHEMA_VERSION
 
 BUSY_SECONDS = 30.0
 DATABASE = "craftkit.db"
+SANDBOX = "sandbox.db"  # what was tried on a sandbox is kept apart from what is real
 
 _FULL = "free some space and run the command again; nothing was changed"
 
@@ -147,12 +148,12 @@ def translate(error: sqlite3.Error, path: str) -> Exception:
     )
 
 
-def open_store(state_dir: str) -> Store:
+def open_store(state_dir: str, name: str = DATABASE) -> Store:
     """Open (or create) the database of `state_dir`.
 
     Raises DatabaseNewer, DatabaseUnusable or DatabaseUnwritable.
     """
-    path = os.path.join(state_dir, DATABASE)
+    path = os.path.join(state_dir, name)
     try:
         prepare_state_dir(state_dir)
         os.close(private.open_file(path, os.O_RDWR))
@@ -182,21 +183,21 @@ def prepare_state_dir(state_dir: str) -> None:
         private.write_whole(os.path.join(state_dir, ".gitignore"), b"*\n")
 
 
-def open_nothing(state_dir: str) -> Store:
+def open_nothing(state_dir: str, name: str = DATABASE) -> Store:
     """An empty in-memory stand-in for a database that must not even be read."""
-    path = os.path.join(state_dir, DATABASE)
+    path = os.path.join(state_dir, name)
     memory = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     memory.row_factory = sqlite3.Row
     _bring_up_to_date(memory, path)
     return Store(memory, path, durable=False, readable=False)
 
 
-def open_copy(state_dir: str) -> Store:
+def open_copy(state_dir: str, name: str = DATABASE) -> Store:
     """An in-memory stand-in for a database that cannot be written, filled from it if readable.
 
     Never with `immutable`, which returns stale rows if somebody writes meanwhile.
     """
-    path = os.path.join(state_dir, DATABASE)
+    path = os.path.join(state_dir, name)
     memory = sqlite3.connect(":memory:", isolation_level=None, factory=Connection)
     memory.row_factory = sqlite3.Row
     readable = True

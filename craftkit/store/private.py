@@ -1,14 +1,18 @@
 """Files of the private state: closed to others, behind no symlink, and of the right owner.
 
-Whoever runs craftkit as root in another user's repository (a container, `sudo`) must not leave
-files there that this user cannot write: what is made gets the owner of the folder that it is in.
+What root makes in another user's repository gets the owner of the folder that it is in.
 """
 
 import errno
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 
+from craftkit import folders
+from craftkit.folders import Folder
+
+PRIVATE = 0o600
 _CREATE = os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
 
 
@@ -37,24 +41,60 @@ def open_file(path: str, flags: int) -> int:
     return descriptor
 
 
-def write_whole(path: str, data: bytes, mode: int = 0o600) -> None:
-    """A file with all of `data`, or none, on the disk.  Raises OSError."""
-    temporary = f"{path}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
-    descriptor = os.open(temporary, os.O_WRONLY | _CREATE | os.O_EXCL, mode)
+def write_whole(path: str, data: bytes, mode: int = PRIVATE) -> None:
+    """A file with all of `data`, or none, on the disk.  Raises OSError.
+
+    A file that is there keeps its mode; a private one is closed to others.
+    """
+    with folders.below(os.path.dirname(path)) as folder:
+        _write(folder, os.path.basename(path), data, mode)
+
+
+def write_below(root: str, parts: Sequence[str], data: bytes, mode: int = PRIVATE) -> None:
+    """The same for `root/parts`, whose missing folders are made; no symlink below is followed."""
+    with folders.below(root, parts[:-1], make=True) as folder:
+        _write(folder, parts[-1], data, mode)
+
+
+def unlink_below(root: str, parts: Sequence[str]) -> None:
+    """Delete a file below `root`, behind no symlink.  Raises OSError."""
+    with folders.below(root, parts[:-1]) as folder:
+        os.unlink(folder.at(parts[-1]), dir_fd=folder.fd)
+
+
+def _write(folder: Folder, name: str, data: bytes, mode: int) -> None:
+    temporary = f"{name}.{os.getpid()}-{os.urandom(4).hex()}.tmp"
+    target = folder.at(temporary)
+    descriptor = os.open(target, os.O_WRONLY | _CREATE | os.O_EXCL, mode, dir_fd=folder.fd)
     try:
         try:
-            _give_to_owner(temporary, descriptor)
+            folders.give_to_owner(folder.fd, descriptor)
+            _set_mode(folder, name, descriptor, mode)
             while data:
                 data = data[os.write(descriptor, data) :]
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, path)
+        os.replace(target, folder.at(name), src_dir_fd=folder.fd, dst_dir_fd=folder.fd)
     except BaseException:
         with suppress(OSError):
-            os.unlink(temporary)
+            os.unlink(target, dir_fd=folder.fd)
         raise
-    sync_folder(os.path.dirname(path))
+    if folder.fd is not None:
+        os.fsync(folder.fd)
+
+
+def _set_mode(folder: Folder, name: str, descriptor: int, mode: int) -> None:
+    """Whatever the umask: the mode of the file that is replaced, or the private one."""
+    if not hasattr(os, "fchmod"):
+        return
+    if mode != PRIVATE:
+        try:
+            found = os.stat(folder.at(name), dir_fd=folder.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return
+        mode = stat.S_IMODE(found.st_mode) if stat.S_ISREG(found.st_mode) else mode
+    os.fchmod(descriptor, mode)
 
 
 def read_regular(path: str, limit: int) -> bytes:

@@ -243,7 +243,7 @@ def decisions(db: Database) -> None:
 # queued elsewhere is held until a person says that it may be sent.
 PRIVATE_TABLES = (
     """create table worktrees (
-        id text primary key, -- name and inode of its git directory
+        id text primary key, -- name and stamp of its git directory
         path text not null, seen_at text not null
     ) strict""",
     "create table spool_taken (id text primary key, at text not null) strict",

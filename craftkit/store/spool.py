@@ -60,7 +60,7 @@ def write(worktree: str, entry: Entry, seal: Seal) -> str:
     try:
         private.make_folder(os.path.dirname(folder))
         private.make_folder(folder)
-        private.write_whole(path, data)
+        private.write_below(worktree, os.path.relpath(path, worktree).split(os.sep), data)
         private.sync_folder(os.path.dirname(folder))
     except OSError as error:
         raise CannotWrite(

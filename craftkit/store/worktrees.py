@@ -1,7 +1,7 @@
 """The worktrees of a clone that craftkit has run in: table `worktrees`.
 
-A worktree is named by its git directory, relative to the shared one, and the inode of that
-directory: its path changes with `git worktree move`, and a path may be used again.
+A worktree is named by its git directory, relative to the shared one, and a stamp of
+when it was made: its path changes with `git worktree move`, and a path may be used again.
 """
 
 import sqlite3
@@ -15,12 +15,12 @@ TABLES = ("claims", "sessions", "workflow_state", "views", "hooks", "processes")
 
 class Worktree(NamedTuple):
     name: str  # its git directory, relative to the shared one; "." is the main one
-    inode: int  # of that directory
+    stamp: int  # see `repo.stamp_of`
     path: str
 
     @property
     def id(self) -> str:
-        return f"{self.name}:{self.inode}"
+        return f"{self.name}:{self.stamp}"
 
 
 def known(store: Store) -> list[Worktree]:
@@ -28,8 +28,8 @@ def known(store: Store) -> list[Worktree]:
 
 
 def _of_row(worktree_id: str, path: str) -> Worktree:
-    name, _, inode = worktree_id.rpartition(":")
-    return Worktree(name, int(inode), path)
+    name, _, stamp = worktree_id.rpartition(":")
+    return Worktree(name, int(stamp), path)
 
 
 def remember(tx: sqlite3.Connection, worktree: Worktree, now: str) -> None:

@@ -255,9 +255,7 @@ def report_pending(context: Context, sent: DeliveryStatus) -> None:
         context.note(
             "warning",
             "held",
-            f"{words} for your word: an earlier version of craftkit queued it."
-            if sent.held == 1
-            else f"{words} for your word: an earlier version of craftkit queued them.",
+            f"{words} for your word, queued before craftkit was switched on here.",
             "`craftkit outbox list` shows, `craftkit outbox send --yes` sends",
         )
     background.report_dead_writes(context, sent.dead)

@@ -92,6 +92,7 @@ def test_a_client_that_hangs_up_loses_nothing(desk: Any) -> None:
 
 @pytest.mark.parametrize("blow", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_a_server_that_is_stopped_loses_nothing(desk: Any, blow: signal.Signals) -> None:
+    desk.ok("session-resume")  # so that there is a database to look into
     server = _start(desk)
     _write(server, HELLO, READY)
     assert server.stdout is not None and server.stdout.readline()

@@ -189,9 +189,9 @@ def database(place: Path) -> list[str]:
     scratch = place.with_name("scratch")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
-    for path in state_of(place).glob("craftkit.db*"):
+    for path in state_of(place).glob("*.db*"):
         if not path.name.endswith("-shm"):
             shutil.copy2(path, scratch / path.name)
-    with contextlib.closing(sqlite3.connect(scratch / "craftkit.db")) as connection:
+    with contextlib.closing(sqlite3.connect(scratch / "sandbox.db")) as connection:
         # What is left out has the inode of a folder, which is another one in a copy.
         return [row for row in connection.iterdump() if 'INTO "worktrees"' not in row]

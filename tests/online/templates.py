@@ -28,7 +28,7 @@ class Linked(NamedTuple):
 linked: dict[str, Linked] = {}  # by the text of the spec
 _folder = Path(tempfile.mkdtemp(prefix="craftkit-templates-"))
 REPO = "octo-dev/demo"
-_DATABASE = ".git/craftkit/craftkit.db"
+_DATABASE = ".git/craftkit/sandbox.db"
 
 
 def set_up(repo: Path, make: Callable[[], None]) -> None:

@@ -435,7 +435,7 @@ class Runner:
 
     def run(self, *more: str, code: int = 0) -> Any:
         state = state_of(self.desk.repo)
-        kept = {p.name: p.read_bytes() for p in state.glob("craftkit.db*")}
+        kept = {p.name: p.read_bytes() for p in state.glob("*.db*")}
         git(self.desk, "fetch", "-q", "origin")
         git(self.desk, "reset", "-q", "--hard", "origin/main")
         git(self.desk, "clean", "-q", "-fdx")
@@ -458,7 +458,7 @@ class Runner:
 
 @pytest.fixture
 def runner(desk: Desk, origin: Path) -> Runner:
-    for path in state_of(desk.repo).glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("*.db*"):
         path.unlink()
     return Runner(desk, origin)
 

@@ -34,7 +34,7 @@ def codes(desk: Desk) -> list[tuple[str, str]]:
 
 
 def lose_the_database(desk: Desk) -> None:
-    for path in state_of(desk.repo).glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("*.db*"):
         path.unlink()
 
 

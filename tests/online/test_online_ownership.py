@@ -24,7 +24,7 @@ def add(desk: Desk, *titles: str, **more: Any) -> None:
 
 
 def forget(desk: Desk) -> None:
-    for file in state_of(desk.repo).glob("craftkit.db*"):
+    for file in state_of(desk.repo).glob("*.db*"):
         file.unlink()
 
 

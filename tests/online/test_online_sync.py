@@ -57,7 +57,7 @@ def test_a_dry_run_sends_nothing_and_shows_what_would_be_sent(desk: Desk) -> Non
 
 def test_a_dry_run_knows_what_is_there_already(desk: Desk) -> None:
     desk.begin(2).link()
-    for file in state_of(desk.repo).glob("craftkit.db*"):
+    for file in state_of(desk.repo).glob("*.db*"):
         file.unlink()
     desk.write(3)  # a branch from before the links, with one more task
     lines = desk.ok("spec", "link", "--dry-run").out.splitlines()
@@ -880,7 +880,7 @@ def test_i15_a_lost_database_is_rebuilt_without_duplicates(desk: Desk) -> None:
     desk.ok("task", "start", "T002")
     desk.replace("[ ] T003", "[x] T003")
     desk.close(5)
-    for path in state_of(desk.repo).glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("*.db*"):
         path.unlink()
     desk.ok("session-resume")
     desk.ok("reconcile")
@@ -896,7 +896,7 @@ def test_i15_a_database_lost_before_the_links_were_written(desk: Desk) -> None:
     before = desk.text
     desk.link()
     (desk.repo / loopback.SPEC).write_text(before)
-    for path in state_of(desk.repo).glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("*.db*"):
         path.unlink()
     desk.link()
     live = [i for i in desk.issues().values() if i["state"] == "open"]

@@ -15,6 +15,7 @@ from typing import Any
 import loopback
 import pytest
 import sampling
+import places
 from places import agree, database_of, state_of
 
 pytestmark = [
@@ -378,7 +379,7 @@ def test_issues_are_found_again_though_pull_requests_are_newer(desk: Desk, pull:
     desk.server.add_issues(
         loopback.REPO, [{"title": f"Other {n}", "pull_request": pull} for n in range(120)]
     )
-    for path in state_of(desk.repo).glob("craftkit.db*"):
+    for path in state_of(desk.repo).glob("*.db*"):
         path.unlink()
     (desk.repo / loopback.SPEC).write_text(bare, encoding="utf-8")
     desk.ok("spec", "link", "--yes")
@@ -449,3 +450,19 @@ def test_a_title_waits_once(desk: Desk) -> None:
     desk.ok("reconcile")
     assert desk.issue(2)["title"] == "T001 Newer name"
     agreed(desk)
+
+
+def test_what_a_sandbox_knows_stays_apart_from_what_is_real(desk: Desk) -> None:
+    """What was linked, done and queued on a GitHub on this machine is nothing that github.com has."""
+    desk.begin(2)
+    desk.link()
+    desk.ok("task", "start", "T001")
+    desk.ok("task", "done", "T001", GITHUB_API_URL="http://127.0.0.1:9", GITHUB_GRAPHQL_URL="")
+    assert [row["action"] for row in desk.data("outbox", "list")["outbox"]] == ["close"]
+    real = {"GITHUB_API_URL": "", "GITHUB_GRAPHQL_URL": "", "GH_TOKEN": ""}
+    assert desk.data("outbox", "list", **real)["outbox"] == []
+    sandbox = places.state_of(desk.repo) / "sandbox.db"
+    before = sandbox.read_bytes()
+    desk.ok("task", "start", "T002", **real)
+    assert sandbox.read_bytes() == before
+    assert desk.data("status")["current"] is None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from craftkit import folders
 from craftkit.digests import sha256
 from craftkit.errors import CannotRead, CannotWrite, FileChanged, UnsafePath, UsageProblem
 from craftkit.specs import _exchange, files
@@ -131,7 +132,7 @@ def test_create(tmp_path: Path) -> None:
 @posix
 def test_a_save_in_any_gap_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An editor saves before the 1st, 2nd, … exchange: the last save always survives."""
-    if files._DIR_FD is False or _exchange._function() is None:
+    if folders._HANDLES is False or _exchange._function() is None:
         pytest.skip("no atomic exchange here")
     real = _exchange.exchange
     for saves in range(1, 5):
@@ -188,7 +189,7 @@ def test_i7_a_racing_editor_never_loses_a_save(tmp_path: Path) -> None:
 def test_a_save_that_cannot_be_put_back_is_in_sight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: BaseException | None
 ) -> None:
-    if not files._DIR_FD or _exchange._function() is None:
+    if not folders._HANDLES or _exchange._function() is None:
         pytest.skip("no atomic exchange here")
     real, told, calls = _exchange.exchange, [], 0
     digest = put(tmp_path, "specs/a.md")
@@ -218,7 +219,7 @@ def test_a_save_that_cannot_be_put_back_is_in_sight(
 def test_a_target_that_is_removed_gets_the_last_save_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
-    if not files._DIR_FD or _exchange._function() is None:
+    if not folders._HANDLES or _exchange._function() is None:
         pytest.skip("no atomic exchange here")
     real, told = _exchange.exchange, []
     digest = put(tmp_path, "a.md")

@@ -92,8 +92,10 @@ class Ground(NamedTuple):
         path = self.work / "specs/demo.md"
         path.write_text(self.text.replace(f"[ ] {key}", f"[x] {key}"), encoding="utf-8")
 
-    def ask(self, sql: str) -> list[tuple[Any, ...]]:
-        path = self.state / "craftkit.db"
+    def ask(self, sql: str, name: str = "") -> list[tuple[Any, ...]]:
+        sandbox = self.state / "sandbox.db"
+        path = sandbox if sandbox.exists() else self.state / "craftkit.db"
+        path = self.state / name if name else path
         if not path.exists():
             return []
         with closing(sqlite3.connect(path)) as connection:

@@ -67,16 +67,20 @@ class Visitor:
         self.owner = NOBODY if grounds.IS_ROOT and kind != CODEX else 0
         self.user = {OTHER: STRANGER, ROOT: 0}.get(kind, self.owner)
 
+    @property
+    def server(self) -> dict[str, str]:
+        return {"GITHUB_API_URL": self.github, "GH_TOKEN": "sandbox-token"}
+
     def arrive(self) -> None:
         """The owner has set the place up; then this one comes."""
         if self.owner:
             self.ground.give_to(self.owner)
         owner = self.ground._replace(user=self.owner)
-        owner.ok("init")
+        owner.ok("init", **self.server)
         for path in self.ground.top.rglob("config.yaml"):
             path.write_text("github:\n  repo: octo-dev/demo\n")
-        owner.ok("trust", "--yes")
-        owner.ok("task", "start", "T005")
+        owner.ok("trust", "--yes", **self.server)
+        owner.ok("task", "start", "T005", **self.server)
 
     def shut(self) -> None:
         """Make read-only what this one finds read-only."""
@@ -98,7 +102,7 @@ class Visitor:
             self._chmod(writable=True)
 
     def run(self, *words: str, program: str = commands.CRAFTKIT, given: str = "") -> commands.Done:
-        env = self.ground.env | {"GITHUB_API_URL": self.github, "GH_TOKEN": "sandbox-token"}
+        env = self.ground.env | self.server
         if self.kind == ROOT:  # who has to trust it, to use git there at all
             trusting = self.ground.top / "gitconfig"
             trusting.write_text("[safe]\n\tdirectory = *\n")
@@ -188,7 +192,7 @@ class Visitor:
             self.ground.give_to(self.owner)
         self.shut()
         _, notes, _ = self.json("init")
-        moved = self.ground.ask("select 1 from history where event = 'spec.linked'")
+        moved = self.ground.ask("select 1 from history where event = 'spec.linked'", "craftkit.db")
         self.open()
         assert bool(moved) != (folder / "craftkit.db").exists()
         return "works" if moved else _refused(notes)

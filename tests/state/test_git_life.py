@@ -193,7 +193,7 @@ def test_what_was_begun_moves_with_its_worktree(ground: Ground) -> None:
 
 NAMES = st.sampled_from([".", "worktrees/a", "worktrees/b", "worktrees/c"])
 WORKTREES = st.builds(
-    Worktree, name=NAMES, inode=st.integers(1, 3), path=st.sampled_from(["/p", "/q", "/r", "/s"])
+    Worktree, name=NAMES, stamp=st.integers(1, 3), path=st.sampled_from(["/p", "/q", "/r", "/s"])
 )
 
 
@@ -209,13 +209,13 @@ def test_only_what_is_certainly_gone_is_let_go(
     known: list[Worktree], here: Worktree, there: dict[str, int | None], shared: int
 ) -> None:
     main = here if here.name == "." else Worktree(".", shared, "/main")
-    inodes = there | {here.name: here.inode, ".": main.inode}
-    restored = any(one.name == "." and one.inode != main.inode for one in known)
-    found = worktree_changes.plan(known, here, main, inodes)
+    stamps = there | {here.name: here.stamp, ".": main.stamp}
+    restored = any(one.name == "." and one.stamp != main.stamp for one in known)
+    found = worktree_changes.plan(known, here, main, stamps)
     for one in known:
-        is_there = inodes[one.name] == one.inode
-        unknown = inodes[one.name] is None
-        back = restored and inodes[one.name] not in (None, 0)
+        is_there = stamps[one.name] == one.stamp
+        unknown = stamps[one.name] is None
+        back = restored and stamps[one.name] not in (None, 0)
         assert (one in found.gone) == (not is_there and not unknown and not back)
     assert here not in found.gone
     assert (here in found.remembered) != (here in known) or restored
@@ -226,6 +226,6 @@ def test_only_what_is_certainly_gone_is_let_go(
         [*(w for w in known if w not in found.gone and w.name != here.name), here],
         here,
         main,
-        inodes,
+        stamps,
     )
     assert here not in again.remembered and again.moved_from is None

@@ -100,8 +100,10 @@ def test_what_was_queued_is_sent_only_after_a_question(old: Ground) -> None:
     held = "select count(*) from outbox where state = 'held'"
     with serve() as server:
         env = {"GITHUB_API_URL": server.url, "GH_TOKEN": "sandbox-token"}
-        old.ok("init", **env)
+        old.ok("init")
         assert old.ask(held) == [(2,)]
+        # As if it had been queued for this GitHub.
+        (old.state / "craftkit.db").rename(old.state / "sandbox.db")
         for words in (("status",), ("reconcile", "--all"), ("outbox", "send")):
             old.ck(*words, **env)
             assert old.ask(held) == [(2,)], words
@@ -259,3 +261,15 @@ def _end(old: Ground) -> dict[str, Any]:
     found["left"] = sorted(str(path.relative_to(folder)) for path in left)
     found["sealed"] = ["seal" in path.read_text() for path in old.spool]
     return found
+
+
+def test_what_lies_in_the_place_of_the_state_is_held(old: Ground) -> None:
+    """A database without the mark of a switched-on clone: nobody knows who wrote its rows."""
+    old.ok("init")
+    old.ck("outbox", "send", "--yes")  # there is no token, so that they wait
+    held = "select count(*) from outbox where state = 'held'"
+    assert old.ask(held) == [(0,)]
+    (old.state / "clone.json").unlink()
+    words = old.ck("init").stdout
+    assert "2 GitHub writes lay in the database already" in words, words
+    assert old.ask(held) == [(2,)]
