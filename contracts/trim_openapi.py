@@ -28,6 +28,7 @@ OPERATIONS = {
     "/rate_limit": ["get"],
     "/user": ["get"],
     REPO: ["get"],
+    f"{REPO}/collaborators/{{username}}/permission": ["get"],
     f"{REPO}/labels": ["get", "post"],
     f"{REPO}/labels/{{name}}": ["get"],
     f"{REPO}/issues": ["get", "post"],

@@ -1,4 +1,4 @@
-"""Folders that are reached name by name, so that no symlink on the way decides where a file lies.
+"""Folders reached name by name, so that no symlink on the way decides where a file lies.
 
 A path can be checked and be another one at the next call; an open directory stays what it is
 (openat(2), "Rationale").  Systems without that get checked paths.

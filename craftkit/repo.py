@@ -7,6 +7,8 @@ reftable format) and for what only the index knows.  Odd files never raise: they
 import os
 from typing import NamedTuple
 
+from craftkit import disk
+
 STATE_DIR = ".craftkit"
 _READ_LIMIT = 1 << 20
 _FILE_LIMIT = 64 << 20  # bytes of a spec file
@@ -273,10 +275,7 @@ def _blob_name(data: bytes, length: int) -> str:
 
 def _read_bytes(path: str) -> bytes | None:
     try:
-        if not os.path.isfile(path):
-            return None
-        with open(path, "rb") as file:
-            return file.read(_FILE_LIMIT)
+        return disk.read_regular(path, _FILE_LIMIT)
     except (OSError, ValueError):
         return None
 
@@ -346,10 +345,7 @@ def _real(path: str) -> str | None:
 
 def _read(path: str) -> str | None:
     try:
-        if not os.path.isfile(path):  # a FIFO would block
-            return None
-        with open(path, "rb") as file:
-            return os.fsdecode(file.read(_READ_LIMIT))
+        return os.fsdecode(disk.read_regular(path, _READ_LIMIT))
     except (OSError, ValueError):
         return None
 

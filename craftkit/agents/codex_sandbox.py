@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from typing import Any
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.agents import detection, targets
 from craftkit.errors import CannotRead, CannotWrite
@@ -111,7 +112,7 @@ def with_root(text: str, state_dir: str) -> str | None:
 def _read(path: str) -> str:
     """Raises CannotRead."""
     try:
-        return private.read_regular(path, _LIMIT).decode()
+        return disk.read_regular(path, _LIMIT).decode()
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:

@@ -9,13 +9,13 @@ import sys
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from craftkit import disk
 from craftkit.agents import targets
 from craftkit.agents.manifest import NAME
 from craftkit.agents.target import PROJECT, USER, AgentTarget, Facts
 from craftkit.errors import CannotRead, NotSetUp, UnsafePath, UsageProblem
 from craftkit.repo import Repo, find
 from craftkit.runtime import clone
-from craftkit.store import private
 
 _LIMIT = 1 << 26
 _PLUGIN = re.compile(r'"craftkit@[^"\n]+"(\s*:\s*false)?')
@@ -81,7 +81,7 @@ def read(where: Scope, path: str) -> bytes | None:
     try:
         if os.path.exists(place) and not os.path.isfile(place):
             raise UnsafePath(f"{path} is not a regular file.", "move it away", path)
-        return private.read_regular(place, _LIMIT)
+        return disk.read_regular(place, _LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -185,7 +185,7 @@ def has_plugin(where: Scope, target: AgentTarget, env: Mapping[str, str]) -> boo
                 found = found or os.path.isfile(path)
                 continue
             try:
-                text = private.read_regular(path, _LIMIT).decode("utf-8", "replace")
+                text = disk.read_regular(path, _LIMIT).decode("utf-8", "replace")
                 marks = [match[1] for match in _PLUGIN.finditer(text)]
             except OSError:
                 continue

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from craftkit import disk
 from craftkit.clock import iso_utc
 from craftkit.store import hooks
 from craftkit.store.version import SCHEMA_VERSION
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
+SPEC_LIMIT = 16 << 20  # bytes
 CLOCK_SLACK = 5  # seconds by which the clock of a file system may be off
 # Where spec files are; an edit that names none of these concerns no spec that we do not know yet.
 SPEC_PLACES = ("specs/", "specs\\", ".kiro", "openspec", ".cc-craft-kit")
@@ -92,8 +94,7 @@ def _is_within(path: str, root: str) -> bool:
 def _is_own(git_dir: str) -> bool:
     """Whether the state in git's directory was recorded there, and is not another clone's."""
     try:
-        with open(os.path.join(git_dir, "craftkit", "clone.json"), encoding="utf-8") as file:
-            text = file.read(10_000)
+        text = disk.read_regular(os.path.join(git_dir, "craftkit", "clone.json"), 10_000).decode()
         inode = os.stat(git_dir).st_ino
     except (OSError, ValueError):
         return False
@@ -151,8 +152,7 @@ def _has_changed(path: str, digest: str, seen_at: str) -> bool:
     try:
         if iso_utc(int(os.stat(path).st_mtime) + CLOCK_SLACK) < seen_at:
             return False  # a file with an older date is found at the end of the turn
-        with open(path, "rb") as file:
-            data = file.read()
+        data = disk.read_regular(path, SPEC_LIMIT)
     except OSError:
         return False  # it is not in this worktree now: no evidence
     from craftkit import digests

@@ -6,10 +6,10 @@ import os
 import shutil
 import sqlite3
 
+from craftkit import disk
 from craftkit.errors import CraftkitError
 from craftkit.runtime import agent_hook_log
 from craftkit.runtime.context import Context
-from craftkit.store import private
 
 TOLD = "told.silent"
 LIMIT = 1_000_000  # characters of a settings file that are looked at
@@ -76,7 +76,7 @@ def _switched_off(context: Context) -> bool:
 
 def _text(path: str) -> str:
     try:
-        return private.read_regular(path, LIMIT).decode("utf-8", "replace")
+        return disk.read_regular(path, LIMIT).decode("utf-8", "replace")
     except OSError:
         return ""
 

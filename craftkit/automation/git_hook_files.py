@@ -14,6 +14,7 @@ import shutil
 import stat
 from typing import NamedTuple
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.automation.schedule import ABSENT, CHANGED, INSTALLED, ScheduleResult
 from craftkit.automation.schedule_files import ScheduleFile
@@ -97,8 +98,8 @@ def _read(folder: str, name: str) -> GitHook:
     try:
         facts = os.lstat(path)
         if stat.S_ISREG(facts.st_mode):
-            with open(path, "rb") as file:
-                return GitHook(name, path, file.read(LIMIT + 1), stat.S_IMODE(facts.st_mode))
+            data = disk.read_regular(path, 1 << 24)  # what is too large is said later, with a hint
+            return GitHook(name, path, data, stat.S_IMODE(facts.st_mode))
     except FileNotFoundError:
         return GitHook(name, path, None)
     except OSError as error:

@@ -12,6 +12,7 @@ import os
 import subprocess
 from collections.abc import Sequence
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.errors import CraftkitError
 from craftkit.loop import spec_index, ticked_boxes
@@ -116,8 +117,8 @@ def task_in_progress(context: Context) -> str:
 
 def _is_own(path: str) -> bool:
     """Whether a regular file holds a message, and not one that becomes part of another commit."""
-    if not os.path.isfile(path) or os.path.getsize(path) > LIMIT:
+    try:
+        text = os.fsdecode(disk.read_regular(path, LIMIT)).lstrip()
+    except OSError:
         return False
-    with open(path, "rb") as file:
-        text = os.fsdecode(file.read()).lstrip()
     return bool(text) and not text.startswith(("#", *FIXES))

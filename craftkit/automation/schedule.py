@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.automation import install_source
 from craftkit.automation.schedule_files import (
@@ -141,7 +142,7 @@ def _default_branch(context: Context) -> str:
     if common is not None:
         with contextlib.suppress(OSError, UnicodeDecodeError):
             head = os.path.join(common, "refs", "remotes", "origin", "HEAD")
-            text = private.read_regular(head, 1000).decode("utf-8")
+            text = disk.read_regular(head, 1000).decode("utf-8")
             found = re.match(r"ref: refs/remotes/origin/(\S+)", text)
             if found:
                 return found[1]
@@ -170,7 +171,7 @@ def _workflow_paths(worktree: str) -> tuple[str]:
 
 def _text_of(path: str) -> str | None:
     try:
-        return private.read_regular(path, 1 << 20).decode("utf-8", "surrogateescape")
+        return disk.read_regular(path, 1 << 20).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         return None
     except OSError as error:

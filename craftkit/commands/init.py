@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.commands import agreement, move_state
 from craftkit.commands.agreement import NO_WORD, Word
@@ -169,7 +170,7 @@ def _ignore_spool(found: git.Repo) -> None:
         return
     path = os.path.join(found.common_dir, "info", "exclude")
     try:
-        text = private.read_regular(path, 1 << 20).decode("utf-8", "surrogateescape")
+        text = disk.read_regular(path, 1 << 20).decode("utf-8", "surrogateescape")
     except FileNotFoundError:
         text = ""
     if IGNORED in text.splitlines():

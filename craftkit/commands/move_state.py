@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.errors import CannotWrite, OldState
 from craftkit.runtime import clone, locks
@@ -128,8 +129,8 @@ def _move_files(context: Context, worktree: str, private_dir: str) -> None:
         if not _is_own(context.repo, old):
             continue
         private.make_folder(private_dir)
-        with open(old, "rb") as file:
-            private.write_whole(os.path.join(private_dir, MANIFEST), file.read())
+        listed = disk.read_regular(old, 1 << 20)
+        private.write_whole(os.path.join(private_dir, MANIFEST), listed)
         os.unlink(old)
     name = os.path.relpath(os.path.dirname(private_dir), context.repo.common_dir or worktree)
     key, recorded = clone.key(context.state_dir), context.clone
@@ -155,8 +156,7 @@ def _is_own(repo: git.Repo, path: str) -> bool:
 def _old_entry(path: str) -> spool.Entry | None:
     """A decision as earlier versions spooled it, without a seal."""
     try:
-        with open(path, "rb") as file:
-            values = json.loads(file.read(spool.LIMIT))
+        values = json.loads(disk.read_regular(path, spool.LIMIT))
         entry = spool.Entry(*(values[name] for name in OLD_FIELDS))
     except (OSError, ValueError, RecursionError, TypeError, KeyError):
         return None
@@ -191,7 +191,6 @@ def _delete_logs(folder: str) -> None:
 
 def _delete_ignore(repo: git.Repo, path: str) -> None:
     with suppress(OSError):
-        with open(path, "rb") as file:
-            ours = file.read(200).startswith(OLD_IGNORE)
+        ours = disk.read_regular(path, 1 << 16).startswith(OLD_IGNORE)
         if ours and not git.is_tracked(repo, path):
             os.unlink(path)

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 
+from craftkit import disk
 from craftkit import repo as git
 from craftkit.errors import CannotWrite, NotSetUp
 from craftkit.runtime import clone, trust
 from craftkit.runtime.context import here, identify, random_id
-from craftkit.store import db, private
+from craftkit.store import db
 
 LIMIT = 4 << 20  # bytes of the event's file
 
@@ -54,7 +55,7 @@ def _repository(found: git.Repo) -> str:
     if path.startswith(found.root + os.sep) or not os.path.isfile(path):
         return ""
     try:
-        named = json.loads(private.read_regular(path, LIMIT))["repository"]["full_name"]
+        named = json.loads(disk.read_regular(path, LIMIT))["repository"]["full_name"]
     except (OSError, ValueError, RecursionError, KeyError, TypeError):
         return ""
     return named if isinstance(named, str) and named == env.get("GITHUB_REPOSITORY") else ""

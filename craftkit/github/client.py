@@ -136,6 +136,9 @@ class Client:
         data = self.access.rest_data(number)
         return data if isinstance(data, Gone) else self.access.read(mapping.rest_issue_text, data)
 
+    def may_push(self, issue: Issue) -> bool:
+        return self.access.may_push(issue)
+
     def find_above(self, number: int) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first; no pull requests.
 
@@ -154,7 +157,7 @@ class Client:
         for item in items:
             if not mapping.is_pull_request(item):
                 issue = access.read(mapping.rest_issue, item, login)
-                found[issue.number] = issue
+                found[issue.number] = access.judged(issue)
         return [found[n] for n in sorted(found) if n > number]
 
     def create_parent(self, title: str, body: str, labels: Sequence[str]) -> Issue:

@@ -30,10 +30,12 @@ class Issue(NamedTuple):
     labels: tuple[str, ...]
     body: str
     updated_at: str  # ISO 8601, UTC
-    trusted: bool  # its author is an owner, member or collaborator: its marker counts
+    trusted: bool  # it is ours, or its author may push: its marker counts
     parent: int | None  # number, where known and in the same repository
     url: str
     closed_at: str | None = None  # ISO 8601, UTC
+    author: str = ""  # login; "" where the account is gone
+    by_member: bool = False  # of the organisation, or a collaborator: they may perhaps push
 
 
 class Tree(NamedTuple):
@@ -130,6 +132,9 @@ class Gateway(Protocol):
 
     def issue_text(self, number: int) -> IssueText | Gone:
         """The words of one issue, and whose they are."""
+
+    def may_push(self, issue: Issue) -> bool:
+        """Whether the issue is ours, or its author may push to the repository."""
 
     def find_above(self, number: int) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first."""

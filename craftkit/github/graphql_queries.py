@@ -178,7 +178,8 @@ def _fragment(shape: QueryShape) -> str:
     return (
         "fragment IssueFields on Issue { number fullDatabaseId id title state "
         f"{_reason(shape)} body "
-        "updatedAt closedAt url authorAssociation viewerDidAuthor repository { nameWithOwner } "
+        "updatedAt closedAt url author { login } authorAssociation viewerDidAuthor "
+        "repository { nameWithOwner } "
         "labels(first: 20) { nodes { name } } }"
     )
 

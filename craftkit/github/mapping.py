@@ -23,7 +23,8 @@ from craftkit.github.gateway import (
 )
 
 PAGE = 100  # items in a page of a list
-TRUSTED = ("OWNER", "MEMBER", "COLLABORATOR")
+OWNER, MEMBERS = "OWNER", ("MEMBER", "COLLABORATOR")
+TRUSTED = (OWNER, *MEMBERS)  # whose words may be shown
 _REASONS = (COMPLETED, NOT_PLANNED, DUPLICATE)
 _ISSUE_URL = r"/repos/([^/]+/[^/]+)/issues/([1-9][0-9]*)"
 
@@ -38,6 +39,7 @@ def rest_issue(data: Any, login: str = "") -> Issue:
     repository = repository_of(data)
     author = member(data, "user", dict, {})
     ours = bool(login) and author.get("login") == login
+    association = member(data, "author_association", str, "")
     return Issue(
         number=number,
         id=whole(data, "id"),
@@ -48,10 +50,12 @@ def rest_issue(data: Any, login: str = "") -> Issue:
         labels=tuple(_label(item) for item in member(data, "labels", list)),
         body=tidy(member(data, "body", str, "")),
         updated_at=_time(text(data, "updated_at")),
-        trusted=ours or member(data, "author_association", str, "") in TRUSTED,
+        trusted=ours or association == OWNER,
         parent=_rest_parent(data, repository),
         url=_url(member(data, "html_url", str, "")),
         closed_at=_time_or_none(data, "closed_at"),
+        author=_login(member(author, "login", str, "")),
+        by_member=association in MEMBERS,
     )
 
 
@@ -77,6 +81,7 @@ def graphql_issue(data: Any, parent: int | None = None) -> Issue:
         parent = whole(above, "number")
     labels = member(data, "labels", dict, {})
     state = text(data, "state").lower()
+    association = member(data, "authorAssociation", str, "")
     return Issue(
         number=whole(data, "number"),
         id=_database_id(data),
@@ -89,12 +94,18 @@ def graphql_issue(data: Any, parent: int | None = None) -> Issue:
         updated_at=_time(text(data, "updatedAt")),
         # Our own issues are trusted because an App or the token of Actions is not a member, and has
         # to know again what it made.
-        trusted=member(data, "viewerDidAuthor", bool, False)
-        or member(data, "authorAssociation", str, "") in TRUSTED,
+        trusted=member(data, "viewerDidAuthor", bool, False) or association == OWNER,
         parent=parent,
         url=_url(member(data, "url", str, "")),
         closed_at=_time_or_none(data, "closedAt"),
+        author=_login(member(member(data, "author", dict, {}), "login", str, "")),
+        by_member=association in MEMBERS,
     )
+
+
+def may_push(data: Any) -> bool:
+    """What a user may do in a repository, as REST says it: admin, write, read or none."""
+    return text(data, "permission") in ("admin", "write")
 
 
 def rest_repository(data: Any, login: str, items: Sequence[Any]) -> Repository:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from craftkit.github import error_mapping, graphql_queries, mapping
 from craftkit.github.address import Project
 from craftkit.github.api_requests import ApiResult, Caller
 from craftkit.github.gateway import (
     Capabilities,
+    Forbidden,
     GitHubError,
     Gone,
     Issue,
@@ -27,6 +29,7 @@ from craftkit.github.mapping import Malformed
 
 T = TypeVar("T")
 
+_MARKER = "<!-- craftkit "
 # Fields and arguments that servers differ in, as `abilities` remembers them.
 _DUPLICATE, _CREATE_BELOW, _BLOCK = "duplicate", "create-below", "block"
 
@@ -346,7 +349,31 @@ class Access:
         """A GraphQL issue, its node id kept for later."""
         issue = self.read(mapping.graphql_issue, node, parent)
         self.nodes[issue.number] = issue.node_id
-        return issue
+        return self.judged(issue)
+
+    def judged(self, issue: Issue) -> Issue:
+        """An issue with a marker, whose author's rights are asked for if nobody knows them."""
+        unknown = not issue.trusted and issue.by_member and _MARKER in issue.body
+        return issue._replace(trusted=self.may_push(issue)) if unknown else issue
+
+    def may_push(self, issue: Issue) -> bool:
+        """Whether an issue is ours, or its author may push: asked once a day for each person.
+
+        A token that may not ask learns of nobody that they may.
+        """
+        if issue.trusted or not (issue.by_member and issue.author):
+            return issue.trusted
+        day = str(int(self.caller.rate_limiter.clock() // 86400))
+        key = ("push", issue.author)
+        known, _, asked = self.recall(*key).partition(" ")
+        if asked != day:
+            try:
+                tail = f"collaborators/{quote(issue.author, safe='')}/permission"
+                known = "yes" if self.get(tail, mapping.may_push) else "no"
+            except (NotFound, Forbidden):
+                known = "no"
+            self.remember(f"{known} {day}", *key)
+        return known == "yes"
 
     def rest_issue(self, number: int) -> Issue | Gone:
         login = self.login()
@@ -355,7 +382,7 @@ class Access:
             return data
         issue = self.read(mapping.rest_issue, data, login)
         self.nodes[number] = issue.node_id
-        return issue
+        return self.judged(issue)
 
     def rest_data(self, number: int) -> Any:
         """One issue as REST has it, or Gone."""

@@ -5,10 +5,11 @@ import os
 import sqlite3
 from typing import NamedTuple
 
+from craftkit import disk
 from craftkit.clock import iso_utc
 from craftkit.runtime import log
 from craftkit.runtime.context import Context
-from craftkit.store import hooks, private
+from craftkit.store import hooks
 
 RECENT = 24 * 3600.0  # seconds after which a heartbeat says nothing about today
 ERRORS_SHOWN = 50
@@ -74,7 +75,7 @@ def errors(context: Context) -> list[dict[str, str]]:
     since = iso_utc(context.clock() - RECENT)
     found = []
     try:
-        data = private.read_regular(log_path(context.state_dir), 4 * LOG_LIMIT)
+        data = disk.read_regular(log_path(context.state_dir), 4 * LOG_LIMIT)
         lines = data.decode("utf-8", "replace").splitlines()
     except OSError:
         return []

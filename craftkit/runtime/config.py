@@ -6,10 +6,10 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from craftkit import disk
 from craftkit.errors import BadConfig
 from craftkit.repo import STATE_DIR, Repo
 from craftkit.runtime import trust
-from craftkit.store import private
 
 FILE = os.path.join(STATE_DIR, "config.yaml")
 LIMIT = 1 << 20  # bytes of it
@@ -54,7 +54,7 @@ def read_config(
     config = dict(DEFAULTS)
     path = config_file(repo)
     try:
-        text = private.read_regular(path, LIMIT).decode("utf-8")
+        text = disk.read_regular(path, LIMIT).decode("utf-8")
     except FileNotFoundError:
         text = ""
     except OSError as error:

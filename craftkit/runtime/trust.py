@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from craftkit import disk
 from craftkit.store import private
 
 FILE = "trust.json"
@@ -35,7 +36,7 @@ class Waiting(NamedTuple):
 def read(state_dir: str) -> dict[str, list[str]]:
     """What was agreed to; nothing if the file is missing or damaged."""
     try:
-        found = json.loads(private.read_regular(os.path.join(state_dir, FILE), LIMIT))
+        found = json.loads(disk.read_regular(os.path.join(state_dir, FILE), LIMIT))
     except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):

@@ -129,6 +129,16 @@ def own_user(who: User, at: Place, repos: list[Repo]) -> Json:
     }
 
 
+def user_permission(who: User, rank: str, at: Place) -> Json:
+    """GET …/collaborators/LOGIN/permission; its coarse word knows neither triage nor maintain."""
+    coarse = {"": "none", "TRIAGE": "read", "MAINTAIN": "write"}.get(rank, rank.lower())
+    return {
+        "permission": coarse,
+        "role_name": rank.lower() or "none",
+        "user": {**user(who, at), "role_name": rank.lower() or "none"},
+    }
+
+
 def by_login(world: World, login: str | None, at: Place) -> Json | None:
     known = world.users.get(login.lower()) if login else None  # None: the account was deleted
     return None if known is None else user(known, at)

@@ -108,6 +108,18 @@ def user(call: Call) -> Result:
     return Result(call.world, render.own_user(person, call.at, own))
 
 
+def user_permission(call: Call, owner: str, name: str, login: str) -> Result:
+    """What somebody may do; GitHub tells it to those who may push (assumed of the status)."""
+    repo = _repo(call, owner, name)
+    if not access.ranked(call.world, call.caller, repo, "WRITE"):
+        raise Refused(403, "Must have push access to view collaborator permission.")
+    who = call.world.users.get(login.lower())
+    if who is None:
+        raise missing()
+    rank = access.role(call.world, repo, who.login)
+    return Result(call.world, render.user_permission(who, rank, call.at))
+
+
 def rate_limit(call: Call) -> Result:
     resources = call.meter.overview(call.caller.login, call.clock)
     answer: dict[str, Any] = {"resources": resources}
@@ -404,6 +416,7 @@ ROUTES = (
     _route("GET", "/rate_limit", rate_limit),
     _route("GET", "/meta", meta),
     _route("GET", _R, get_repo),
+    _route("GET", f"{_R}/collaborators/<login>/permission", user_permission),
     _route("GET", f"{_R}/labels", list_labels),
     _route("POST", f"{_R}/labels", create_label, "name", "color", "description"),
     _route("GET", f"{_R}/labels/<label>", get_label),

@@ -66,6 +66,8 @@ class RemoteIssue(NamedTuple):
     marker: str | None = None  # the task id of a marker that may be believed
     child: bool = True  # a sub-issue of one of the spec's parents
     duplicate: bool = False  # closed as duplicate
+    vouched: bool = True  # ours, or by somebody who may push: it may become a task line
+    ignored: bool = False  # it has a marker of this spec, and is not vouched for
 
 
 class SpecSnapshot(NamedTuple):
@@ -117,5 +119,7 @@ class MergePlan(NamedTuple):
     conflicts: tuple[Conflict, ...] = ()
     missing: tuple[str, ...] = ()  # refs of task lines without an issue
     orphans: tuple[int, ...] = ()  # sub-issues that no line stands for
+    outsiders: tuple[int, ...] = ()  # those whose author may not push, so that they stay so
+    ignored: tuple[int, ...] = ()  # issues whose marker does not count, for the same reason
     stopped: str = ""  # why nothing at all is done with this spec
     overridable: bool = False  # `Policy.yes` goes on all the same

@@ -92,7 +92,15 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
         conflicts.append(Conflict("list_incomplete", "", "", None, words, fix))
     actions += duplicates.values()
     orphans = _orphans(snapshot, set(links.values()), actions, conflicts, policy)
-    result = MergePlan(tuple(actions), tuple(conflicts), tuple(missing), tuple(orphans))
+    outsiders = [n for n in orphans if policy.adopt and not snapshot.issues[n].vouched]
+    result = MergePlan(
+        tuple(actions),
+        tuple(conflicts),
+        tuple(missing),
+        tuple(orphans),
+        tuple(outsiders),
+        tuple(sorted(n for n, seen in snapshot.issues.items() if seen.ignored)),
+    )
     return result if policy.yes else _guard(result, len(snapshot.lines))
 
 
@@ -305,7 +313,7 @@ def _orphans(
                 )
             continue
         found.append(seen.number)
-        if policy.adopt:
+        if policy.adopt and seen.vouched:
             why = "a sub-issue without a task line"
             actions.append(Action(ADOPT, "", f"#{seen.number}", seen.number, why))
     return found

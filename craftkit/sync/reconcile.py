@@ -50,7 +50,9 @@ def run(
             with context.store.read() as db:
                 away = issues.linked_elsewhere(db, sync.settings.repo)
             here = [spec for spec in specs if spec.id not in away]
-            views = snapshot.snapshots(context, sync, here, decided, learn=change)
+            views = snapshot.snapshots(
+                context, sync, here, decided, learn=change, adopt=policy.adopt
+            )
             reports = [
                 SpecReport(
                     spec,

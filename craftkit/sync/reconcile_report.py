@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
 from craftkit.model import Spec
 from craftkit.sync import connection, merge_model
-from craftkit.text import shell_word
+from craftkit.text import count, shell_word
 
 
 class SpecReport(NamedTuple):
@@ -144,14 +144,31 @@ def lines(report: ReconcileReport, *, evidence: bool) -> tuple[list[str], list[s
             refs = ", ".join(missing[:5])
             have = "task has" if len(missing) == 1 else "tasks have"
             notes.append(f"{name}: {len(missing)} {have} no issue ({refs}): `--create`")
-        if orphans:
-            numbers = ", ".join(f"#{n}" for n in orphans[:5])
+        loose = [n for n in orphans if n not in item.plan.outsiders]
+        if loose:
             notes.append(
-                f"{name}: sub-issues without a task line ({numbers}): `--adopt` appends them"
+                f"{name}: sub-issues without a task line ({_numbers(loose)}): `--adopt` appends"
+                " them"
             )
+        notes += [f"{name}: {words}" for words in _of_outsiders(item.plan)]
     if not out and not report.delivered:
         notes.append("nothing to settle")
     return out, notes
+
+
+def _of_outsiders(plan: merge_model.MergePlan) -> list[str]:
+    """What was left alone because its author may not push, or nobody could tell."""
+    kinds = (("sub-issue", plan.outsiders, "appended"), ("marker", plan.ignored, "believed"))
+    return [
+        f"{count(len(of), what)} of people who may not push {'was' if len(of) == 1 else 'were'}"
+        f" not {done} ({_numbers(of)})"
+        for what, of, done in kinds
+        if of
+    ]
+
+
+def _numbers(found: Sequence[int]) -> str:
+    return ", ".join(f"#{n}" for n in found[:5]) + (", …" if len(found) > 5 else "")
 
 
 def named(spec_id: str, commands: Sequence[str]) -> list[str]:
@@ -219,6 +236,8 @@ def as_dict(report: ReconcileReport) -> dict[str, Any]:
                 "attention": [a._asdict() for a in r.plan.conflicts],
                 "missing": list(missing),
                 "orphans": list(orphans),
+                "outsiders": list(r.plan.outsiders),
+                "ignored_markers": list(r.plan.ignored),
             }
             for r in report.specs
             for missing, orphans in [unmatched(r, r.applied)]

@@ -22,8 +22,12 @@ def snapshots(
     decided: dict[str, dict[str, str]],
     *,
     learn: bool,
+    adopt: bool = False,
 ) -> list[tuple[Spec, merge_model.SpecSnapshot]]:
-    """Everything that is known of each spec, with as few requests as there can be."""
+    """Everything that is known of each spec, with as few requests as there can be.
+
+    If sub-issues are to be adopted, it is asked who of their authors may push.
+    """
     repo = sync.settings.repo
     known = {spec.id: issues.of_spec(context.store, repo, spec.id) for spec in specs}
     parents: dict[str, set[int]] = {}
@@ -39,6 +43,8 @@ def snapshots(
     lists = whole or sync.gateway.capabilities().sub_issues
     linked = {t.issue for spec in specs for t in spec.tasks if t.issue is not None}
     linked |= {k.number for spec in specs for k in known[spec.id] if k.task_id is not None}
+    if adopt:
+        trees = {n: _vouched(sync, tree, linked) for n, tree in trees.items()}
     alone = sorted(linked - set(children))
     others = sync.gateway.issues(alone) if alone else {}
     views = []
@@ -60,6 +66,19 @@ def snapshots(
             view = view._replace(blocked=view.blocked or words)
         views.append((spec, view))
     return views
+
+
+def _vouched(sync: SyncContext, tree: gh.Tree | gh.Gone, linked: set[int]) -> gh.Tree | gh.Gone:
+    """The tree, in which it is known of each open issue without a line whether it may get one."""
+    if isinstance(tree, gh.Gone):
+        return tree
+    asked = [c.number not in linked and c.state == gh.OPEN for c in tree.children]
+    children = zip(tree.children, asked, strict=True)
+    return tree._replace(
+        children=tuple(
+            c._replace(trusted=sync.gateway.may_push(c)) if ask else c for c, ask in children
+        )
+    )
 
 
 class Sorted(NamedTuple):
@@ -168,8 +187,9 @@ def _snapshot(
 
 
 def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> merge_model.RemoteIssue:
-    marker = markers.find(issue.body) if issue.trusted else None
-    mine = marker.task if marker is not None and marker.spec == spec_id else None
+    marker = markers.find(issue.body)
+    ours = marker is not None and marker.spec == spec_id
+    mine = marker.task if marker is not None and ours and issue.trusted else None
     closed = issue.state == gh.CLOSED
     return merge_model.RemoteIssue(
         issue.number,
@@ -179,4 +199,6 @@ def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> merge_model.Rem
         mine,
         child,
         closed and issue.reason == gh.DUPLICATE,
+        vouched=issue.trusted,
+        ignored=ours and not issue.trusted,
     )

@@ -344,16 +344,46 @@ def test_a_parent_in_another_repository_is_none() -> None:
 @pytest.mark.parametrize(
     ("more", "trusted"),
     [
-        ({"authorAssociation": "MEMBER"}, True),
-        ({"authorAssociation": "COLLABORATOR"}, True),
+        ({"authorAssociation": "OWNER"}, True),
         ({"authorAssociation": "CONTRIBUTOR"}, False),
         ({"authorAssociation": "NONE", "viewerDidAuthor": True}, True),
+        ({"authorAssociation": "MEMBER"}, False),  # as long as nobody needs to know
     ],
 )
-def test_only_members_and_we_ourselves_are_trusted(more: dict[str, Any], trusted: bool) -> None:
+def test_the_owner_and_we_ourselves_are_trusted(more: dict[str, Any], trusted: bool) -> None:
     responses.add("POST", GRAPHQL, json=repository(i0=node(7, **more)))
     found = make_client().issues([7])[7]
     assert isinstance(found, Issue) and found.trusted is trusted
+
+
+@responses.activate
+@pytest.mark.parametrize("association", ["MEMBER", "COLLABORATOR"])
+@pytest.mark.parametrize(
+    ("answer", "trusted"),
+    [
+        ({"json": {"permission": "admin"}}, True),
+        ({"json": {"permission": "write"}}, True),
+        ({"json": {"permission": "read"}}, False),  # which triage is called, too
+        ({"json": {"permission": "none"}}, False),
+        ({"json": {"message": "Not Found"}, "status": 404}, False),
+        ({"json": {"message": "Must have push access"}, "status": 403}, False),
+    ],
+)
+def test_of_a_member_with_a_marker_it_is_asked_whether_they_may_push(
+    association: str, answer: dict[str, Any], trusted: bool
+) -> None:
+    body = "<!-- craftkit spec=demo task=T001 -->"
+    author = {"login": "mallory", "__typename": "User"}
+    marked = node(7, authorAssociation=association, body=body, author=author)
+    responses.add("POST", GRAPHQL, json=repository(i0=marked))
+    asked = responses.add(
+        "GET", f"{ISSUES.removesuffix('/issues')}/collaborators/mallory/permission", **answer
+    )
+    client = make_client()
+    for _ in range(2):
+        found = client.issues([7])[7]
+        assert isinstance(found, Issue) and found.trusted is trusted
+    assert asked.call_count == 1  # once a day for each person
 
 
 WRONG: list[dict[str, Any]] = [

@@ -14,6 +14,8 @@ import loopback
 import pytest
 from places import agree, database_of, state_of
 
+from craftkit.sandbox.world import Token, User, new_id
+
 pytestmark = [
     pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork"),
     pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning"),
@@ -726,6 +728,41 @@ def test_a_new_line_waits_for_create(desk: Desk) -> None:
     desk.ok("reconcile", "--create")
     assert len(desk.issues()) == 4 and "T003 Another (#4)" in desk.text
     agreed(desk)
+
+
+def join(desk: Desk, login: str, access: str) -> None:
+    """Somebody gets a right in the repository, and a token."""
+    with desk.state.lock:
+        world = desk.state.world
+        repo = next(r for r in world.repos.values() if r.full_name == loopback.REPO)
+        repo = repo._replace(access={**repo.access, login: access})
+        world, number = new_id(world)
+        desk.state.world = world._replace(
+            users={**world.users, login: User(number, login)},
+            tokens={**world.tokens, f"sandbox-{login}": Token(login)},
+            repos={**world.repos, repo.id: repo},
+        )
+
+
+@pytest.mark.parametrize(("access", "may"), [("WRITE", True), ("TRIAGE", False)])
+def test_only_who_may_push_adds_tasks_and_markers(desk: Desk, access: str, may: bool) -> None:
+    desk.begin(2)
+    desk.link()
+    join(desk, "helper", access)
+    marker = "<!-- craftkit spec=demo task=T009 -->"
+    for title, body in (("Theirs", ""), ("T009 Sly", marker)):
+        made = desk.human("POST", "issues", {"title": title, "body": body}, login="helper")
+        below = {"sub_issue_id": made["id"]}
+        desk.human("POST", "issues/1/sub_issues", below, login="token")  # the owner's
+    answer = desk.ck("reconcile", "--adopt", "--json").answer["data"]["specs"][0]
+    assert ("Theirs" in desk.text) is may
+    # A marker that counts names a task whose line is gone.
+    assert [note["issue"] for note in answer["attention"]] == ([5] if may else [])
+    assert (answer["outsiders"], answer["ignored_markers"]) == (([], []) if may else ([4, 5], [5]))
+    words = desk.ck("reconcile", "--adopt").err
+    if not may:
+        assert "2 sub-issues of people who may not push were not appended (#4, #5)" in words
+        assert "1 marker of people who may not push was not believed (#5)" in words
 
 
 def test_somebody_elses_sub_issue_waits_for_adopt(desk: Desk) -> None:

@@ -13,9 +13,9 @@ from itertools import product
 from typing import Any
 
 import loopback
+import places
 import pytest
 import sampling
-import places
 from places import agree, database_of, state_of
 
 pytestmark = [
@@ -453,7 +453,7 @@ def test_a_title_waits_once(desk: Desk) -> None:
 
 
 def test_what_a_sandbox_knows_stays_apart_from_what_is_real(desk: Desk) -> None:
-    """What was linked, done and queued on a GitHub on this machine is nothing that github.com has."""
+    """What was linked, done and queued on a GitHub on this machine is not on github.com."""
     desk.begin(2)
     desk.link()
     desk.ok("task", "start", "T001")

@@ -13,12 +13,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from craftkit import disk, text
 from craftkit import repo as git
-from craftkit import text
 from craftkit.automation import install_source
 from craftkit.errors import UsageProblem
 from craftkit.specs import meta
-from craftkit.store import private
 
 # One place that reads
 
@@ -34,16 +33,16 @@ def test_what_is_not_a_regular_file_is_refused_at_once(tmp_path: Path, kind: str
         path = Path("/dev/zero")
     began = time.monotonic()
     with pytest.raises(OSError):
-        private.read_regular(str(path), 1000)
+        disk.read_regular(str(path), 1000)
     assert time.monotonic() - began < 30
 
 
 def test_a_file_is_read_whole_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"a" * 100)
-    assert private.read_regular(str(path), 100) == b"a" * 100
+    assert disk.read_regular(str(path), 100) == b"a" * 100
     with pytest.raises(OSError, match="more than 99 bytes"):
-        private.read_regular(str(path), 99)
+        disk.read_regular(str(path), 99)
 
 
 # YAML
