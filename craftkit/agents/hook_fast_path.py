@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import time
 
-from craftkit import disk
 from craftkit.clock import iso_utc
 from craftkit.store import hooks
 from craftkit.store.version import SCHEMA_VERSION
@@ -94,7 +93,8 @@ def _is_within(path: str, root: str) -> bool:
 def _is_own(git_dir: str) -> bool:
     """Whether the state in git's directory was recorded there, and is not another clone's."""
     try:
-        text = disk.read_regular(os.path.join(git_dir, "craftkit", "clone.json"), 10_000).decode()
+        with open(os.path.join(git_dir, "craftkit", "clone.json"), encoding="utf-8") as file:
+            text = file.read(10_000)
         inode = os.stat(git_dir).st_ino
     except (OSError, ValueError):
         return False
@@ -149,12 +149,12 @@ def _names_unknown_spec(raw: str, paths: list[str]) -> bool:
 
 
 def _has_changed(path: str, digest: str, seen_at: str) -> bool:
+    from craftkit import digests, disk
+
     try:
         if iso_utc(int(os.stat(path).st_mtime) + CLOCK_SLACK) < seen_at:
             return False  # a file with an older date is found at the end of the turn
         data = disk.read_regular(path, SPEC_LIMIT)
     except OSError:
         return False  # it is not in this worktree now: no evidence
-    from craftkit import digests
-
     return digests.sha256(data) != digest

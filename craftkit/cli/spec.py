@@ -51,8 +51,12 @@ def list_(as_json: AsJson = False) -> int:
     def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
         from craftkit.loop import spec_index
+        from craftkit.specs import files
 
         found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
+        for path, why in files.misfits(context.worktree):
+            words = f"{path} {why}, so it is not read."
+            context.note("warning", "not_a_spec", words, "give it another name", path)
         lines = [_row(item) for item in found]
         notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
         return Reply({"specs": found}, lines, notes)

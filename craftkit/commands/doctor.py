@@ -233,7 +233,7 @@ def _unreadable(context: Context, specs: list[Spec]) -> list[tuple[str, str, str
     notes = {note.target: note.hint for note in context.diagnostics if note.severity == "warning"}
     found = [(path, "cannot be read", notes.get(path, "")) for path in listed]
     hint = "give it another name"
-    found += [(path, "is not a regular file", hint) for path in files.misfits(context.worktree)]
+    found += [(path, why, hint) for path, why in files.misfits(context.worktree)]
     for spec in specs:
         if any(note.code in NO_TEXT for note in spec.diagnostics):
             hint = f"`craftkit spec check {shell_word(spec.path)}`"

@@ -159,8 +159,9 @@ def check(paths: list[str], worktree: str | None, sections: list[str]) -> list[S
             raise CannotRead(
                 f"{path} cannot be read ({error.strerror}).", "check the path"
             ) from error
-        shown = os.path.relpath(top, worktree).replace(os.sep, "/") if worktree else path
-        found.append(parse(data, path if shown.startswith("..") else shown, task_sections=sections))
+        shown = os.path.relpath(top, worktree) if worktree else path
+        shown = (path if shown.startswith("..") else shown).replace(os.sep, "/")
+        found.append(parse(data, shown, task_sections=sections))
     return found
 
 

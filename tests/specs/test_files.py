@@ -317,3 +317,19 @@ def test_discover(tmp_path: Path) -> None:
     if os.name != "nt":
         (tmp_path / "specs/link.md").symlink_to(tmp_path / "specs/a.md")
     assert files.discover(str(tmp_path), ["docs/*.md", "../*.md"]) == wanted
+
+
+ODD = ("\\", "\n", "\r", "\t", "\x01", "\x1b[31m", "\x7f", "\x9b", "\u202e", "\u200b", "\U000e0041")
+
+
+@posix
+@pytest.mark.parametrize("odd", ODD)
+@pytest.mark.parametrize("shape", ["specs/a{}b.md", "specs/a{}b/tasks.md"])
+def test_a_name_that_is_not_seen_as_it_is_is_not_read(tmp_path: Path, odd: str, shape: str) -> None:
+    """A path that stands in a list or a command must be the path of the file, and one line."""
+    for path in (tmp_path / shape.format(odd), tmp_path / "specs/plain ü.md"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("- [ ] T001 One\n")
+    assert files.discover(str(tmp_path)) == ["specs/plain ü.md"]
+    ((shown, why),) = files.misfits(str(tmp_path))
+    assert shown.isprintable() and shown.startswith("specs/a") and "control character" in why
