@@ -77,7 +77,8 @@ def read_config(
     waiting: list[trust.Waiting] = []
     for name in trust.SETTINGS:
         asked = [(variable(name), env.get(variable(name)))]
-        asked.append((FILE, config[name] if name in is_set else None))
+        # What `init` leaves empty for somebody to fill in says nothing.
+        asked.append((FILE, (config[name] or None) if name in is_set else None))
         if name == trust.REPO and env.get("GITHUB_REPOSITORY"):
             asked.append(("GITHUB_REPOSITORY", env["GITHUB_REPOSITORY"]))
         config[name], more = trust.choose(name, asked, agreed, DEFAULTS[name])

@@ -301,3 +301,16 @@ def test_nothing_holds_that_was_not_agreed_to(
 def test_a_damaged_agreement_agrees_to_nothing(tmp_path: Path, text: str) -> None:
     (tmp_path / trust.FILE).write_text(text)
     assert not any(trust.read(str(tmp_path)).values())
+
+
+def test_an_empty_setting_of_init_leaves_the_choice_to_the_environment(repo: Path, ck: Ck) -> None:
+    """`init` writes `repo: ""` if no remote names one; the environment's word is not lost by it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GITHUB_REPOSITORY", "octo-dev/demo")
+        assert ck("init", "--no-agents")[0] == 0
+        assert 'repo: ""' in (repo / ".craftkit/config.yaml").read_text()
+        assert "octo-dev/demo on" in ck("doctor", "--offline")[1]
+        patch.setenv("GITHUB_REPOSITORY", "victim/private")  # chooses, and adds nothing
+        assert "octo-dev/demo on" in ck("doctor", "--offline")[1]
+        patch.setenv("CRAFTKIT_GITHUB_REPO", "")  # narrows
+        assert "octo-dev/demo on" not in ck("doctor", "--offline")[1]

@@ -118,6 +118,7 @@ def test_an_idle_prompt_takes_a_glance_and_no_more(place: Path) -> None:
         "craftkit.agents",
         "craftkit.agents.hook_fast_path",
         "craftkit.digests",
+        "craftkit.disk",
         "craftkit.clock",
         "craftkit.runtime",
         "craftkit.runtime.identity",
