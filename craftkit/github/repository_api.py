@@ -55,6 +55,7 @@ class Access:
         self._prefix = f"{caller.server.api_url} {place.owner}/{place.name}".lower()
         known: tuple[bool | None, ...] = capabilities or (None, None, None)
         self._graphql, self._sub_issues, self._dependencies = known
+        self._name = ""  # as GitHub has it now: what was agreed to is asked for in each process
         self._seen = False  # whether the repository was seen by this process
         self._sample = 0  # the number of some issue, to try things on
 
@@ -81,13 +82,13 @@ class Access:
             found = self._preflight_by_rest()
             self._graphql = False  # only now: a proxy answers 404 to anything
         self._seen = True
-        self.remember(found.full_name, "name")
+        self._name = found.full_name
         self.remember(found.node_id, "id")
         self.remember(found.login, "login")
         return found
 
     def full_name(self) -> str:
-        return self.recall("name") or f"{self.place.owner}/{self.place.name}"
+        return self._name or f"{self.place.owner}/{self.place.name}"
 
     def login(self) -> str:
         return self.recall("login") or self.preflight().login
@@ -130,13 +131,13 @@ class Access:
         except NotFound:
             if path == f"/repos/{self.place.owner}/{self.place.name}":
                 raise
-            self.forget("name")  # that name is history too
+            self._name = ""  # that name is history too
             data = caller.get(f"/repos/{self.place.owner}/{self.place.name}", _repository)
         try:
             login = caller.get("/user", lambda user: mapping.text(user, "login"))
         except GitHubError:  # an App has no user
             login = ""
-        self.remember(self.read(mapping.text, data, "full_name"), "name")
+        self._name = self.read(mapping.text, data, "full_name")
         # Newest first, so that one page is enough.
         newest = caller.items(
             f"/repos/{self.full_name()}/issues?state=all&sort=created&direction=desc",

@@ -300,7 +300,8 @@ def test_301_of_a_renamed_repository_goes_to_its_present_name() -> None:
     responses.add("PATCH", f"{ISSUES}/7".replace("/demo/", "/renamed/"), json=rest(7, body="body"))
     remembered = known()
     set_body(make_client(remembered=remembered))
-    assert "octo/renamed" in remembered.values()
+    # The next process asks for what was agreed to again: another may have that name by then.
+    assert "octo/renamed" not in remembered.values()
 
 
 @responses.activate
