@@ -169,14 +169,18 @@ def _missing(folder: str) -> int:
     return count
 
 
-def _write(path: str, data: bytes | None, mode: int) -> None:
-    """Replace a hook, or delete it.  Raises CannotWrite."""
+def _write(context: Context, path: str, data: bytes | None, mode: int) -> None:
+    """Replace a hook, or delete it; in the worktree, behind no symlink.  Raises CannotWrite."""
+    root, own = os.path.dirname(path), context.repo.common_dir or ""
+    if path.startswith(context.worktree + os.sep) and not path.startswith(own + os.sep):
+        root = context.worktree  # what is below it may have come with the clone
+    parts = os.path.relpath(path, root).split(os.sep)
     try:
         if data is None:
-            os.unlink(path)
+            private.unlink_below(root, parts)
             return
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        private.write_whole(path, data, mode)
+        os.makedirs(root, exist_ok=True)
+        private.write_below(root, parts, data, mode)
     except OSError as error:
         raise CannotWrite(
             f"{path} cannot be written ({error.strerror}).", "check the permissions"
@@ -191,7 +195,7 @@ def install(context: Context) -> ScheduleResult:
     _refuse_foreign(absent)
     made = _missing(os.path.dirname(hooks[0].path))
     for hook in absent:
-        _write(hook.path, _with_block(hook, made), hook.mode)
+        _write(context, hook.path, _with_block(hook, made), hook.mode)
     return ScheduleResult(TARGET, INSTALLED, bool(absent), _places(hooks), _notes(context, hooks))
 
 
@@ -202,7 +206,7 @@ def remove(context: Context) -> ScheduleResult:
     there, most = [hook for hook in hooks if hook.state == INSTALLED], 0
     for hook in there:
         data, made = _without_block(hook)
-        _write(hook.path, data, hook.mode)
+        _write(context, hook.path, data, hook.mode)
         most = max(most, made)
     folder = os.path.dirname(hooks[0].path)
     with contextlib.suppress(OSError):  # not empty: others have something there

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -209,6 +210,21 @@ def test_lines_that_a_user_added_to_our_file_stay(git: Git, ck: Ck) -> None:
         file.write("echo mine\n")
     install(ck, "remove")
     assert hook.read_text() == "#!/bin/sh\necho mine\n"
+
+
+def test_a_symlink_to_the_hooks_is_followed_only_in_gits_own_directory(git: Git, ck: Ck) -> None:
+    """A clone brings symlinks in the worktree; what is in `.git` a person has put there."""
+    away = git.repo.parent / "away"
+    away.mkdir()
+    (git.repo / "tools").symlink_to(away)
+    git("config", "core.hooksPath", "tools/hooks")
+    code, _, err = ck("schedule", "install", "--target", "git-hooks")
+    assert code == 1 and "symlink" in err and list(away.iterdir()) == []
+    git("config", "--unset", "core.hooksPath")
+    shutil.rmtree(git.repo / ".git/hooks", ignore_errors=True)
+    (git.repo / ".git/hooks").symlink_to(away)
+    install(ck)
+    assert (away / "post-commit").is_file()
 
 
 def test_hooks_path_and_the_folders_made_for_it(git: Git, ck: Ck) -> None:

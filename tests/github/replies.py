@@ -61,7 +61,7 @@ def make_client(clock: Clock | None = None, **more: Any) -> Client:
 
 def known(**more: str) -> dict[str, str]:
     start = "https://api.github.com octo/demo "
-    found = {"name": "octo/demo", "id": "R_1", "login": "me"} | more
+    found = {"id": "R_1", "login": "me"} | more
     return {start + name: value for name, value in found.items()}
 
 
