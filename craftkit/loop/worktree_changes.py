@@ -4,8 +4,6 @@ Looked at before each command, so that it asks only for what the database knows:
 stat for each worktree that craftkit has run in.
 """
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

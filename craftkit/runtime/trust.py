@@ -5,8 +5,6 @@ can set it) and git's local configuration.  So they choose among what was agreed
 to it.  The agreement is in the private state, which no clone brings.
 """
 
-from __future__ import annotations
-
 import json
 import os
 from collections.abc import Mapping, Sequence
