@@ -1,0 +1,135 @@
+"""I18: which line is which task, by itself and over thousands of rewrites."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import rewriting  # type: ignore[import-not-found]
+from hypothesis import given
+from hypothesis import strategies as st
+
+from craftkit.specs import matching
+from craftkit.specs.matching import CONTRADICTED, EDITED, MOVED, NEW, SAME, Line, Remembered
+
+PAGE = Path(__file__).parents[2] / "docs/identity.md"
+REWRITES = 3000
+SEED = 18
+
+BEFORE = (
+    Remembered("a", "T001", "Set the project up", 11),
+    Remembered("b", "T002", "Write the parser", 12),
+    Remembered("c", "T003", "Write the printer", 13),
+    Remembered("d", "T004", "Ship the first version", None),
+)
+
+
+def judged(*lines: tuple[str | None, str, int | None]) -> list[tuple[str, str | None]]:
+    found = matching.match(BEFORE, [Line(*line) for line in lines])
+    return [(verdict.kind, verdict.id) for verdict in found.verdicts]
+
+
+def test_an_insertion_that_renumbers_moves_keys_and_nothing_else() -> None:
+    assert judged(
+        ("T001", "Set the project up", 11),
+        ("T002", "Choose a licence", None),
+        ("T003", "Write the parser", 12),
+        ("T004", "Write the printer", 13),
+        ("T005", "Ship the first version", None),
+    ) == [(SAME, "a"), (NEW, None), (MOVED, "b"), (MOVED, "c"), (MOVED, "d")]
+
+
+def test_numbers_that_stayed_in_their_rows_are_contradicted() -> None:
+    assert judged(
+        ("T001", "Set the project up", 11),
+        ("T002", "Choose a licence", 12),
+        ("T003", "Write the parser", 13),
+        ("T004", "Write the printer", None),
+    ) == [(SAME, "a"), (CONTRADICTED, None), (CONTRADICTED, None), (MOVED, "c")]
+
+
+def test_words_may_change_under_key_and_number() -> None:
+    assert judged(
+        ("T001", "Set the whole project up", 11),
+        ("T002", "Something else entirely", 12),  # a title may be rewritten
+        ("T003", "~~Write the **printer**~~", None),
+        ("T004", "Ship the first version, and tell people", None),
+    ) == [(EDITED, "a"), (EDITED, "b"), (SAME, "c"), (EDITED, "d")]
+
+
+def test_if_numbers_moved_a_key_alone_does_not_speak_for_one() -> None:
+    found = judged(("T001", "Something else", 11), ("T002", "Write the printer", 12))
+    assert found == [(CONTRADICTED, None), (CONTRADICTED, None)]
+
+
+def test_a_number_twice_is_nobodys() -> None:
+    line = ("T002", "Write the parser", 12)
+    assert judged(line, line) == [(NEW, None), (NEW, None)]
+
+
+def test_another_task_under_an_old_key_is_new() -> None:
+    assert judged(("T002", "Buy a domain", None)) == [(NEW, None)]
+
+
+def test_what_another_branch_had_needs_the_number_or_key_and_title() -> None:
+    here = [BEFORE[0]]
+    lines = [Line("T009", "Write the parser", 12), Line("T003", "Write the printer", None)]
+    lines += [Line("T007", "Ship the first version", None)]
+    found = matching.match(here, lines, BEFORE)
+    assert [v.id for v in found.verdicts] == ["b", "c", None]
+    assert found.gone == ("a",)
+
+
+ROWS = st.builds(
+    Line,
+    key=st.sampled_from([None, "T001", "T002", "T003"]),
+    title=st.sampled_from(["", "One", "Two", "~~one~~", "One two three four", "one two three"]),
+    issue=st.sampled_from([None, 1, 2, 3]),
+)
+
+
+@given(st.lists(ROWS, max_size=6), st.lists(ROWS, max_size=6), st.lists(ROWS, max_size=3))
+def test_a_task_has_at_most_one_line(old: list[Line], lines: list[Line], more: list[Line]) -> None:
+    before = [Remembered(f"id{n}", *line) for n, line in enumerate(old)]
+    others = [Remembered(f"other{n}", *line) for n, line in enumerate(more)]
+    found = matching.match(before, lines, others)
+    ids = [verdict.id for verdict in found.verdicts if verdict.id is not None]
+    assert len(ids) == len(set(ids)) and len(found.verdicts) == len(lines)
+    assert set(found.gone) == {task.id for task in before} - set(ids)
+    assert all((v.id is None) == (v.kind in (NEW, CONTRADICTED)) for v in found.verdicts)
+    # A line with the number of a task is that task or nobody.
+    owners = {task.issue: task.id for task in reversed(before) if task.issue}
+    if len(owners) == sum(1 for task in before if task.issue):
+        for line, verdict in zip(lines, found.verdicts, strict=True):
+            assert verdict.id in (None, owners.get(line.issue, verdict.id))
+
+
+@given(st.integers(0, 10_000))
+def test_what_was_settled_stays_so(seed: int) -> None:
+    rows = rewriting.begin(random.Random(seed))
+    before = rewriting.remember(rows)
+    found = rewriting.look(before, rows)
+    assert [v.id for v in found.verdicts] == [task.id for task in before]
+    assert {v.kind for v in found.verdicts} == {SAME}
+
+
+@pytest.fixture(scope="module")
+def rates() -> dict[str, rewriting.Judged]:
+    found: dict[str, rewriting.Judged] = rewriting.measure(REWRITES, SEED)
+    return found
+
+
+def test_i18_no_rewrite_gives_a_line_to_the_wrong_task(rates: dict[str, rewriting.Judged]) -> None:
+    assert len(rewriting.KINDS) >= 24
+    for kind, found in rates.items():
+        assert found.lines > 500, kind
+        if kind in rewriting.BY_EVIDENCE:  # what the line shows is all that anybody can know
+            assert found.wrong * 10_000 <= 60 * found.lines, (kind, found)
+        else:
+            assert found.wrong == 0, (kind, found)
+
+
+def test_the_page_has_a_row_for_each_kind() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert [k for k in (*rewriting.KINDS, "mixed") if f"| {k} |" not in text] == []
