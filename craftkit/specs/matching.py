@@ -2,8 +2,8 @@
 
 Agents insert a task and renumber all that follow, copy lines, strike them through, write the file
 anew.  A key, a number and a title are evidence, each alone too weak: a line is a task only if two
-of them agree, or if nothing else has its title.  What contradicts itself is nobody's, and what is
-not settled changes nothing that is remembered.
+of them agree, or if nothing else has its title.  What contradicts itself is nobody's, and
+changes nothing that is remembered.
 """
 
 from __future__ import annotations
