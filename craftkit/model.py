@@ -38,10 +38,12 @@ class Diagnostic(NamedTuple):
 class Task(NamedTuple):
     """One checkbox line of the task section.
 
-    `id` is its identity inside the spec: the visible key, else `#<issue>`, else
-    `~<text digest>.<occurrence>`; a key or issue that two lines share is not an identity, so
-    such lines are known as `<key>~<occurrence>`.  `ref` is what a person types and what JSON
-    calls `key`: the key if unique, else `#<issue>` if unique, else `@<place>`.
+    `id` is its identity inside the spec: given once, never read, the same under any key, title
+    and place.  `read_as` is what the line itself is known by: the visible key, else `#<issue>`,
+    else `~<text digest>.<occurrence>`; a key or issue that two lines share is not an identity, so
+    such lines are read as `<key>~<occurrence>`.  A line that is seen first is given that as its id.
+    `ref` is what a person types and what JSON calls `key`: the key if unique, else `#<issue>` if
+    unique, else `@<place>`.
     Offsets (`mark_at`, `link_at`) are indexes into `Spec.text`.
     """
 
@@ -64,6 +66,8 @@ class Task(NamedTuple):
     parent: str | None  # id of the task that this one is a numbered part of (Kiro)
     steps_done: int
     steps_total: int
+    read_as: str
+    doubt: str = ""  # why it cannot be said whose line this is
 
 
 class Spec(NamedTuple):

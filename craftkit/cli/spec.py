@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -42,6 +43,12 @@ def new(
         return Reply({"spec": commands_spec.summary(context, spec)}, lines)
 
     return run_command("spec new", as_json, action)
+
+
+class Trusted(StrEnum):
+    numbers = "numbers"
+    titles = "titles"
+    keys = "keys"
 
 
 @app.command("list", epilog="Example: craftkit spec list --json")
@@ -290,6 +297,10 @@ def unlink(
 def update(
     spec: SpecArgument = None,
     spec_name: SpecName = None,
+    trust: Annotated[
+        Trusted | None,
+        typer.Option("--trust", help="What counts in lines that contradict themselves."),
+    ] = None,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
@@ -298,7 +309,9 @@ def update(
     def action(context: Context) -> Reply:
         from craftkit.commands import spec_update
 
-        data, lines, notes = spec_update.update(context, _named(spec, spec_name))
+        data, lines, notes = spec_update.update(
+            context, _named(spec, spec_name), trust.value if trust else None
+        )
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
         return Reply(data, lines, notes, int(bad))
 

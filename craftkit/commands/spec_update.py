@@ -6,12 +6,13 @@ import re
 from collections.abc import Mapping, Set
 from typing import Any
 
-from craftkit.loop import spec_index, ticked_boxes
+from craftkit.loop import identity, spec_index, spec_writer, ticked_boxes
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
+from craftkit.specs import edit
 from craftkit.store import history as events
 from craftkit.store import issues, tasks
-from craftkit.sync import connection
+from craftkit.sync import connection, links
 from craftkit.text import count
 
 # What the reader puts behind the id of a line whose key another line has, too.
@@ -19,14 +20,19 @@ _TWIN = r"(~[^.]+)\.\d+|(.+)~\d+"
 
 
 def update(
-    context: Context, wanted_spec: str | None
+    context: Context, wanted_spec: str | None, trust: str | None = None
 ) -> tuple[dict[str, Any], list[str], list[str]]:
     """Check the file, settle its boxes, compare its lines with what is known.
+
+    With `trust`, a person says what counts in lines that contradict themselves: their numbers,
+    titles or keys.
 
     Returns data, lines and notes.  Raises SpecNeedsAttention where the file cannot be touched.
     """
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
+    if trust is not None:
+        spec = _settle(context, spec, trust)
     found = _compare(context, spec)
     settled = ticked_boxes.record_ticked_boxes(context, spec)
     spec = spec_index.load(context, spec.path)
@@ -48,6 +54,31 @@ def update(
         how = f"craftkit {'reconcile --create' if linked else 'spec link'} --spec {spec.id}"
         notes.append(f"{count(len(bare), 'task has', 'tasks have')} no issue yet: `{how}`")
     return data, _lines(spec, data), notes
+
+
+def _settle(context: Context, spec: Spec, what: str) -> Spec:
+    """Remember the lines as a person says, and let each name the issue of its task."""
+    settled = identity.trusting(context, spec, what)
+    doubtful = {
+        task.id for task, before in zip(settled.tasks, spec.tasks, strict=True) if before.doubt
+    }
+    own = identity.numbers(context, spec)
+    known = tuple(t._replace(issue=own.get(t.id)) if t.id in doubtful else t for t in settled.tasks)
+    with context.store.write() as tx:
+        spec_index.save_snapshot(context, tx, settled._replace(tasks=known))
+    context.specs_read.pop(spec.path, None)
+
+    def without_wrong_numbers(now: Spec) -> str:
+        wrong = [t for t in now.tasks if t.id in doubtful and t.issue not in (None, own.get(t.id))]
+        for task in reversed(wrong):  # what is cut behind a line moves none before it
+            now = now._replace(text=edit.unlink(now, task.id))
+        return now.text
+
+    with spec_writer.edit_lock(context, spec.path):
+        spec_writer.rewrite(context, spec.path, without_wrong_numbers)
+    if context.config["github.repo"]:
+        links.write_links(context, spec.id, spec.path)
+    return spec_index.load(context, spec.path)
 
 
 def _compare(context: Context, spec: Spec) -> dict[str, Any]:

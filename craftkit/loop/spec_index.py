@@ -13,7 +13,7 @@ from craftkit.errors import (
     UnknownSpec,
     UnsafePath,
 )
-from craftkit.loop import task_status
+from craftkit.loop import identity, task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, files, parse
@@ -48,7 +48,7 @@ def remember(context: Context, path: str, data: bytes) -> Spec:
 
 def _parse(context: Context, path: str, data: bytes) -> Spec:
     sections = context.config["specs.task_sections"]
-    return parse(data, path, task_sections=sections)
+    return identity.assign(context, parse(data, path, task_sections=sections))
 
 
 def parsed(context: Context, path: str, text: str) -> Spec:

@@ -7,6 +7,7 @@ from craftkit.errors import (
     AmbiguousTask,
     CraftkitError,
     NoTaskInProgress,
+    SpecNeedsAttention,
     UnknownTask,
     UsageProblem,
 )
@@ -62,7 +63,7 @@ def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[S
         spec = _only_spec_with(context, word)
     if word is not None:
         try:
-            return spec, task_status.resolve_task(spec, word)
+            return spec, _certain(task_status.resolve_task(spec, word), spec)
         except UnknownTask as error:
             elsewhere = [] if wanted_spec else _specs_with(context, word)
             if not elsewhere:
@@ -78,6 +79,21 @@ def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[S
             "name one: `craftkit task list` shows the keys",
         )
     return spec, row.task
+
+
+def _certain(task: Task, spec: Spec) -> Task:
+    """The task of a line that contradicts itself is nobody's.  Raises SpecNeedsAttention."""
+    if task.doubt:
+        words, hint = doubt(task, spec)
+        raise SpecNeedsAttention(f"{words}, so nothing is done for it.", hint, spec.path)
+    return task
+
+
+def doubt(task: Task, spec: Spec) -> tuple[str, str]:
+    """What is said of a line that contradicts itself: a clause, and the two ways out."""
+    update = f"craftkit spec update {shell_word(spec.id)} --trust"
+    hint = f"`{update} titles` or `{update} numbers` says what counts in this file"
+    return f"Nobody can say whose line {task.line} is: {task.doubt}", hint
 
 
 def _specs_with(context: Context, word: str) -> list[Spec]:

@@ -103,7 +103,7 @@ def derive_statuses(
         waits = tuple(t.ref for t in needs if states[t.id] not in (DONE, DROPPED))
         state = states[task.id]
         reopened = task.id in recorded and state not in (DONE, DROPPED)
-        ready = state == TODO and not waits and not reopened
+        ready = state == TODO and not (waits or reopened or task.doubt)
         result.append(TaskStatus(task, state, ready, waits, claims.get(task.id), reopened))
     return result
 

@@ -185,6 +185,11 @@ def local_conflicts(
                     f" or `craftkit task reopen {typed(ref)}`",
                 }
             )
+        if row.task.doubt:
+            words, hint = task_lookup.doubt(row.task, spec)
+            found.append(
+                {"code": "contradicted", "task": row.task.ref, "message": words, "hint": hint}
+            )
     for note in spec.diagnostics:
         if note.severity == "error" or note.code in ("dependency_cycle", "duplicate_key"):
             hint, line = note.hint or f"edit {note.target}", note.target.rpartition(":")[2]

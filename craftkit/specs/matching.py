@@ -39,7 +39,7 @@ class Line(NamedTuple):
     issue: int | None
 
 
-class Verdict(NamedTuple):
+class LineMatch(NamedTuple):
     """What a line is: `id` is None for a new and for a contradicted one."""
 
     kind: str
@@ -50,7 +50,7 @@ class Verdict(NamedTuple):
 class Matching(NamedTuple):
     """A verdict for each line, in order, and the ids of the tasks that no line is."""
 
-    verdicts: tuple[Verdict, ...]
+    matches: tuple[LineMatch, ...]
     gone: tuple[str, ...]
 
 
@@ -95,6 +95,7 @@ def match(
     `others`, which this file may never have had, a line has to show the number, or key and title.
     """
     first = _Match(remembered, lines)
+    first.elsewhere = {one.issue for one in others if one.issue is not None}
     first.by_number()
     first.by_key_and_title()
     first.by_title()
@@ -105,9 +106,9 @@ def match(
     second.by_number()
     second.by_key_and_title()
     known = {one.id: one for one in (*remembered, *others)}
-    verdicts = tuple(second.verdict(i, known) for i in range(len(lines)))
-    matched = {verdict.id for verdict in verdicts}
-    return Matching(verdicts, tuple(one.id for one in remembered if one.id not in matched))
+    matches = tuple(second.verdict(i, known) for i in range(len(lines)))
+    matched = {verdict.id for verdict in matches}
+    return Matching(matches, tuple(one.id for one in remembered if one.id not in matched))
 
 
 class _Match:
@@ -118,12 +119,17 @@ class _Match:
     ) -> None:
         self.tasks, self.lines = tasks, lines
         self.titles = [normal(line.title) for line in lines]
-        self.said = Counter(self.titles)
+        # A line with a key that no task has had says what a new task says.
+        keys = {None, *(task.key for task in tasks)}
+        self.said = Counter(
+            title for line, title in zip(lines, self.titles, strict=True) if line.key in keys
+        )
         self.old_titles = [normal(task.title) for task in tasks]
         self.known = Counter(self.old_titles)
         self.found: dict[int, tuple[str, str]] = dict(before.found) if before else {}
         self.contradicted: dict[int, str] = dict(before.contradicted) if before else {}
         self.ids: set[str] = {task.id for task in tasks} | (before.ids if before else set())
+        self.elsewhere: set[int] = set()  # issues of tasks that are looked at later
         self.taken: set[int] = set()  # indexes of tasks that have a line
         self.at: dict[int, int] = {}  # line -> task, of this pass
         self.owners: dict[int, int] = {
@@ -141,8 +147,15 @@ class _Match:
         return [j for j in range(len(self.tasks)) if j not in self.taken]
 
     def _may(self, i: int, j: int) -> bool:
-        """A line with the number of a remembered task can be no other task."""
-        return self.owners.get(self.lines[i].issue or 0, j) == j
+        """Whether the numbers allow it: a line with another number needs key and title."""
+        line, task = self.lines[i], self.tasks[j]
+        if line.issue in self.elsewhere and line.issue != task.issue:
+            return False
+        if line.issue is None or task.issue in (None, line.issue):
+            return self.owners.get(line.issue or 0, j) == j
+        same = line.key is not None and line.key == task.key
+        whole = same and self.titles[i] == self.old_titles[j]
+        return whole and line.issue not in self.owners
 
     def _give(self, i: int, j: int, why: str) -> None:
         self.found[i] = (self.tasks[j].id, why)
@@ -299,11 +312,11 @@ class _Match:
                 if close(self.titles[i], self.old_titles[j]):
                     self._give(i, j, "it stands in the same place and the text is close")
 
-    def verdict(self, i: int, known: dict[str, Remembered]) -> Verdict:
+    def verdict(self, i: int, known: dict[str, Remembered]) -> LineMatch:
         if i in self.contradicted:
-            return Verdict(CONTRADICTED, None, self.contradicted[i])
+            return LineMatch(CONTRADICTED, None, self.contradicted[i])
         if i not in self.found:
-            return Verdict(NEW, None, "nothing that is remembered is like it")
+            return LineMatch(NEW, None, "nothing that is remembered is like it")
         task_id, why = self.found[i]
         line, task = self.lines[i], known[task_id]
         kind = SAME
@@ -311,7 +324,7 @@ class _Match:
             kind = EDITED
         elif task.key != line.key:
             kind = MOVED
-        return Verdict(kind, task_id, why)
+        return LineMatch(kind, task_id, why)
 
 
 def _gap(at: int, fixed: Sequence[int], end: int) -> tuple[int, int]:

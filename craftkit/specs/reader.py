@@ -352,6 +352,7 @@ def _identify(
                 parent=tasks[parent].id if parent >= 0 else None,
                 steps_done=steps[i][0],
                 steps_total=steps[i][1],
+                read_as=name,
             )
         )
     return tasks

@@ -276,6 +276,26 @@ def private_state(db: Database) -> None:
         db.execute(statement)
 
 
+# Which task each line was when a worktree saw it last.
+IDENTITY_TABLES = (
+    """create table lines (
+        worktree text not null, path text not null, place integer not null,
+        read_as text not null, -- what the line is known by on its own
+        task_id text not null, -- '': nobody can say
+        doubt text not null, -- why
+        key text, title text not null,
+        primary key (worktree, path, place)
+    ) strict""",
+    "create index lines_given on lines (worktree, path) where task_id <> read_as or doubt <> ''",
+)
+
+
+@migrations(name="006_identity")
+def identity(db: Database) -> None:
+    for statement in IDENTITY_TABLES:
+        db.execute(statement)
+
+
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring the schema up to date in one immediate transaction.
 

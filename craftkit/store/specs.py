@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 
 from craftkit.model import Spec
+from craftkit.store import lines
 from craftkit.store.db import Store
 
 
@@ -67,13 +68,14 @@ def save(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> None:
 
 
 def save_file(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> None:
-    """Remember what a file says, of which nothing but boxes has changed."""
+    """Remember what a file says, and which task each of its lines is."""
     tx.execute(
         "insert into views values (?, ?, ?, ?, ?, ?, ?) on conflict (worktree, path) do update"
         " set spec_id = excluded.spec_id, digest = excluded.digest, done = excluded.done,"
         " total = excluded.total, seen_at = excluded.seen_at",
         (worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
     )
+    lines.save(tx, worktree, spec)
 
 
 def forget_file(tx: sqlite3.Connection, worktree: str, spec_id: str) -> None:

@@ -81,7 +81,8 @@ def used_keys(store: Store, spec_id: str) -> list[str]:
     """Keys that a task of the spec ever had here: the issue of a removed line keeps its own."""
     rows = store.rows(
         "select key from tasks where spec_id = ?1 and key is not null union"
-        " select task_id from issues where spec_id = ?1 and task_id not glob '[~#]*'",
+        " select task_id from issues where spec_id = ?1 and task_id not glob '[~#]*'"
+        " and task_id not glob '*!*'",
         spec_id,
     )
     return [row[0] for row in rows]
@@ -89,8 +90,8 @@ def used_keys(store: Store, spec_id: str) -> list[str]:
 
 def save_lines(tx: sqlite3.Connection, spec_id: str, tasks: Sequence[Task], now: str) -> None:
     """Remember lines that are new or changed; the box of a new one is its base."""
-    rows = tx.execute("select task_id, title, issue from tasks where spec_id = ?", (spec_id,))
-    known = {row[0]: (row[1], row[2]) for row in rows}
+    rows = tx.execute("select task_id, key, title, issue from tasks where spec_id = ?", (spec_id,))
+    known = {row[0]: (row[1], row[2], row[3]) for row in rows}
     tx.executemany(
         "insert into tasks (spec_id, task_id, key, title, issue, local_done, updated_at)"
         " values (?, ?, ?, ?, ?, ?, ?) on conflict (spec_id, task_id) do update set"
@@ -99,7 +100,7 @@ def save_lines(tx: sqlite3.Connection, spec_id: str, tasks: Sequence[Task], now:
         [
             (spec_id, t.id, t.key, t.title, t.issue, int(t.checked), now)
             for t in tasks
-            if known.get(t.id) != (t.title, t.issue)
+            if not t.doubt and known.get(t.id) != (t.key, t.title, t.issue)
         ],
     )
 
@@ -180,27 +181,3 @@ def restore(tx: sqlite3.Connection, found: Iterable[tuple[tuple[str, str], TaskB
         " where spec_id = ? and task_id = ?",
         [(*base, *place) for place, base in found],
     )
-
-
-def rename(tx: sqlite3.Connection, spec_id: str, old: str, new: str, issue: int) -> None:
-    """A task is known by another id from now on, in every table that names it."""
-    names = (new, spec_id, old)
-    sql = "select 1 from tasks where spec_id = ? and task_id = ?"
-    if not tx.execute(sql, (spec_id, old)).fetchone():
-        return  # it was renamed before
-    if tx.execute(sql, (spec_id, new)).fetchone():  # another branch has the link
-        tx.execute(
-            "update tasks set local_done = max(local_done, (select o.local_done from tasks o"
-            " where o.spec_id = ?2 and o.task_id = ?3)) where spec_id = ?2 and task_id = ?1",
-            names,
-        )
-        tx.execute("delete from tasks where spec_id = ? and task_id = ?", (spec_id, old))
-    else:
-        tx.execute(
-            "update tasks set task_id = ?, issue = ? where spec_id = ? and task_id = ?",
-            (new, issue, spec_id, old),
-        )
-    tx.execute("update issues set task_id = ? where spec_id = ? and task_id = ?", names)
-    tx.execute("update outbox set task_id = ? where spec_id = ? and task_id = ?", names)
-    tx.execute("update or replace claims set task_id = ? where spec_id = ? and task_id = ?", names)
-    tx.execute("update workflow_state set task_id = ? where spec_id = ? and task_id = ?", names)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from craftkit.store.db import Store
 
 # Every table that says in which worktree something is.
-TABLES = ("claims", "sessions", "workflow_state", "views", "hooks", "processes")
+TABLES = ("claims", "sessions", "workflow_state", "views", "lines", "hooks", "processes")
 
 
 class Worktree(NamedTuple):

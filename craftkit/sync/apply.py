@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from craftkit import errors
 from craftkit.errors import CraftkitError, SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
-from craftkit.loop import github_writes, spec_writer, transitions
+from craftkit.loop import github_writes, spec_index, spec_writer, transitions
 from craftkit.loop.decisions import Action
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import edit, parse
+from craftkit.specs import edit
 from craftkit.store import decisions, issues, outbox
 from craftkit.store import history as events
 from craftkit.store import tasks as task_records
@@ -128,7 +128,6 @@ def _links(context: Context, spec: Spec, found: Sequence[merge_model.Action]) ->
         return
     with spec_writer.edit_lock(context, spec.path):
         spec_writer.rewrite(context, spec.path, lambda now: edit.link_all(now, numbers))
-    links.known_by_issue(context, spec.id, numbers)
 
 
 def _adopt(
@@ -177,7 +176,7 @@ def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[s
     except CraftkitError:  # it would be read as a key, a tag or a link
         text, _ = edit.add_task(spec, _stand_in(number), task_sections=sections, used=used)
         ours = True
-    more = parse(edit.encode(text), spec.path, task_sections=sections, dialect=spec.dialect)
+    more = spec_index.parsed(context, spec.path, text)
     old = {t.id for t in spec.tasks}
     added = next(t for t in more.tasks if t.id not in old)
     return edit.link(more, added, number), ours

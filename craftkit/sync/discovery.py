@@ -6,7 +6,7 @@ The database was lost, another clone has linked the spec, or this file is older 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from craftkit import repo as git
 from craftkit.errors import SpecNeedsAttention
@@ -15,7 +15,7 @@ from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
-from craftkit.sync import issue_creation, marker_index, markers, unlinking
+from craftkit.sync import issue_creation, marker_owners, markers, unlinking
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import name_parts
 from craftkit.text import one_line
@@ -78,11 +78,7 @@ def rediscover_issues(
     marked = [(markers.find(i.body), i) for i in found if i.trusted]
     ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
     _refuse_namesake(spec, [(str(task_id), issue) for task_id, issue in ours])
-    may_be = _marker_filter(context, spec)
-    by_task: dict[str, gh.Issue] = {}
-    for task_id, issue in ours:
-        if task_id is not None and may_be(task_id, issue):
-            by_task.setdefault(task_id, issue)  # the lowest number of a task stays
+    by_task = _by_task(context, spec, {}, [issue for _, issue in ours])
     with context.store.write() as tx:
         above = [issue for task_id, issue in ours if task_id is None]
         remember_issues(tx, repo, spec, (), above, by_task)
@@ -115,31 +111,29 @@ def _find_below(
     if not bare:
         return
     taken = {t.issue for t in spec.tasks}
-    may_be = _marker_filter(context, spec)
-    for tree in sync.gateway.trees(parents).values():
-        children = sorted(tree.children) if isinstance(tree, gh.Tree) else []
-        with context.store.write() as tx:
-            for issue in children:  # the lowest number of a task stays
-                marker = markers.find(issue.body) if issue.trusted else None
-                if marker is None or marker.spec != spec.id or marker.task not in bare:
-                    continue
-                if issue.number not in taken and may_be(marker.task, issue):
-                    remember_issue(tx, sync.settings.repo, spec, marker.task, issue)
-                    bare.discard(marker.task)
+    trees = sync.gateway.trees(parents).values()
+    children = [c for tree in trees if isinstance(tree, gh.Tree) for c in tree.children]
+    owners = {k.number: k.task_id for k in known if k.task_id is not None}
+    found = _by_task(context, spec, owners, [c for c in children if c.number not in taken])
+    with context.store.write() as tx:
+        for task_id, issue in found.items():
+            if task_id in bare:
+                remember_issue(tx, sync.settings.repo, spec, task_id, issue)
 
 
-def _marker_filter(context: Context, spec: Spec) -> Callable[[str, gh.Issue], bool]:
-    """Whether an issue's marker is enough to be the issue of a task."""
-    titles = {t.id: issue_title(t) for t in spec.tasks}
+def _by_task(
+    context: Context, spec: Spec, known: Mapping[int, str], found: Sequence[gh.Issue]
+) -> dict[str, gh.Issue]:
+    """The lowest issue of each task of the file, by the markers of issues."""
     not_any_more = unlinking.unlinked(context, spec.id)
-
-    def may_be(task_id: str, issue: gh.Issue) -> bool:
-        if task_id not in titles or issue.number in not_any_more:
-            return False
-        closed = issue.state == gh.CLOSED
-        return not marker_index.is_reused(task_id, titles[task_id], closed, issue.title)
-
-    return may_be
+    owners = marker_owners.find(spec, known, found)
+    alive = {task.id for task in spec.tasks}
+    by_task: dict[str, gh.Issue] = {}
+    for issue in sorted(found):
+        owner = owners.get(issue.number)
+        if owner in alive and issue.number not in not_any_more:
+            by_task.setdefault(owner, issue)
+    return by_task
 
 
 def _is_new_to(seen: gh.Repository, spec: Spec, born: str) -> bool:

@@ -39,7 +39,7 @@ class LinkPlan(NamedTuple):
 def plan_links(spec: Spec, known: Sequence[issues.LinkedIssue], context: Context) -> LinkPlan:
     """What is to be made.  Raises UsageProblem where GitHub's limits forbid it."""
     dropped = spec_index.dropped(context, spec)
-    tasks = [t for t in spec.tasks if t.id not in dropped or t.issue is not None]
+    tasks = [t for t in spec.tasks if not t.doubt and (t.id not in dropped or t.issue is not None)]
     linked = {k.task_id for k in known if k.task_id is not None}
     fresh = [t for t in tasks if t.issue is None and t.id not in linked]
     parts = split(spec, tasks)

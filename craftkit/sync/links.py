@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec
@@ -11,7 +11,6 @@ from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.store import claims, issues, outbox
 from craftkit.store import history as events
-from craftkit.store import tasks as task_records
 from craftkit.sync import connection
 from craftkit.sync.link_plan import LinkPlan
 
@@ -72,7 +71,6 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
 
     with spec_writer.edit_lock(context, path):
         before = spec_writer.rewrite(context, path, change).before
-    known_by_issue(context, spec_id, numbers)
     spec_index.record_snapshot(context, spec_index.load(context, path), again=True)
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
 
@@ -84,11 +82,3 @@ def lacks_parent(context: Context, spec: Spec) -> bool:
     known = issues.of_spec(context.store, connection.settings(context).repo, spec.id)
     parent = next((k.number for k in known if k.task_id is None), None)
     return parent is not None and edit.link_all(spec, {}, parent) != spec.text
-
-
-def known_by_issue(context: Context, spec_id: str, numbers: Mapping[str, int]) -> None:
-    """A line without a key is known by its issue from now on."""
-    with context.store.write() as tx:
-        for task_id, number in numbers.items():
-            if task_id.startswith("~"):
-                task_records.rename(tx, spec_id, task_id, f"#{number}", number)

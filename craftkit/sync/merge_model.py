@@ -70,6 +70,15 @@ class RemoteIssue(NamedTuple):
     ignored: bool = False  # it has a marker of this spec, and is not vouched for
 
 
+class Doubt(NamedTuple):
+    """A line of which nobody can say whose it is."""
+
+    ref: str
+    issue: int | None
+    words: str
+    hint: str
+
+
 class SpecSnapshot(NamedTuple):
     """One spec with everything that is known of it."""
 
@@ -87,6 +96,7 @@ class SpecSnapshot(NamedTuple):
     making: frozenset[str] = frozenset()  # tasks whose creation waits in the outbox
     lists: bool = True  # the server can list sub-issues at all
     unlinked: frozenset[int] = frozenset()  # a person said of these that a marker is not enough
+    doubts: tuple[Doubt, ...] = ()  # they are not among the lines
 
 
 class Policy(NamedTuple):

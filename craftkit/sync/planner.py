@@ -85,6 +85,10 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
             conflicts.append(conflict)
         if goes_on:
             _settle_task(snapshot, index, line, number, actions, conflicts)
+    conflicts += [
+        Conflict("contradicted", "", one.ref, one.issue, one.words, (one.hint,))
+        for one in snapshot.doubts
+    ]
     if missing and policy.create and not snapshot.complete:
         words, fix = "GitHub's list of sub-issues was not complete, so none was made", (RETRY,)
         if not snapshot.lists:  # asking again would bring the same
@@ -302,7 +306,8 @@ def _orphans(
     alive = {line.id for line in snapshot.lines or ()}
     for seen in loose:
         if seen.number in ours or seen.marker is not None:
-            if not seen.closed and seen.marker not in alive and snapshot.complete:
+            gone = seen.marker not in alive and not snapshot.doubts
+            if not seen.closed and gone and snapshot.complete:
                 words = f"#{seen.number} is open, but its task line is gone"
                 commands = (
                     "bring the line back",

@@ -6,12 +6,12 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from craftkit.github import gateway as gh
-from craftkit.loop import github_writes
+from craftkit.loop import github_writes, task_lookup
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import tasks as task_records
-from craftkit.sync import discovery, markers, merge_model, ownership, unlinking
+from craftkit.sync import discovery, marker_owners, markers, merge_model, ownership, unlinking
 from craftkit.sync.context import SyncContext
 
 
@@ -155,16 +155,16 @@ def _snapshot(
         for task_id, record in task_records.of_spec(context.store, spec.id).items()
     }
     mine = {t.issue for t in spec.tasks} | set(of_task.values())
-    seen = {
-        c.number: _remote_issue(c, spec.id, True)
-        for tree in trees
-        if isinstance(tree, gh.Tree)
-        for c in tree.children
-    }
+    below = [c for tree in trees if isinstance(tree, gh.Tree) for c in tree.children]
+    alone = [i for n in mine if isinstance(i := others.get(n or 0), gh.Issue)]
+    owner_of = {number: task_id for task_id, number in of_task.items()}
+    owner_of |= {k.number: k.task_id for k in known if k.task_id is not None}
+    owners = marker_owners.find(spec, owner_of, {i.number: i for i in (*below, *alone)}.values())
+    seen = {c.number: _remote_issue(c, spec.id, owners.get(c.number), True) for c in below}
     for number in mine - set(seen):
         issue = others.get(number) if number is not None else None
         if isinstance(issue, gh.Issue):
-            seen[issue.number] = _remote_issue(issue, spec.id, False)
+            seen[issue.number] = _remote_issue(issue, spec.id, owners.get(issue.number), False)
     gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
     with context.store.read() as db:
         making = frozenset(outbox.pending_creations(db, spec.id))
@@ -172,6 +172,7 @@ def _snapshot(
         [
             merge_model.SpecTask(t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue)
             for t in spec.tasks
+            if not t.doubt
         ],
         base,
         seen,
@@ -183,13 +184,19 @@ def _snapshot(
         lists=lists,
         making=making,
         unlinked=unlinking.unlinked(context, spec.id),
+        doubts=tuple(
+            merge_model.Doubt(t.ref, t.issue, *task_lookup.doubt(t, spec))
+            for t in spec.tasks
+            if t.doubt
+        ),
     )
 
 
-def _remote_issue(issue: gh.Issue, spec_id: str, child: bool) -> merge_model.RemoteIssue:
+def _remote_issue(
+    issue: gh.Issue, spec_id: str, mine: str | None, child: bool
+) -> merge_model.RemoteIssue:
     marker = markers.find(issue.body)
     ours = marker is not None and marker.spec == spec_id
-    mine = marker.task if marker is not None and ours and issue.trusted else None
     closed = issue.state == gh.CLOSED
     return merge_model.RemoteIssue(
         issue.number,

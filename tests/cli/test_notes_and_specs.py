@@ -204,7 +204,7 @@ def test_a_report_without_tasks(ck: Ck, repo: Path) -> None:
 
 
 def test_update_tells_new_changed_and_removed_lines_once(ck: Ck, spec: Path) -> None:
-    edit(spec, "T002 Two", "T002 Another")
+    edit(spec, "T002 Two", "T002 Two more")
     edit(spec, "- [ ] T003 Three\n", "- [ ] T004 Four\n")
     edit(spec, "- [ ] T001", "- [x] T001")
     found = data(ck, "spec", "update")

@@ -105,6 +105,5 @@ def test_a_remote_that_came_after_init_is_told(repo: Path, ck: Ck) -> None:
     ck("init", "--no-agents")
     origin(repo, OURS[0])
     code, answer, _ = ck("init", "--no-agents", "--json")
-    assert code == 0 and answer["data"]["repo"] is None
-    (note,) = answer["diagnostics"]
-    assert note["code"] == "no_repository" and "github.repo: octo-dev/b" in note["hint"]
+    assert code == 0 and answer["data"]["repo"] == "octo-dev/b"
+    assert [one["value"] for one in answer["data"]["agreed"]] == ["octo-dev/b"]

@@ -254,7 +254,7 @@ def twins(before: Sequence[Remembered], one: str | None, other: str | None) -> b
 def judge(before: Sequence[Remembered], rows: Sequence[Row], found: Matching) -> Judged:
     known = {task.id for task in before}
     wrong = needless = contradicted = 0
-    for row, verdict in zip(rows, found.verdicts, strict=True):
+    for row, verdict in zip(rows, found.matches, strict=True):
         if verdict.kind == CONTRADICTED:
             contradicted += 1
         elif verdict.kind == NEW:
@@ -267,7 +267,7 @@ def judge(before: Sequence[Remembered], rows: Sequence[Row], found: Matching) ->
 def settle(rows: Rows, found: Matching, count: int) -> Rows:
     """What is remembered after it: matched lines, and new ones under ids of their own."""
     made: Rows = []
-    for n, (row, verdict) in enumerate(zip(rows, found.verdicts, strict=True)):
+    for n, (row, verdict) in enumerate(zip(rows, found.matches, strict=True)):
         if verdict.kind != CONTRADICTED:
             made.append(row._replace(id=verdict.id or row.id or f"new{count}.{n}"))
     return made

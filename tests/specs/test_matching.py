@@ -27,7 +27,7 @@ BEFORE = (
 
 def judged(*lines: tuple[str | None, str, int | None]) -> list[tuple[str, str | None]]:
     found = matching.match(BEFORE, [Line(*line) for line in lines])
-    return [(verdict.kind, verdict.id) for verdict in found.verdicts]
+    return [(verdict.kind, verdict.id) for verdict in found.matches]
 
 
 def test_an_insertion_that_renumbers_moves_keys_and_nothing_else() -> None:
@@ -77,7 +77,7 @@ def test_what_another_branch_had_needs_the_number_or_key_and_title() -> None:
     lines = [Line("T009", "Write the parser", 12), Line("T003", "Write the printer", None)]
     lines += [Line("T007", "Ship the first version", None)]
     found = matching.match(here, lines, BEFORE)
-    assert [v.id for v in found.verdicts] == ["b", "c", None]
+    assert [v.id for v in found.matches] == ["b", "c", None]
     assert found.gone == ("a",)
 
 
@@ -94,14 +94,14 @@ def test_a_task_has_at_most_one_line(old: list[Line], lines: list[Line], more: l
     before = [Remembered(f"id{n}", *line) for n, line in enumerate(old)]
     others = [Remembered(f"other{n}", *line) for n, line in enumerate(more)]
     found = matching.match(before, lines, others)
-    ids = [verdict.id for verdict in found.verdicts if verdict.id is not None]
-    assert len(ids) == len(set(ids)) and len(found.verdicts) == len(lines)
+    ids = [verdict.id for verdict in found.matches if verdict.id is not None]
+    assert len(ids) == len(set(ids)) and len(found.matches) == len(lines)
     assert set(found.gone) == {task.id for task in before} - set(ids)
-    assert all((v.id is None) == (v.kind in (NEW, CONTRADICTED)) for v in found.verdicts)
+    assert all((v.id is None) == (v.kind in (NEW, CONTRADICTED)) for v in found.matches)
     # A line with the number of a task is that task or nobody.
     owners = {task.issue: task.id for task in reversed(before) if task.issue}
     if len(owners) == sum(1 for task in before if task.issue):
-        for line, verdict in zip(lines, found.verdicts, strict=True):
+        for line, verdict in zip(lines, found.matches, strict=True):
             assert verdict.id in (None, owners.get(line.issue, verdict.id))
 
 
@@ -110,8 +110,8 @@ def test_what_was_settled_stays_so(seed: int) -> None:
     rows = rewriting.begin(random.Random(seed))
     before = rewriting.remember(rows)
     found = rewriting.look(before, rows)
-    assert [v.id for v in found.verdicts] == [task.id for task in before]
-    assert {v.kind for v in found.verdicts} == {SAME}
+    assert [v.id for v in found.matches] == [task.id for task in before]
+    assert {v.kind for v in found.matches} == {SAME}
 
 
 @pytest.fixture(scope="module")

@@ -113,7 +113,11 @@ class Clone:
         self.before = self.seen()
 
     def _put(self, path: Path, put: Callable[[Path, Path], None]) -> None:
-        if any(parent.is_symlink() or parent.is_file() for parent in path.parents):
+        if any(
+            parent.is_symlink() or not parent.is_dir()
+            for parent in path.parents
+            if os.path.lexists(parent)
+        ):
             return
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

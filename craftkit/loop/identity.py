@@ -1,0 +1,130 @@
+"""Which remembered task each line of a spec file is: the rules of `specs.matching`, and memory.
+
+A task's id is given once and never read: keys, titles, numbers and the order may all change.
+"""
+
+from collections.abc import Collection
+
+from craftkit.model import Spec, Task
+from craftkit.runtime.context import Context
+from craftkit.specs import matching
+from craftkit.specs.matching import Line, Matching, Remembered
+from craftkit.store import issues, lines, specs, tasks
+from craftkit.store.tasks import TaskRecord
+
+DOUBTFUL = "?"  # begins the name of a line that is nobody's; no task's id begins so
+
+
+def assign(context: Context, spec: Spec) -> Spec:
+    """The spec, its tasks under the ids that they are remembered by."""
+    store = context.store
+    if not spec.tasks or not store.readable:
+        return spec
+    if specs.is_as_seen(store, context.worktree, spec):
+        return _with_given(spec, lines.given(store, context.worktree, spec.path))
+    records = tasks.of_spec(store, spec.id)
+    if not records:
+        return spec
+    return with_matching(spec, compare(context, spec, records), records)
+
+
+def compare(context: Context, spec: Spec, records: dict[str, TaskRecord]) -> Matching:
+    """What each line is: first by the last snapshot, then by whatever is remembered."""
+    own = numbers(context, spec)
+    seen = lines.of_file(context.store, context.worktree, spec.path)
+    seen = seen or lines.last_of_spec(context.store, spec.id)
+    before = [
+        Remembered(one.task_id, one.key, one.title, own.get(one.task_id, record.issue))
+        for one in seen
+        if (record := records.get(one.task_id)) is not None
+    ]
+    known = {one.id for one in before}
+    others = [
+        Remembered(r.task_id, r.key, r.title, own.get(r.task_id, r.issue))
+        for r in records.values()
+        if r.task_id not in known
+    ]
+    if not before:  # as an earlier version left it
+        before, others = others, []
+    return matching.match(before, [as_line(task) for task in spec.tasks], others)
+
+
+def as_line(task: Task) -> Line:
+    return Line(task.key, task.title, task.issue)
+
+
+def numbers(context: Context, spec: Spec) -> dict[str, int]:
+    """Task id -> the issue that is known to be the task's, whatever a line says."""
+    repo = str(context.config["github.repo"]).lower()
+    known = issues.of_spec(context.store, repo, spec.id) if repo else []
+    return {k.task_id: k.number for k in reversed(known) if k.task_id is not None}
+
+
+def with_matching(spec: Spec, found: Matching, used: Collection[str]) -> Spec:
+    """The spec with the ids that a matching gives; new tasks get one that nobody has had."""
+    taken = {*used, *(verdict.id for verdict in found.matches if verdict.id is not None)}
+    ids: list[tuple[str, str]] = []
+    for task, verdict in zip(spec.tasks, found.matches, strict=True):
+        if verdict.kind == matching.CONTRADICTED:
+            ids.append((DOUBTFUL + task.read_as, verdict.why))
+            continue
+        name = verdict.id or _free(task.read_as, taken)
+        taken.add(name)
+        ids.append((name, ""))
+    return _with_ids(spec, ids)
+
+
+def _free(wanted: str, taken: Collection[str]) -> str:
+    """The name of a new task: what its line says, and a number if another has had that."""
+    if wanted not in taken:
+        return wanted
+    return next(f"{wanted}!{n}" for n in range(2, len(taken) + 3) if f"{wanted}!{n}" not in taken)
+
+
+def _with_given(spec: Spec, given: dict[int, tuple[str, str]]) -> Spec:
+    if not given:
+        return spec
+    ids = []
+    for task in spec.tasks:
+        name, doubt = given.get(task.place, (task.read_as, ""))
+        ids.append((DOUBTFUL + task.read_as if doubt else name, doubt))
+    return _with_ids(spec, ids)
+
+
+def _with_ids(spec: Spec, ids: list[tuple[str, str]]) -> Spec:
+    new = {task.read_as: name for task, (name, _) in zip(spec.tasks, ids, strict=True)}
+    return spec._replace(
+        tasks=tuple(
+            task._replace(id=name, doubt=doubt, parent=new.get(task.parent or "", task.parent))
+            for task, (name, doubt) in zip(spec.tasks, ids, strict=True)
+        )
+    )
+
+
+NUMBERS, TITLES, KEYS = "numbers", "titles", "keys"  # what a person may say that counts
+
+
+def trusting(context: Context, spec: Spec, what: str) -> Spec:
+    """The spec as a person's word decides its contradictions; what nothing fits is new."""
+    records = tasks.of_spec(context.store, spec.id)
+    own = numbers(context, spec)
+    taken = {task.id for task in spec.tasks if not task.doubt}
+    ids = []
+    for task in spec.tasks:
+        name = task.id
+        if task.doubt:
+            known = (r._replace(issue=own.get(r.task_id, r.issue)) for r in records.values())
+            fits = (r.task_id for r in known if _fits(task, r, what))
+            name = next((one for one in fits if one not in taken), "")
+            name = name or _free(task.read_as, {*records, *taken})
+            taken.add(name)
+        ids.append((name, ""))
+    return _with_ids(spec, ids)
+
+
+def _fits(task: Task, record: TaskRecord, what: str) -> bool:
+    if what == NUMBERS:
+        return record.issue == task.issue
+    if what == KEYS:
+        return task.key is not None and record.key == task.key
+    return matching.normal(record.title) == matching.normal(task.title)

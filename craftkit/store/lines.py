@@ -1,0 +1,74 @@
+"""What each worktree saw in the lines of its spec files last: table `lines`."""
+
+import sqlite3
+from typing import NamedTuple
+
+from craftkit.model import Spec
+from craftkit.store.db import Store
+
+
+class SeenLine(NamedTuple):
+    """A task line as it was seen; `task_id` is "" if it could not be said whose it was."""
+
+    task_id: str
+    key: str | None
+    title: str
+
+
+def of_file(store: Store, worktree: str, path: str) -> list[SeenLine]:
+    """The lines of a file, in their order."""
+    rows = store.rows(
+        "select task_id, key, title from lines where worktree = ? and path = ? order by place",
+        worktree,
+        path,
+    )
+    return [SeenLine(*row) for row in rows]
+
+
+def last_of_spec(store: Store, spec_id: str) -> list[SeenLine]:
+    """The lines of a spec where it was seen last, in whichever worktree and under which path."""
+    found = store.row(
+        "select worktree, path from views where spec_id = ? order by seen_at desc limit 1", spec_id
+    )
+    return [] if found is None else of_file(store, found[0], found[1])
+
+
+def given(store: Store, worktree: str, path: str) -> dict[int, tuple[str, str]]:
+    """Place -> (task id, why it is nobody's) of lines that are not known by themselves."""
+    rows = store.rows(
+        "select place, task_id, doubt from lines where worktree = ? and path = ?"
+        " and (task_id <> read_as or doubt <> '')",
+        worktree,
+        path,
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def save(tx: sqlite3.Connection, worktree: str, spec: Spec) -> None:
+    """Remember the lines of a file; only rows that are new or changed are written."""
+    place = (worktree, spec.path)
+    old = {
+        row[0]: tuple(row[1:])
+        for row in tx.execute(
+            "select place, read_as, task_id, doubt, key, title from lines"
+            " where worktree = ? and path = ?",
+            place,
+        )
+    }
+    new = {
+        task.place: (task.read_as, "" if task.doubt else task.id, task.doubt, task.key, task.title)
+        for task in spec.tasks
+    }
+    tx.executemany(
+        "insert or replace into lines (worktree, path, place, read_as, task_id, doubt, key, title)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(*place, at, *row) for at, row in new.items() if old.get(at) != row],
+    )
+    tx.executemany(
+        "delete from lines where worktree = ? and path = ? and place = ?",
+        [(*place, at) for at in old if at not in new],
+    )
+
+
+def forget_file(tx: sqlite3.Connection, worktree: str, path: str) -> None:
+    tx.execute("delete from lines where worktree = ? and path = ?", (worktree, path))
