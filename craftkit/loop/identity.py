@@ -3,14 +3,19 @@
 A task's id is given once and never read: keys, titles, numbers and the order may all change.
 """
 
-from collections.abc import Collection
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import matching
-from craftkit.specs.matching import Line, Matching, Remembered
 from craftkit.store import issues, lines, specs, tasks
+from craftkit.store.lines import SeenLine
 from craftkit.store.tasks import TaskRecord
+
+if TYPE_CHECKING:
+    from craftkit.specs.matching import Line, Matching
 
 DOUBTFUL = "?"  # begins the name of a line that is nobody's; no task's id begins so
 
@@ -25,11 +30,29 @@ def assign(context: Context, spec: Spec) -> Spec:
     records = tasks.of_spec(store, spec.id)
     if not records:
         return spec
+    seen = lines.of_file(store, context.worktree, spec.path)
+    if _only_boxes_differ(spec, seen, records):
+        return _with_ids(spec, [(one.task_id, "") for one in seen])
     return with_matching(spec, compare(context, spec, records), records)
+
+
+def _only_boxes_differ(
+    spec: Spec, seen: Sequence[SeenLine], records: dict[str, TaskRecord]
+) -> bool:
+    """Whether every line says what it said, as after nearly every edit: nothing to match then."""
+    return len(seen) == len(spec.tasks) and all(
+        (one.read_as, one.key, one.title) == (task.read_as, task.key, task.title)
+        and one.task_id in records
+        and task.issue in (None, records[one.task_id].issue)
+        for one, task in zip(seen, spec.tasks, strict=True)
+    )
 
 
 def compare(context: Context, spec: Spec, records: dict[str, TaskRecord]) -> Matching:
     """What each line is: first by the last snapshot, then by whatever is remembered."""
+    from craftkit.specs import matching  # not while only boxes are ticked
+    from craftkit.specs.matching import Remembered
+
     own = numbers(context, spec)
     seen = lines.of_file(context.store, context.worktree, spec.path)
     seen = seen or lines.last_of_spec(context.store, spec.id)
@@ -50,6 +73,8 @@ def compare(context: Context, spec: Spec, records: dict[str, TaskRecord]) -> Mat
 
 
 def as_line(task: Task) -> Line:
+    from craftkit.specs.matching import Line
+
     return Line(task.key, task.title, task.issue)
 
 
@@ -62,10 +87,12 @@ def numbers(context: Context, spec: Spec) -> dict[str, int]:
 
 def with_matching(spec: Spec, found: Matching, used: Collection[str]) -> Spec:
     """The spec with the ids that a matching gives; new tasks get one that nobody has had."""
+    from craftkit.specs.matching import CONTRADICTED
+
     taken = {*used, *(verdict.id for verdict in found.matches if verdict.id is not None)}
     ids: list[tuple[str, str]] = []
     for task, verdict in zip(spec.tasks, found.matches, strict=True):
-        if verdict.kind == matching.CONTRADICTED:
+        if verdict.kind == CONTRADICTED:
             ids.append((DOUBTFUL + task.read_as, verdict.why))
             continue
         name = verdict.id or _free(task.read_as, taken)
@@ -123,8 +150,10 @@ def trusting(context: Context, spec: Spec, what: str) -> Spec:
 
 
 def _fits(task: Task, record: TaskRecord, what: str) -> bool:
+    from craftkit.specs.matching import normal
+
     if what == NUMBERS:
         return record.issue == task.issue
     if what == KEYS:
         return task.key is not None and record.key == task.key
-    return matching.normal(record.title) == matching.normal(task.title)
+    return normal(record.title) == normal(task.title)

@@ -13,12 +13,14 @@ class SeenLine(NamedTuple):
     task_id: str
     key: str | None
     title: str
+    read_as: str
 
 
 def of_file(store: Store, worktree: str, path: str) -> list[SeenLine]:
     """The lines of a file, in their order."""
     rows = store.rows(
-        "select task_id, key, title from lines where worktree = ? and path = ? order by place",
+        "select task_id, key, title, read_as from lines where worktree = ? and path = ?"
+        " order by place",
         worktree,
         path,
     )
