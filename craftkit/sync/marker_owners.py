@@ -20,30 +20,44 @@ NOBODY = "/"  # begins the name of a task that no line is; no task's id begins s
 
 
 def find(spec: Spec, known: Mapping[int, str], issues: Iterable[gh.Issue]) -> dict[int, str]:
-    """Number -> id of the task whose marker the issue carries; `known` has what is remembered."""
-    marked: dict[int, tuple[str, str]] = {}
+    """Number -> id of the task whose marker the issue carries; `known` has what is remembered.
+
+    Issues with one marker and one title are one task's.
+    """
+    groups = _by_marker_and_title(spec, issues)
+    free = [task for task in spec.tasks if task.id not in known.values()]
+    # A marker without a key has the digest of the text and which of its like it was.
+    by_text = {task.read_as: task.id for task in free if task.key is None}
+    owners: dict[tuple[str, str], str] = {}
+    strangers: list[Remembered] = []
+    for (task, title), numbers in groups.items():
+        found = next((known[n] for n in numbers if n in known), by_text.get(task))
+        if found is not None:
+            owners[task, title] = found
+        else:
+            strangers.append(_as_remembered(task, title, numbers[0]))
+    lines = [Line(task.key, task.title, task.issue) for task in free]
+    matches = matching.match((), lines, strangers).matches
+    given = {m.id: line.id for m, line in zip(matches, free, strict=True) if m.id is not None}
+    return {
+        number: known.get(number)
+        or owners.get((task, title))
+        or given.get(str(numbers[0]), NOBODY + task)
+        for (task, title), numbers in groups.items()
+        for number in numbers
+    }
+
+
+def _by_marker_and_title(
+    spec: Spec, issues: Iterable[gh.Issue]
+) -> dict[tuple[str, str], list[int]]:
+    """(task of the marker, normal title) -> numbers, the lowest first, of issues of this spec."""
+    groups: dict[tuple[str, str], list[int]] = {}
     for issue in sorted(issues):
         marker = markers.find(issue.body) if issue.trusted else None
         if marker is not None and marker.spec == spec.id and marker.task is not None:
-            marked[issue.number] = (marker.task, normal(issue.title))
-    groups: dict[tuple[str, str], list[int]] = {}
-    for number, said in marked.items():
-        groups.setdefault(said, []).append(number)
-    owners: dict[int, str] = {}
-    strangers: list[Remembered] = []
-    for (task, title), numbers in groups.items():
-        name = next((known[n] for n in numbers if n in known), None)
-        if name is None:
-            strangers.append(_as_remembered(task, title, numbers[0]))
-        owners.update({n: known.get(n, name or "") for n in numbers})
-    lines = [task for task in spec.tasks if task.id not in known.values()]
-    found = matching.match((), [Line(t.key, t.title, t.issue) for t in lines], strangers)
-    given = {m.id: lines[i].id for i, m in enumerate(found.matches) if m.id is not None}
-    for said, numbers in groups.items():
-        for number in numbers:
-            if not owners[number]:
-                owners[number] = given.get(str(numbers[0]), f"{NOBODY}{said[0]}")
-    return owners
+            groups.setdefault((marker.task, normal(issue.title)), []).append(issue.number)
+    return groups
 
 
 def _as_remembered(task: str, title: str, number: int) -> Remembered:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import places
 import pytest
 
 Desk = Any
@@ -77,3 +78,27 @@ def test_i18_a_person_says_what_counts(linked: Desk, what: str) -> None:
     lines = linked.text.splitlines()
     assert f"- [x] T003 Write the parser (#{number})" in lines
     linked.ok("reconcile", "--check")
+
+
+def lose_the_database(desk: Desk) -> None:
+    for path in places.state_of(desk.repo).glob("*.db*"):
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "lines", ["- [ ] One\n- [ ] Two\n", "- [ ] One\n- [ ] One\n- [ ] Two\n", LINES]
+)
+@pytest.mark.parametrize("links", ["kept", "lost"])
+def test_i15_i4_a_lost_database_makes_no_second_issue(desk: Desk, lines: str, links: str) -> None:
+    """Without keys, too, and of tasks with one text; also if the links were lost with it."""
+    desk.begin(lines)
+    desk.link()
+    text, before = desk.text, states(desk)
+    if links == "lost":
+        desk.write(lines, desk.text.split("\n## Tasks")[0] + "\n")
+    lose_the_database(desk)
+    desk.ok("reconcile", "--create")
+    assert states(desk) == before
+    assert [line for line in desk.text.splitlines() if "- [" in line] == [
+        line for line in text.splitlines() if "- [" in line
+    ]
