@@ -15,7 +15,7 @@ from craftkit.store.lines import SeenLine
 from craftkit.store.tasks import TaskRecord
 
 if TYPE_CHECKING:
-    from craftkit.specs.matching import Line, Matching
+    from craftkit.specs.matching import Matching
 
 DOUBTFUL = "?"  # begins the name of a line that is nobody's; no task's id begins so
 
@@ -33,7 +33,7 @@ def assign(context: Context, spec: Spec) -> Spec:
     seen = lines.of_file(store, context.worktree, spec.path)
     if _only_boxes_differ(spec, seen, records):
         return _with_ids(spec, [(one.task_id, "") for one in seen])
-    return with_matching(spec, compare(context, spec, records), records)
+    return with_matching(spec, compare(context, spec, seen, records), records)
 
 
 def _only_boxes_differ(
@@ -48,13 +48,14 @@ def _only_boxes_differ(
     )
 
 
-def compare(context: Context, spec: Spec, records: dict[str, TaskRecord]) -> Matching:
+def compare(
+    context: Context, spec: Spec, seen: Sequence[SeenLine], records: dict[str, TaskRecord]
+) -> Matching:
     """What each line is: first by the last snapshot, then by whatever is remembered."""
-    from craftkit.specs import matching  # not while only boxes are ticked
-    from craftkit.specs.matching import Remembered
+    # Not while only boxes are ticked.
+    from craftkit.specs.matching import Line, Remembered, match
 
     own = numbers(context, spec)
-    seen = lines.of_file(context.store, context.worktree, spec.path)
     seen = seen or lines.last_of_spec(context.store, spec.id)
     before = [
         Remembered(one.task_id, one.key, one.title, own.get(one.task_id, record.issue))
@@ -69,13 +70,7 @@ def compare(context: Context, spec: Spec, records: dict[str, TaskRecord]) -> Mat
     ]
     if not before:  # as an earlier version left it
         before, others = others, []
-    return matching.match(before, [as_line(task) for task in spec.tasks], others)
-
-
-def as_line(task: Task) -> Line:
-    from craftkit.specs.matching import Line
-
-    return Line(task.key, task.title, task.issue)
+    return match(before, [Line(t.key, t.title, t.issue) for t in spec.tasks], others)
 
 
 def numbers(context: Context, spec: Spec) -> dict[str, int]:

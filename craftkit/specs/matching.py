@@ -221,7 +221,6 @@ class _Match:
 
     def _contradict(self, i: int, exact: dict[str, list[int]]) -> None:
         line, j = self.lines[i], self.owners[self.lines[i].issue or 0]
-        task = self.tasks[j]
         theirs = [k for k in exact.get(self.titles[i], ()) if k != j]
         if theirs and self.titles[i] != self.old_titles[j]:
             whose = self.tasks[theirs[0]]
@@ -231,7 +230,7 @@ class _Match:
         if self.titles[i] != self.old_titles[j] and self._stands_elsewhere(self.old_titles[j]):
             self.contradicted[i] = f"the text of #{line.issue} stands in another line"
         elif not self._agrees(i, j, strict=False):
-            self.contradicted[i] = f"#{line.issue} is “{task.title}”, which the line does not say"
+            self.contradicted[i] = f"#{line.issue} is the issue of a task with another text"
 
     def _stands_elsewhere(self, title: str) -> bool:
         """Whether more lines have a task's title than there are other tasks with it."""

@@ -79,4 +79,8 @@ def save_file(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> No
 
 
 def forget_file(tx: sqlite3.Connection, worktree: str, spec_id: str) -> None:
-    tx.execute("delete from views where worktree = ? and spec_id = ?", (worktree, spec_id))
+    place = (worktree, spec_id)
+    sql = "select path from views where worktree = ? and spec_id = ?"
+    for row in tx.execute(sql, place).fetchall():
+        lines.forget_file(tx, worktree, row[0])
+    tx.execute("delete from views where worktree = ? and spec_id = ?", place)
