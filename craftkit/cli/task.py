@@ -324,6 +324,9 @@ def _next_line(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
     if doubtful:
         ref = doubtful[0].task.ref
         return f"none is ready: {ref} was done, but its box is open here; see `craftkit status`"
+    nobodys = next((r.task for r in left if r.task.doubt), None)
+    if nobodys is not None:
+        return f"none is ready: line {nobodys.line} contradicts itself; see `craftkit status`"
     return f"nothing is ready: {len(left)} open, in progress already"
 
 

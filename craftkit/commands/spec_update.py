@@ -12,7 +12,7 @@ from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.store import history as events
 from craftkit.store import issues, tasks
-from craftkit.sync import connection, links
+from craftkit.sync import connection
 from craftkit.text import count
 
 # What the reader puts behind the id of a line whose key another line has, too.
@@ -62,22 +62,23 @@ def _settle(context: Context, spec: Spec, what: str) -> Spec:
     doubtful = {
         task.id for task, before in zip(settled.tasks, spec.tasks, strict=True) if before.doubt
     }
-    own = identity.numbers(context, spec)
+    records = tasks.of_spec(context.store, spec.id).values()
+    own = {one.task_id: one.issue for one in records if one.issue is not None}
+    own |= identity.numbers(context, spec)
     known = tuple(t._replace(issue=own.get(t.id)) if t.id in doubtful else t for t in settled.tasks)
     with context.store.write() as tx:
         spec_index.save_snapshot(context, tx, settled._replace(tasks=known))
     context.specs_read.pop(spec.path, None)
 
-    def without_wrong_numbers(now: Spec) -> str:
+    def with_own_numbers(now: Spec) -> str:
         wrong = [t for t in now.tasks if t.id in doubtful and t.issue not in (None, own.get(t.id))]
         for task in reversed(wrong):  # what is cut behind a line moves none before it
             now = now._replace(text=edit.unlink(now, task.id))
-        return now.text
+        bare = spec_index.parsed(context, now.path, now.text)
+        return edit.link_all(bare, {i: own[i] for i in doubtful if i in own})
 
     with spec_writer.edit_lock(context, spec.path):
-        spec_writer.rewrite(context, spec.path, without_wrong_numbers)
-    if context.config["github.repo"]:
-        links.write_links(context, spec.id, spec.path)
+        spec_writer.rewrite(context, spec.path, with_own_numbers)
     return spec_index.load(context, spec.path)
 
 
