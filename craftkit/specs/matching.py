@@ -94,7 +94,8 @@ def match(
     The rules are tried in order, each on what is left, and decide only if there is one answer.  Of
     `others`, which this file may never have had, a line has to show the number, or key and title.
     """
-    first = _Match(remembered, lines)
+    everybody = (*remembered, *others)
+    first = _Match(remembered, lines, everybody)
     first.elsewhere = {one.issue for one in others if one.issue is not None}
     first.by_number()
     first.by_key_and_title()
@@ -102,10 +103,11 @@ def match(
     first.by_key()
     first.by_occurrence()
     first.by_position()
-    second = _Match([one for one in others if one.id not in first.ids], lines, first)
+    left = [one for one in others if one.id not in first.ids]
+    second = _Match(left, lines, everybody, first)
     second.by_number()
     second.by_key_and_title()
-    known = {one.id: one for one in (*remembered, *others)}
+    known = {one.id: one for one in everybody}
     matches = tuple(second.verdict(i, known) for i in range(len(lines)))
     matched = {verdict.id for verdict in matches}
     return Matching(matches, tuple(one.id for one in remembered if one.id not in matched))
@@ -115,17 +117,26 @@ class _Match:
     """The state of one pass: which line was given which task, and why."""
 
     def __init__(
-        self, tasks: Sequence[Remembered], lines: Sequence[Line], before: _Match | None = None
+        self,
+        tasks: Sequence[Remembered],
+        lines: Sequence[Line],
+        everybody: Sequence[Remembered],
+        before: _Match | None = None,
     ) -> None:
         self.tasks, self.lines = tasks, lines
         self.titles = [normal(line.title) for line in lines]
         # A line with a key that no task has had says what a new task says.
-        keys = {None, *(task.key for task in tasks)}
+        keys = {None, *(task.key for task in everybody)}
         self.said = Counter(
             title for line, title in zip(lines, self.titles, strict=True) if line.key in keys
         )
         self.old_titles = [normal(task.title) for task in tasks]
-        self.known = Counter(self.old_titles)
+        # Whose text a line has is asked of all that is remembered, in both passes: what is
+        # contradicted today must not be a match tomorrow, when it is asked of fewer.
+        self.known: dict[str, list[Remembered]] = defaultdict(list)
+        for task in everybody:
+            self.known[normal(task.title)].append(task)
+        self.shown = {(line.issue, line.key, t) for line, t in zip(lines, self.titles, strict=True)}
         self.found: dict[int, tuple[str, str]] = dict(before.found) if before else {}
         self.contradicted: dict[int, str] = dict(before.contradicted) if before else {}
         self.ids: set[str] = {task.id for task in tasks} | (before.ids if before else set())
@@ -188,12 +199,9 @@ class _Match:
     def by_number(self) -> None:
         """Rule 1: the line carries the task's number, and key or title agrees."""
         carried = [i for i in self._free_lines() if self.lines[i].issue in self.owners]
-        exact: dict[str, list[int]] = defaultdict(list)
-        for j, title in enumerate(self.old_titles):
-            exact[title].append(j)
         for i in carried:
-            self._contradict(i, exact)
-        strict = any(i in self.contradicted for i in carried)
+            self._contradict(i)
+        strict = bool(self.contradicted)
         agreeing: dict[int, list[int]] = defaultdict(list)
         for i in carried:
             if i in self.contradicted:
@@ -207,8 +215,12 @@ class _Match:
                     " have moved"
                 )
         for j, found in agreeing.items():
-            if len(found) == 1 and j not in self.taken:
-                self._give(found[0], j, f"it has #{self.tasks[j].issue}")
+            number = self.tasks[j].issue
+            if len(found) == 1:
+                self._give(found[0], j, f"it has #{number}")
+                continue
+            for i in found:
+                self.contradicted[i] = f"#{number} stands in {len(found)} lines that may be its own"
 
     def _agrees(self, i: int, j: int, strict: bool) -> bool:
         """Whether key or title agrees with the number.
@@ -219,22 +231,29 @@ class _Match:
         same_key = key is not None and key == self.tasks[j].key
         return close(one, other) or (same_key and (similar(one, other) or not strict))
 
-    def _contradict(self, i: int, exact: dict[str, list[int]]) -> None:
+    def _contradict(self, i: int) -> None:
         line, j = self.lines[i], self.owners[self.lines[i].issue or 0]
-        theirs = [k for k in exact.get(self.titles[i], ()) if k != j]
-        if theirs and self.titles[i] != self.old_titles[j]:
-            whose = self.tasks[theirs[0]]
-            own = f"#{whose.issue}" if whose.issue is not None else whose.key or "another task"
-            self.contradicted[i] = f"its text is that of {own}, and its number is #{line.issue}"
-            return
-        if self.titles[i] != self.old_titles[j] and self._stands_elsewhere(self.old_titles[j]):
+        title, own_title = self.titles[i], self.old_titles[j]
+        if title != own_title:
+            theirs = [one for one in self.known.get(title, ()) if not self._is_at_home(one, title)]
+            if theirs:
+                whose = theirs[0]
+                own = f"#{whose.issue}" if whose.issue is not None else whose.key or "another task"
+                why = f"its text is that of {own}, and its number is #{line.issue}"
+                self.contradicted[i] = why
+                return
+        if title != own_title and self._stands_elsewhere(own_title):
             self.contradicted[i] = f"the text of #{line.issue} stands in another line"
         elif not self._agrees(i, j, strict=False):
             self.contradicted[i] = f"#{line.issue} is the issue of a task with another text"
 
+    def _is_at_home(self, task: Remembered, title: str) -> bool:
+        """Whether a line shows all that a task showed: its text did not go to another line."""
+        return (task.issue, task.key, title) in self.shown
+
     def _stands_elsewhere(self, title: str) -> bool:
         """Whether more lines have a task's title than there are other tasks with it."""
-        return self.said[title] > self.known[title] - 1
+        return self.said[title] > len(self.known[title]) - 1
 
     def by_key_and_title(self) -> None:
         """Rule 2: same key and same title."""
