@@ -63,14 +63,17 @@ def _database(env: Mapping[str, str]) -> str:
 
 
 def _main_worktree(cwd: str) -> str | None:
-    """The main worktree around `cwd`; a linked one is not looked at."""
+    """The main worktree around `cwd`; a linked one is not looked at.
+
+    A `.git` without HEAD is not git's: a sandbox puts an empty one in the way of who makes one.
+    """
     where = os.path.realpath(cwd)
     while not os.path.lexists(os.path.join(where, ".git")):
         above = os.path.dirname(where)
         if above == where:
             return None
         where = above
-    return where if os.path.isdir(os.path.join(where, ".git")) else None
+    return where if os.path.lexists(os.path.join(where, ".git", "HEAD")) else None
 
 
 def is_off(raw: str, cwd: str) -> bool:

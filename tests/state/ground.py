@@ -54,9 +54,12 @@ class Ground(NamedTuple):
         assert done.returncode == 0, done
         return json.loads(done.stdout)
 
-    def hook(self, event: str, cwd: Path | None = None) -> str:
+    def hook(self, event: str, cwd: Path | None = None, edited: Path | None = None) -> str:
         """What a hook of Claude Code says to the model."""
-        given = json.dumps({"session_id": "abc", "cwd": str(cwd or self.work)})
+        payload: dict[str, Any] = {"session_id": "abc", "cwd": str(cwd or self.work)}
+        if edited is not None:
+            payload |= {"tool_name": "Edit", "tool_input": {"file_path": str(edited)}}
+        given = json.dumps(payload)
         done = commands.run(
             event,
             cwd=cwd or self.work,

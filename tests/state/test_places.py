@@ -111,6 +111,16 @@ def test_a_read_only_mount_reads_and_spools(ground: Ground) -> None:
     assert ground.spool == [] and ground.decided()[-1] == ("done", "T001")
 
 
+def test_an_empty_git_directory_is_not_git(top: Path) -> None:
+    """Codex mounts one over a folder without git, so that nothing inside can make a repository."""
+    ground = grounds.make("without git", top)
+    ground.ok("init")
+    (ground.work / ".git").mkdir()
+    ground.tick("T003")
+    ground.hook("post-edit", edited=ground.work / "specs/demo.md")
+    assert ("done", "T003") in ground.decided()
+
+
 # What `doctor` says
 
 
