@@ -803,3 +803,14 @@ def test_i3_done_before_it_had_an_issue_and_then_lost_in_a_pull() -> None:
         report = state.run("b", lambda c: reconcile_now(c, merge_model.Policy()))
         (doubt,) = report.specs[0].plan.conflicts
         assert doubt.ref == KEYED[FIRST] and "was not closed" in doubt.message
+
+
+def test_i2_a_templated_sibling_that_is_edited_alike_is_not_contradicted_twice() -> None:
+    """T004 gets the words of T003: its key and its number still say which task it is."""
+    with linked_clones() as state:
+        state.retitle("a", 2)
+        state.session_resume("a")
+        state.retitle("a", 3)
+        state.tick_by_hand("a", 3)
+        state.session_resume("a")
+        assert state.issue_states(KEYED[3]) == {gh.CLOSED}
