@@ -86,7 +86,7 @@ def rediscover_issues(
 
 def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None:
     """Two specs may have the same id: where no title is the same, the issues are another one's."""
-    titles = {task.id: issue_title(task) for task in spec.tasks}
+    titles = {task.read_as: issue_title(task) for task in spec.tasks}
     found = [(task_id, issue) for task_id, issue in marked if task_id in titles]
     if found and all(issue.title != titles[task_id] for task_id, issue in found):
         task_id, issue = found[0]

@@ -57,15 +57,15 @@ def _known(sync: SyncContext, spec_id: str) -> set[int]:
 
 
 def doubles(spec_id: str, children: Sequence[gh.Issue], known: set[int]) -> list[Double]:
-    """The open issues with the marker and the title of a lower one that is remembered.  Pure.
+    """The open issues with the origin of a lower one that is remembered.  Pure.
 
     If a higher one is remembered, a line names it: that is for the merge, which sees the line.
     """
-    groups: dict[tuple[str | None, str], list[gh.Issue]] = {}
+    groups: dict[str, list[gh.Issue]] = {}
     for issue in sorted(children):
         marker = markers.find(issue.body) if issue.trusted else None
         if marker is not None and marker.spec == spec_id and marker.task is not None:
-            groups.setdefault((marker.task, issue.title), []).append(issue)
+            groups.setdefault(markers.origin_of(marker, issue.title), []).append(issue)
     return [
         Double(issue.number, first.number)
         for first, *others in groups.values()

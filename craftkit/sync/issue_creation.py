@@ -140,7 +140,7 @@ def _find_lost(
     sync: SyncContext, row: outbox.Row, parent: issues.LinkedIssue | None
 ) -> gh.Issue | None:
     """The issue that a creation without an answer made, by its marker; linked to its parent."""
-    wanted, high = markers.Marker(row.spec_id, row.task_id), row.high_water or 0
+    wanted, high = markers.find(row.payload["body"]), row.high_water or 0
     inside: list[gh.Issue] = []
     if parent is not None:
         tree = sync.gateway.trees([parent.number]).get(parent.number)

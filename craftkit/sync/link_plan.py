@@ -45,6 +45,7 @@ def plan_links(spec: Spec, known: Sequence[issues.LinkedIssue], context: Context
     parts = split(spec, tasks)
     _refuse_crowds(spec, parts, fresh)
     parents, homes = _assign_parents(spec, parts, fresh, known)
+    origins = markers.origins(spec.tasks)
     numbers = {k.number for k in known}
     adopted = tuple(t for t in tasks if t.issue is not None and t.issue not in numbers)
     keys = {t.key: t.id for t in tasks if t.key is not None}
@@ -52,7 +53,7 @@ def plan_links(spec: Spec, known: Sequence[issues.LinkedIssue], context: Context
     waits = [(t.id, keys[k]) for t in tasks for k in t.depends_on if k in keys]
     return LinkPlan(
         tuple(_parent(context, spec, part) for part in parents),
-        tuple((task, _child(context, spec, task, homes[task.id])) for task in fresh),
+        tuple((t, _child(context, spec, t, homes[t.id], origins[t.id])) for t in fresh),
         adopted,
         tuple(pair for pair in off_cycles(waits) if pair[0] in new),
     )
@@ -160,11 +161,11 @@ def _parent(context: Context, spec: Spec, part: Part) -> dict[str, Any]:
     }
 
 
-def _child(context: Context, spec: Spec, task: Task, home: str) -> dict[str, Any]:
+def _child(context: Context, spec: Spec, task: Task, home: str, of: str) -> dict[str, Any]:
     lines = [_where(context, spec, task.line)]
     if task.depends_on:
         lines += ["", f"Depends on: {', '.join(task.depends_on)}"]
-    lines += ["", markers.marker(spec.id, task.id)]
+    lines += ["", markers.marker(spec.id, task.read_as, of)]
     return {"title": github_writes.issue_title(task), "body": "\n".join(lines), "part": home}
 
 

@@ -240,23 +240,13 @@ def _block(context: Context, decision: LinkDecision) -> dict[str, Any]:
 
 
 def _pairs(context: Context, decision: LinkDecision) -> list[tuple[str, str]]:
-    """The dependencies by what their tasks are known as now; not those that were unlinked since.
-
-    A line without a key got its issue's number for a name when its link was written.
-    """
+    """The dependencies of tasks that have an issue, or get one: not of those unlinked since."""
     known = issues.of_spec(context.store, connection.settings(context).repo, decision.spec)
     linked = {k.task_id for k in known}
-    names: dict[str, str] = {}
     with context.store.read() as db:
-        creations = [c for c in outbox.creations(db, decision.spec) if c.task_id is not None]
-    for creation in creations:
-        marker = markers.find(creation.payload["body"])
-        if marker is not None and marker.task is not None:
-            names[marker.task] = str(creation.task_id)
-        if creation.state != "delivered":
-            linked.add(creation.task_id)
-    pairs = [(names.get(a, a), names.get(b, b)) for a, b in decision.blocks]
-    return [pair for pair in pairs if linked.issuperset(pair)]
+        creations = outbox.creations(db, decision.spec)
+    linked |= {c.task_id for c in creations if c.state != "delivered"}
+    return [pair for pair in decision.blocks if linked.issuperset(pair)]
 
 
 def _verify(context: Context, decision: LinkDecision) -> dict[str, Any]:

@@ -84,11 +84,11 @@ def issue_of(snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask) -> int 
 
 
 def same(index: MarkerIndex, own: RemoteIssue) -> list[RemoteIssue]:
-    """All issues of one task, by number: those with the marker and the title of `own`.
+    """All issues of one task, by number: those of the origin of `own`.
 
-    A key that was used again has issues with one marker and different titles.
+    A key that was used again has issues of different origins.
     """
-    others = (seen for seen in index.of.get(own.marker or "", ()) if seen.title == own.title)
+    others = (seen for seen in index.of.get(own.marker or "", ()) if seen.origin == own.origin)
     return sorted({own, *(seen for seen in others if seen.number not in index.named)})
 
 
@@ -155,4 +155,4 @@ def elsewhere(
         return others[0].number
     if mine.closed:
         return None  # its key was used again
-    return next((seen.number for seen in others if seen.title != mine.title), None)
+    return next((seen.number for seen in others if seen.origin != mine.origin), None)

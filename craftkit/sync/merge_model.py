@@ -63,11 +63,12 @@ class RemoteIssue(NamedTuple):
     closed: bool
     completed: bool  # closed as completed; False for not planned and duplicate
     title: str
-    marker: str | None = None  # the task id of a marker that may be believed
+    marker: str | None = None  # id of the task whose marker it carries, if that may be believed
     child: bool = True  # a sub-issue of one of the spec's parents
     duplicate: bool = False  # closed as duplicate
     vouched: bool = True  # ours, or by somebody who may push: it may become a task line
     ignored: bool = False  # it has a marker of this spec, and is not vouched for
+    origin: str = ""  # what its marker names: the task as it was created
 
 
 class Doubt(NamedTuple):

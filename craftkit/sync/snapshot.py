@@ -208,4 +208,5 @@ def _remote_issue(
         closed and issue.reason == gh.DUPLICATE,
         vouched=issue.trusted,
         ignored=ours and not issue.trusted,
+        origin=markers.origin_of(marker, issue.title) if marker is not None and ours else "",
     )

@@ -102,3 +102,49 @@ def test_i15_i4_a_lost_database_makes_no_second_issue(desk: Desk, lines: str, li
     assert [line for line in desk.text.splitlines() if "- [" in line] == [
         line for line in text.splitlines() if "- [" in line
     ]
+
+
+def marker_of(desk: Desk, number: int) -> str:
+    (line,) = (line for line in desk.issues()[number]["body"].splitlines() if "<!--" in line)
+    return str(line)
+
+
+def test_a_marker_names_the_task_as_it_was_created_for_ever(linked: Desk) -> None:
+    first = marker_of(linked, 3)
+    assert first.startswith("<!-- craftkit spec=demo task=T002 of=")
+    linked.replace("T002 Write the parser", "T009 Write the whole parser")
+    linked.ok("reconcile")
+    assert linked.issues()[3]["title"] == "T009 Write the whole parser"
+    assert marker_of(linked, 3) == first
+
+
+@pytest.mark.parametrize("ticked", [False, True])
+def test_i15_a_lost_database_and_a_list_renumbered_without_links_make_nothing_twice(
+    linked: Desk, ticked: bool
+) -> None:
+    """The text alone says which issue is whose, if nothing else says the same."""
+    titles = (TITLES[0], "Choose a licence", *TITLES[1:])
+    boxes = "x" if ticked else " "
+    linked.write(
+        "".join(f"- [{boxes}] T{n:03d} {title}\n" for n, title in enumerate(titles, 1)),
+        front=linked.text.partition("\n## Tasks")[0],
+    )
+    for path in places.state_of(linked.repo).glob("*.db*"):
+        path.unlink()
+    linked.ok("spec", "link", "--yes")
+    made = {number: title for number, (title, _) in states(linked).items()}
+    assert len(made) == 5 and made[6] == "T002 Choose a licence"
+    for n, (number, title) in enumerate(zip((2, 6, 3, 4, 5), titles, strict=True), 1):
+        assert f"- [{boxes}] T{n:03d} {title} (#{number})" in linked.text
+    assert {state for _, state in states(linked).values()} == {"closed" if ticked else "open"}
+
+
+def test_i18_twins_after_a_lost_database_keep_their_issues(desk: Desk) -> None:
+    desk.begin("- [ ] Write tests\n- [ ] Write tests\n- [ ] Write tests\n")
+    desk.link()
+    desk.write("- [ ] Write tests\n" * 3, front=desk.text.partition("\n## Tasks")[0])
+    for path in places.state_of(desk.repo).glob("*.db*"):
+        path.unlink()
+    desk.ok("spec", "link", "--yes")
+    assert [n for n in (2, 3, 4) if f"- [ ] Write tests (#{n})" in desk.text] == [2, 3, 4]
+    assert all(state == "open" for _, state in states(desk).values())

@@ -25,7 +25,9 @@ def seen(
     number: int, state: str = OPEN, marker: str | None = "T001", title: str = "t"
 ) -> RemoteIssue:
     closed = state != OPEN
-    return RemoteIssue(number, closed, state == DONE, title, marker, True, state == DUPLICATE)
+    return RemoteIssue(
+        number, closed, state == DONE, title, marker, True, state == DUPLICATE, origin=title
+    )
 
 
 def look(lines: Sequence[SpecTask], issues: Sequence[RemoteIssue], **more: object) -> SpecSnapshot:
