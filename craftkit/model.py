@@ -68,6 +68,7 @@ class Task(NamedTuple):
     steps_total: int
     read_as: str
     doubt: str = ""  # why it cannot be said whose line this is
+    mention: int | None = None  # a number at its end that is not its issue
 
 
 class Spec(NamedTuple):

@@ -18,6 +18,7 @@ from craftkit.text import typed
 if TYPE_CHECKING:
     from craftkit.model import Spec
     from craftkit.runtime.context import Context
+    from craftkit.sync.linking import LinkProposal
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Make and inspect specs.")
 
@@ -190,6 +191,12 @@ def link(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; ask and send nothing.")
     ] = False,
+    take: Annotated[
+        list[int] | None,
+        typer.Option(
+            "--take", metavar="N", min=1, help="#N in a line is the task's issue; repeatable."
+        ),
+    ] = None,
     yes: Yes = False,
     publish_secrets: PublishSecrets = False,
     offline: Annotated[
@@ -205,7 +212,10 @@ def link(
         from craftkit.text import count
 
         recovery.repair(context, online=not dry_run)
-        found = linking.propose(context, _named(spec, spec_name), dry=dry_run)
+        wanted = _named(spec, spec_name)
+        found = linking.propose(context, wanted, dry=dry_run, take=take or ())
+        if found.mentions and not dry_run:
+            found = _ask_whose(context, wanted, found)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
         if dry_run:
@@ -232,6 +242,26 @@ def link(
         return Reply(data, lines)
 
     return run_command("spec link", as_json, action, offline=offline)
+
+
+def _ask_whose(context: Context, wanted: str | None, found: LinkProposal) -> LinkProposal:
+    """Ask of each number in a line without an issue whether it is the task's; `--yes` is not
+    an answer to that."""
+    from craftkit.sync import linking
+
+    taken = list(found.taken)
+    for one in found.mentions:
+        author = f" by {one.author}" if one.author else ""
+        what = f"{one.task.ref} carries #{one.number}, “{one.title}”{author}."
+        if has_terminal() and confirm(f"{what} Is that the issue of this task?"):
+            taken.append(one.number)
+            continue
+        words = f"#{one.number} is not the issue of {one.task.ref}: it stays a mention."
+        hint = f"if it is, `craftkit spec link{context.flag} --take {one.number}`"
+        context.note("info", "mentioned", words, hint, found.spec.path)
+    if len(taken) == len(found.taken):
+        return found
+    return linking.propose(context, wanted, take=taken)
 
 
 def _may_publish(titles: list[str]) -> bool:

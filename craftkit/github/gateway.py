@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from craftkit.errors import EXIT_AUTH, CraftkitError
 
 OPEN, CLOSED = "open", "closed"
+PULL_REQUEST = "a pull request"
 COMPLETED, NOT_PLANNED, DUPLICATE = "completed", "not_planned", "duplicate"
 
 # What may be changed on an issue that exists; each is safe to repeat.
@@ -61,7 +62,7 @@ class Gone(NamedTuple):
     """An issue that is not there any more (404, 410) or has been moved elsewhere (301)."""
 
     number: int
-    why: str  # "deleted", "moved" or "not found"
+    why: str  # "deleted", "moved", "not found" or PULL_REQUEST
 
 
 class IssueChange(NamedTuple):

@@ -74,8 +74,12 @@ def trees(place: QueryPlace, numbers: Sequence[int], shape: QueryShape) -> Docum
 
 
 def issues(place: QueryPlace, numbers: Sequence[int], shape: QueryShape) -> Document:
-    """Single issues; the alias of the k-th number is `i<k>`."""
-    return _numbered(place, numbers, "...IssueFields" + _parent(shape), shape)
+    """Single issues; the alias of the k-th number is `i<k>`.
+
+    A number may be a pull request's, which `issue` would not find.
+    """
+    select = f"__typename ... on Issue {{ ...IssueFields{_parent(shape)} }}"
+    return _numbered(place, numbers, select, shape, "issueOrPullRequest")
 
 
 def children(place: QueryPlace, number: int, after: str, shape: QueryShape) -> Document:
@@ -161,10 +165,10 @@ def last_reopening(place: QueryPlace, number: int) -> Document:
 
 
 def _numbered(
-    place: QueryPlace, numbers: Sequence[int], select: str, shape: QueryShape
+    place: QueryPlace, numbers: Sequence[int], select: str, shape: QueryShape, field: str = "issue"
 ) -> Document:
     heads = "".join(f", $n{k}: Int!" for k in range(len(numbers)))
-    fields = " ".join(f"i{k}: issue(number: $n{k}) {{ {select} }}" for k in range(len(numbers)))
+    fields = " ".join(f"i{k}: {field}(number: $n{k}) {{ {select} }}" for k in range(len(numbers)))
     text = (
         f"query Issues($owner: String!, $name: String!{heads}) {{ "
         f"repository(owner: $owner, name: $name) {{ nameWithOwner {fields} }} }} "

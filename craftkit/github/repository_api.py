@@ -14,6 +14,7 @@ from craftkit.github import error_mapping, graphql_queries, mapping
 from craftkit.github.address import Project
 from craftkit.github.api_requests import ApiResult, Caller
 from craftkit.github.gateway import (
+    PULL_REQUEST,
     Capabilities,
     Forbidden,
     GitHubError,
@@ -339,7 +340,9 @@ class Access:
                 nodes[number] = Gone(number, "not found")
                 continue
             node = self.read(mapping.member, repository, f"i{k}", dict)
-            if "number" in node:
+            if node.get("__typename") == "PullRequest":
+                node = Gone(number, PULL_REQUEST)
+            elif "number" in node:
                 here = self.read(mapping.repository_of_node, node) == present
                 moved = not here or self.read(mapping.whole, node, "number") != number
                 node = Gone(number, "moved") if moved else node
@@ -399,7 +402,7 @@ class Access:
         except IssueGone:
             return Gone(number, "deleted")
         if mapping.is_pull_request(data):
-            return Gone(number, "not found")
+            return Gone(number, PULL_REQUEST)
         at = self.read(mapping.repository_of, data)
         here = self.read(mapping.whole, data, "number") == number
         if not here or (at and at != self.full_name().lower()):

@@ -103,6 +103,9 @@ class LinkDecision(NamedTuple):
     path: str
     adopted: dict[str, int]  # task id -> the issue that its line names
     blocks: tuple[tuple[str, str], ...]  # (task, the task that it waits for)
+    # Issues among them, and the parent, of which nothing but a person's word says that they are
+    # the spec's.
+    taken: tuple[int, ...] = ()
 
     def to_json(self) -> str:
         return json.dumps(self._asdict())
@@ -111,4 +114,5 @@ class LinkDecision(NamedTuple):
     def from_json(cls, text: str) -> Self:
         data = json.loads(text)
         blocks = tuple((task, other) for task, other in data["blocks"])
-        return cls(data["spec"], data["path"], data["adopted"], blocks)
+        taken = tuple(data.get("taken", ()))
+        return cls(data["spec"], data["path"], data["adopted"], blocks, taken)

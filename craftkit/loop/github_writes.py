@@ -27,11 +27,14 @@ def queue_closing_again(context: Context, spec: Spec, task: Task) -> bool:
 
 
 def issues(context: Context, spec: Spec, wanted: list[str]) -> dict[str, int]:
-    """The issues of tasks; where an old version of the file names none, the one that is known."""
+    """The issues of tasks: those that are known, else those that their lines name."""
     repo = str(context.config["github.repo"]).lower()
-    found = {t.id: t.issue for t in spec.tasks if t.id in wanted and t.issue is not None}
-    for task_id in set(wanted) - set(found):
-        number = table.of_task(context.store, repo, spec.id, task_id)
+    named = {task.id: task.issue for task in spec.tasks}
+    found: dict[str, int] = {}
+    for task_id in wanted:
+        number = named.get(task_id)
+        if number is None or not table.is_of(context.store, repo, number, spec.id):
+            number = table.of_task(context.store, repo, spec.id, task_id) or number
         if number is not None:
             found[task_id] = number
     return found

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
+from craftkit.specs import edit
 from craftkit.store import issues, lines, specs, tasks
 from craftkit.store.lines import SeenLine
 from craftkit.store.tasks import TaskRecord
@@ -25,6 +26,7 @@ def assign(context: Context, spec: Spec) -> Spec:
     store = context.store
     if not spec.tasks or not store.readable:
         return spec
+    spec = without_prose(context, spec)
     if specs.is_as_seen(store, context.worktree, spec):
         return _with_given(spec, lines.given(store, context.worktree, spec.path))
     records = tasks.of_spec(store, spec.id)
@@ -34,6 +36,16 @@ def assign(context: Context, spec: Spec) -> Spec:
     if _only_boxes_differ(spec, seen, records):
         return _with_ids(spec, [(one.task_id, "") for one in seen])
     return with_matching(spec, compare(context, spec, seen, records), records)
+
+
+def without_prose(context: Context, spec: Spec) -> Spec:
+    """The spec with the numbers that are not its issues as mentions."""
+    if not any(task.issue for task in spec.tasks):
+        return spec
+    mentioned = issues.prose(context.store, str(context.config["github.repo"]).lower(), spec.id)
+    if not mentioned:
+        return spec
+    return edit.with_mentions(spec, mentioned)
 
 
 def _only_boxes_differ(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from ..errors import SpecNeedsAttention, UsageProblem
 from ..model import Spec, Task
@@ -84,6 +84,18 @@ def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) 
     if parent is None or spec.issue is not None:
         return text
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=parent)
+
+
+def with_mentions(spec: Spec, numbers: Set[int]) -> Spec:
+    """The spec if these numbers are not the issues of its tasks; links go behind them."""
+    return spec._replace(
+        tasks=tuple(_as_mention(spec, t) if t.issue in numbers else t for t in spec.tasks)
+    )
+
+
+def _as_mention(spec: Spec, task: Task) -> Task:
+    end = spec.text.index(")", task.link_at) + 1
+    return task._replace(issue=None, mention=task.issue, link_at=end)
 
 
 def unlink(spec: Spec, task_id: str | None = None) -> str:

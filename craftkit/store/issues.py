@@ -88,6 +88,28 @@ def forget_of_task(tx: sqlite3.Connection, repo: str, spec_id: str, task_id: str
     )
 
 
+PROSE = "prose "  # begins the name under which the numbers of a spec are remembered
+
+
+def prose(store: Store, repo: str, spec_id: str) -> frozenset[int]:
+    """Numbers in lines of a spec that are not its issues: GitHub, or a person, has said so."""
+    found = store.value(
+        "select value from remembered where place = ? and name = ?", repo, PROSE + spec_id
+    )
+    return frozenset(int(number) for number in str(found or "").split())
+
+
+def set_prose(
+    tx: sqlite3.Connection, repo: str, spec_id: str, numbers: Iterable[int], now: str
+) -> None:
+    text = " ".join(str(number) for number in sorted(numbers))
+    tx.execute(
+        "insert into remembered values (?, ?, ?, ?) on conflict (place, name) do update"
+        " set value = excluded.value, at = excluded.at",
+        (repo, PROSE + spec_id, text, now),
+    )
+
+
 def linked_elsewhere(connection: sqlite3.Connection, repo: str) -> dict[str, str]:
     """The specs whose issues are in another repository, each with its name."""
     rows = connection.execute(

@@ -7,7 +7,7 @@ anywhere, the next `spec link`, `reconcile` or `session-resume` goes on where it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from craftkit.errors import SpecNeedsAttention, UsageProblem
@@ -16,7 +16,7 @@ from craftkit.loop import process_runner, spec_index, work_status
 from craftkit.loop.decisions import LinkDecision
 from craftkit.loop.github_writes import issue_title
 from craftkit.loop.process_runner import ProcessStep
-from craftkit.model import Spec
+from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import issues as table
@@ -39,15 +39,26 @@ KIND = "spec link"
 SECONDS = 3600.0  # linking a long spec takes a second for each task
 
 
-def _look(context: Context, spec: Spec, dry: bool) -> gh.Repository | None:
-    """The repository, and in the database what is there of the spec; None where nobody answers."""
+class Mention(NamedTuple):
+    """A number in the line of a task without an issue, which is an issue of something else."""
+
+    task: Task
+    number: int
+    title: str  # GitHub's: for people, never to be acted on
+    author: str  # login; "" if the account is gone
+
+
+def _look(
+    context: Context, spec: Spec, dry: bool, take: Sequence[int]
+) -> tuple[gh.Repository | None, tuple[Mention, ...]]:
+    """The repository, and in the database what is there of the spec; None if nobody answers."""
     try:
         if context.offline:
             raise gh.Unreachable("`--offline` was given")
         with connection.github_session(context, SECONDS) as sync:
             repository = preflight(context, sync)
             discovery.rediscover_issues(context, sync, spec, repository)
-            return repository
+            return repository, _read_numbers(context, sync, spec, take)
     except gh.GitHubError as error:
         if dry:
             context.note(
@@ -56,10 +67,60 @@ def _look(context: Context, spec: Spec, dry: bool) -> gh.Repository | None:
                 f"GitHub was not asked what is there already: {error.message.rstrip('.')}.",
                 "issues that were made before would be found again, not made twice",
             )
-            return None
+            return None, ()
         if isinstance(error, gh.Unreachable):
             error.hint = "run `craftkit spec link` again when it can be reached"
         raise
+
+
+def _read_numbers(
+    context: Context, sync: SyncContext, spec: Spec, take: Sequence[int]
+) -> tuple[Mention, ...]:
+    """Ask whose the numbers are that lines carry, and remember which are not the spec's.
+
+    Raises UsageProblem for a number to take that cannot be a task's.
+    """
+    repo = sync.settings.repo
+    lines = {n: t for t in spec.tasks if (n := t.issue or t.mention) is not None}
+    _refuse_to_take(spec, [n for n in take if n not in lines and n != spec.issue])
+    owners = {
+        k.number: k.task_id
+        for k in issues.of_spec(context.store, repo, spec.id)
+        if k.task_id is not None
+    }
+    strange = [n for n in lines if n not in owners]
+    asked = sorted({*strange, *([spec.issue] if spec.issue is not None else [])})
+    if not strange:
+        return ()
+    answers = sync.gateway.issues(asked)
+    for number in take:
+        answer = answers.get(number)
+        if isinstance(answer, gh.Gone):
+            raise UsageProblem(
+                f"#{number} is {answer.why}, so it cannot be the issue of a task.",
+                f"take (#{number}) out of its line, or leave `--take {number}` away",
+                spec.path,
+            )
+    parents = {spec.issue} - {None}
+    found = ownership.mentioned(spec, owners, {n for n in parents if n is not None}, answers)
+    mentioned = (found | issues.prose(context.store, repo, spec.id)) - {*take}
+    with context.store.write() as tx:
+        issues.set_prose(tx, repo, spec.id, mentioned, context.now())
+    context.specs_read.pop(spec.path, None)
+    return tuple(
+        Mention(lines[n], n, one_line(issue.title, 60), issue.author)
+        for n in strange
+        if n in mentioned and isinstance(issue := answers.get(n), gh.Issue)
+    )
+
+
+def _refuse_to_take(spec: Spec, numbers: Sequence[int]) -> None:
+    if numbers:
+        raise UsageProblem(
+            f"No task line of {spec.path} carries #{numbers[0]}.",
+            f"write (#{numbers[0]}) at the end of the task's line first",
+            spec.path,
+        )
 
 
 def preflight(context: Context, sync: SyncContext) -> gh.Repository:
@@ -89,14 +150,19 @@ class LinkProposal(NamedTuple):
     making: LinkPlan
     repository: gh.Repository | None  # None where it was not asked
     waiting: int = 0  # issues that an earlier linking has queued
+    mentions: tuple[Mention, ...] = ()  # numbers that nobody has said to be links
+    taken: tuple[int, ...] = ()  # those that a person has said to be
 
     def is_empty(self) -> bool:
         return not (self.making.parents or self.making.children or self.making.adopted)
 
 
-def propose(context: Context, wanted_spec: str | None, *, dry: bool = False) -> LinkProposal:
+def propose(
+    context: Context, wanted_spec: str | None, *, dry: bool = False, take: Sequence[int] = ()
+) -> LinkProposal:
     """Read the spec and the repository; sends nothing.  Raises UsageProblem, NoToken …
 
+    A number in a line is a link if its issue is the task's, or if a person says so: `take`.
     Where it is only to be shown, it is shown also without an answer from GitHub.
     """
     context.require_github()
@@ -108,12 +174,14 @@ def propose(context: Context, wanted_spec: str | None, *, dry: bool = False) -> 
             "`craftkit spec link --dry-run --offline` shows what would be sent",
         )
     spec_index.record_snapshot(context, spec)
-    repository = _look(context, spec, dry)
+    repository, mentions = _look(context, spec, dry, take)
+    spec = spec_index.load(context, spec.path)
     repo = connection.settings(context).repo
     making = plan_links(spec, issues.of_spec(context.store, repo, spec.id), context)
     with context.store.read() as db:
         making = links.still_to_make(db, repo, spec, making)
-    return LinkProposal(spec, making, repository, waiting_creations(context, spec))
+    waits = waiting_creations(context, spec)
+    return LinkProposal(spec, making, repository, waits, mentions, tuple(take))
 
 
 def secret_titles(found: LinkProposal) -> list[str]:
@@ -134,7 +202,7 @@ def link(
     """Make the issues as a recorded process; what could not be sent stays queued."""
     spec, making = found.spec, found.making
     adopted = {t.id: t.issue for t in making.adopted if t.issue is not None}
-    decision = LinkDecision(spec.id, spec.path, adopted, making.blocks)
+    decision = LinkDecision(spec.id, spec.path, adopted, making.blocks, found.taken)
     context.progress = progress
     plan = steps(context, decision)
     save = links.record(context, spec, making)
@@ -151,9 +219,14 @@ def steps(context: Context, decision: LinkDecision) -> tuple[ProcessStep, ...]:
     def write_links() -> dict[str, Any]:
         return spec_index.at_current_path(context, decision.spec, decision.path, write)
 
+    def adopt_below() -> dict[str, Any]:
+        return _adopt_below(context, decision)
+
+    below = [ProcessStep("adopt_below", do=adopt_below, online=True)] if decision.taken else []
     return (
         ProcessStep("adopt_links", do=lambda: _adopt(context, decision), online=True),
         ProcessStep("make_issues", do=lambda: _make(context), online=True),
+        *below,
         ProcessStep("write_links", do=write_links),
         ProcessStep("block", do=lambda: _block(context, decision), online=True),
         ProcessStep("verify", do=lambda: _verify(context, decision), online=True),
@@ -186,7 +259,7 @@ def _adopt(context: Context, decision: LinkDecision) -> dict[str, Any]:
     issues = [
         (task_id, issue)
         for task_id, issue in found
-        if isinstance(issue, gh.Issue) and _may_adopt(context, spec, task_id, issue)
+        if isinstance(issue, gh.Issue) and _may_adopt(context, decision, spec, task_id, issue)
     ]
     with context.store.write() as tx:
         for task_id, issue in issues:
@@ -196,20 +269,25 @@ def _adopt(context: Context, decision: LinkDecision) -> dict[str, Any]:
     return {"adopted": len(issues)}
 
 
-def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issue) -> bool:
-    """Somebody has agreed to adopt what the file names; another spec's issue is not to be had.
-
-    Where the spec was linked in another repository, its numbers mean nothing here.
-    """
+def _may_adopt(
+    context: Context, decision: LinkDecision, spec: Spec, task_id: str | None, issue: gh.Issue
+) -> bool:
+    """Whether an issue is the task's by evidence, or by a person's word; not another spec's."""
     marker = markers.find(issue.body) if issue.trusted else None
-    with context.store.read() as db:
-        moved = spec.id in issues.linked_elsewhere(db, connection.settings(context).repo)
+    if marker is not None and marker.spec == spec.id:
+        return True
     titles = [
         t for task in spec.tasks if task.id == task_id for t in (task.title, issue_title(task))
     ]
-    if marker is None and (not moved or ownership.is_ours(issue, spec.id, titles, ())):
-        return True
-    if marker is not None and marker.spec == spec.id:
+    with context.store.read() as db:
+        moved = spec.id in issues.linked_elsewhere(db, connection.settings(context).repo)
+    # If the spec was linked in another repository, its numbers mean nothing here.
+    parents = {spec.issue} if spec.issue is not None and not moved else set()
+    if marker is None and (
+        issue.number in decision.taken
+        or (task_id is None and not moved)
+        or ownership.is_ours(issue, spec.id, titles, parents)
+    ):
         return True
     whose = f"of the spec {one_line(marker.spec, 60)}" if marker else "of something else"
     context.note(
@@ -219,6 +297,33 @@ def _may_adopt(context: Context, spec: Spec, task_id: str | None, issue: gh.Issu
         f"correct (#{issue.number}) in {spec.path}",
     )
     return False
+
+
+def _adopt_below(context: Context, decision: LinkDecision) -> dict[str, Any]:
+    """Make what a person took a sub-issue of the parent: so other clones know whose it is."""
+    repo = connection.settings(context).repo
+    known = issues.of_spec(context.store, repo, decision.spec)
+    parent = next((k for k in known if k.task_id is None), None)
+    if parent is None:
+        return {"skipped": True}
+    done = 0
+    with connection.github_session(context, SECONDS) as sync:
+        seen = sync.gateway.issues([parent.number, *decision.taken])
+        above = seen.get(parent.number)
+        for number in decision.taken:
+            issue = seen.get(number)
+            if not isinstance(issue, gh.Issue) or not isinstance(above, gh.Issue):
+                continue
+            if issue.number == above.number:
+                continue
+            try:
+                sync.gateway.adopt(above, issue)
+                done += 1
+            except gh.Invalid as error:
+                words = f"#{number} was not put below #{above.number}: {error.message}"
+                hint = "other clones ask again whose it is: answer with `--take` there"
+                context.note("warning", "not_below_parent", words, hint)
+    return {"adopted_below": done}
 
 
 def _block(context: Context, decision: LinkDecision) -> dict[str, Any]:

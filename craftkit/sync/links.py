@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec
@@ -73,6 +73,17 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
         before = spec_writer.rewrite(context, path, change).before
     spec_index.record_snapshot(context, spec_index.load(context, path), again=True)
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
+
+
+def with_mentions(context: Context, spec: Spec, numbers: Set[int], *, learn: bool) -> Spec:
+    """The spec in which these numbers are mentions; with `learn`, from now on."""
+    if learn:
+        repo = connection.settings(context).repo
+        known = issues.prose(context.store, repo, spec.id)
+        with context.store.write() as tx:
+            issues.set_prose(tx, repo, spec.id, known | numbers, context.now())
+        context.specs_read.pop(spec.path, None)
+    return edit.with_mentions(spec, numbers)
 
 
 def lacks_parent(context: Context, spec: Spec) -> bool:

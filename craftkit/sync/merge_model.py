@@ -54,6 +54,7 @@ class SpecTask(NamedTuple):
     title: str
     checked: bool
     issue: int | None
+    mention: int | None = None  # a number in the line that is not its issue
 
 
 class RemoteIssue(NamedTuple):
@@ -93,7 +94,6 @@ class SpecSnapshot(NamedTuple):
     complete: bool  # the listing had all its pages
     blocked: str = ""  # why nothing at all may be done with this spec
     linked: bool = True  # the spec has a parent issue: only then can a task lack its own
-    foreign: frozenset[int] = frozenset()  # issues that its lines name, and that are not its own
     making: frozenset[str] = frozenset()  # tasks whose creation waits in the outbox
     lists: bool = True  # the server can list sub-issues at all
     unlinked: frozenset[int] = frozenset()  # a person said of these that a marker is not enough

@@ -1,16 +1,19 @@
 """Which issues are a spec's: what a file names may be anybody's.
 
-A link in a file is only a number.  After a change of `github.repo`, in a fork, or by a slip of the
-hand it names an issue that has nothing to do with the task, and that must not be closed for it.
+A link in a file is only a number.  A customer's issue or a pull request may be mentioned there;
+after a change of `github.repo`, in a fork, or by a slip of the hand it names an issue that has
+nothing to do with the task.  None of these may be closed for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from craftkit.errors import SpecNeedsAttention
 from craftkit.github import gateway as gh
-from craftkit.sync import markers
+from craftkit.loop.github_writes import issue_title
+from craftkit.model import Spec
+from craftkit.sync import marker_owners, markers
 
 
 def is_ours(
@@ -25,6 +28,36 @@ def is_ours(
     if marker is not None:
         return marker.spec == spec_id
     return issue.parent in parents or " ".join(issue.title.split()) in titles
+
+
+def mentioned(
+    spec: Spec,
+    known: Mapping[int, str],
+    parents: Collection[int],
+    issues: Mapping[int, gh.Issue | gh.Gone],
+) -> frozenset[int]:
+    """Numbers in lines that are not the issues of their tasks, as far as `issues` has them.
+
+    `known` has the numbers of which it is remembered whose they are.
+    """
+    named = {t.issue: t for t in spec.tasks if t.issue is not None and t.issue not in known}
+    answers = {number: issues[number] for number in named if number in issues}
+    found = {n for n, a in answers.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
+    seen = [issue for issue in issues.values() if isinstance(issue, gh.Issue)]
+    owners: Mapping[int, str] | None = None
+    for number, issue in answers.items():
+        if not isinstance(issue, gh.Issue):
+            continue
+        task = named[number]
+        marker = markers.find(issue.body) if issue.trusted else None
+        if marker is None:
+            ours = is_ours(issue, spec.id, (task.title, issue_title(task)), parents)
+        else:
+            owners = marker_owners.find(spec, known, seen) if owners is None else owners
+            ours = marker.spec == spec.id and owners.get(number) == task.id
+        if not ours:
+            found.add(number)
+    return frozenset(found)
 
 
 def is_parent(tree: gh.Tree, spec_id: str, name: str, named: Collection[int]) -> bool:

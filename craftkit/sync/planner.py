@@ -79,8 +79,6 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
             conflict, goes_on = _link_conflict(
                 snapshot, index, line, number, unclaimed, number in duplicates
             )
-        if number in snapshot.foreign:
-            conflict, goes_on = conflict or _foreign(line, number), False
         if conflict is not None:
             conflicts.append(conflict)
         if goes_on:
@@ -132,6 +130,8 @@ def _settle_unlinked(
         conflicts.append(Conflict("key_reused", line.id, line.ref, others[0], words, fix))
         return
     missing.append(line.ref)
+    if line.mention is not None and not line.checked and not policy.create:
+        conflicts.append(_mentions(line))
     if policy.create and snapshot.complete:
         actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))
 
@@ -203,10 +203,11 @@ def _settle_task(
         actions.append(Action(RETITLE, line.id, line.ref, number, why))
 
 
-def _foreign(line: SpecTask, number: int) -> Conflict:
-    words = f"the line of {line.ref} names #{number}, which is the issue of something else"
-    fix = (f"correct (#{number}) in its line", "craftkit spec link")
-    return Conflict("not_its_issue", line.id, line.ref, number, words, fix)
+def _mentions(line: SpecTask) -> Conflict:
+    """A number in a line without an issue: is it the task's after all?"""
+    words = f"the line of {line.ref} carries #{line.mention}, which is not its issue"
+    fix = (LINK_COMMAND, f"{LINK_COMMAND} --take {line.mention}")
+    return Conflict("not_its_issue", line.id, line.ref, line.mention, words, fix)
 
 
 def _duplicate(index: MarkerIndex, line: SpecTask, seen: RemoteIssue) -> Conflict:

@@ -11,7 +11,15 @@ from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import tasks as task_records
-from craftkit.sync import discovery, marker_owners, markers, merge_model, ownership, unlinking
+from craftkit.sync import (
+    discovery,
+    links,
+    marker_owners,
+    markers,
+    merge_model,
+    ownership,
+    unlinking,
+)
 from craftkit.sync.context import SyncContext
 
 
@@ -49,7 +57,10 @@ def snapshots(
     others = sync.gateway.issues(alone) if alone else {}
     views = []
     for spec in specs:
-        mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, {**children, **others})
+        answers = {**children, **others}
+        mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, answers)
+        if mine.prose:
+            spec = links.with_mentions(context, spec, mine.prose, learn=learn)
         if learn and (mine.parents or mine.tasks):
             more = _further_parents(sync, spec, mine, parents[spec.id])
             trees |= more
@@ -60,7 +71,6 @@ def snapshots(
             known[spec.id] = issues.of_spec(context.store, repo, spec.id)
         below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
         view = _snapshot(context, spec, known[spec.id], below, others, decided[spec.id], lists)
-        view = view._replace(foreign=mine.foreign)
         if spec.issue in mine.foreign:
             words = f"#{spec.issue}, which it names as its parent, is the issue of something else"
             view = view._replace(blocked=view.blocked or words)
@@ -86,7 +96,8 @@ class Sorted(NamedTuple):
 
     parents: tuple[gh.Issue, ...] = ()
     tasks: Mapping[str, gh.Issue] = {}
-    foreign: frozenset[int] = frozenset()  # issues that are somebody else's
+    foreign: frozenset[int] = frozenset()  # parents that are somebody else's
+    prose: frozenset[int] = frozenset()  # numbers in lines that are only mentioned there
 
 
 def _sort_out(
@@ -107,17 +118,14 @@ def _sort_out(
             fresh += [tree.parent] if None not in have else []
         else:
             foreign.add(tree.parent.number)
+    owners = {k.number: k.task_id for k in known if k.task_id is not None}
+    prose = ownership.mentioned(spec, owners, set(parents) - foreign, issues)
     tasks: dict[str, gh.Issue] = {}
     for task in spec.tasks:
-        issue = issues.get(task.issue) if task.issue is not None else None
-        if not isinstance(issue, gh.Issue) or issue.number in have:
-            continue
-        titles = (task.title, github_writes.issue_title(task))
-        if not ownership.is_ours(issue, spec.id, titles, set(parents) - foreign):
-            foreign.add(issue.number)
-        elif task.id not in have:
+        issue = issues.get(task.issue or 0) if task.issue not in prose else None
+        if isinstance(issue, gh.Issue) and not {issue.number, task.id} & have:
             tasks[task.id] = issue
-    return Sorted(tuple(fresh), tasks, frozenset(foreign))
+    return Sorted(tuple(fresh), tasks, frozenset(foreign), prose)
 
 
 def _further_parents(
@@ -170,7 +178,9 @@ def _snapshot(
         making = frozenset(outbox.pending_creations(db, spec.id))
     return merge_model.SpecSnapshot(
         [
-            merge_model.SpecTask(t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue)
+            merge_model.SpecTask(
+                t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue, t.mention
+            )
             for t in spec.tasks
             if not t.doubt
         ],

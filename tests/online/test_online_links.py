@@ -232,15 +232,53 @@ def test_an_edited_link_closes_nothing(desk: Desk) -> None:
     desk.server.add_issues(loopback.REPO, [theirs])
     desk.replace("T001 Task 1 (#2)", "T001 Task 1 (#5)")
     world = desk.state.world
-    said = desk.ck("reconcile")
-    assert said.code == 5 and "#2 carries its marker" in said.out and "bug" not in said.out
-    assert codes(desk) == [("marker_elsewhere", "T001")]
+    said = desk.ok("reconcile")
+    assert "bug" not in said.out and "- [ ] T001 Task 1 (#5) (#2)" in desk.text
     assert desk.state.world is world
-    desk.close(2, "not_planned")
-    assert desk.ck("reconcile").code == 5
-    assert codes(desk) == [("not_its_issue", "T001")]
-    desk.ok("spec", "link", "--yes")
+    desk.ok("task", "done", "T001")
+    assert state(desk, 2)[0] == "closed" and state(desk, 5)[0] == "open"
     agreed(desk)
+
+
+def test_a_persons_word_makes_a_number_the_link(desk: Desk) -> None:
+    desk.begin("- [ ] T001 Fix the crash reported in (#1)\n- [ ] T002 Something else\n")
+    desk.server.add_issues(loopback.REPO, [{"title": "Crash on start", "author": "reviewer"}])
+    said = desk.ok("spec", "link", "--yes", "--take", "1")
+    assert desk.issue(1)["title"] == "Crash on start", said.words
+    assert "T001 Fix the crash reported in (#1)\n" in desk.text
+    assert {n for n, i in desk.issues().items()} == {1, 2, 3}
+    other = desk.clone("other")
+    other.ok("reconcile")
+    other.ok("task", "done", "T001")
+    assert desk.issue(1)["state"] == "closed"
+
+
+def test_a_mention_gets_an_issue_behind_it_and_is_left_alone(desk: Desk) -> None:
+    desk.begin("- [ ] T001 Fix the crash reported in (#1)\n- [ ] T002 Merge it (#2)\n")
+    theirs = [
+        {"title": "Crash on start", "author": "reviewer"},
+        {"title": "Stop it", "author": "reviewer", "pull_request": True},
+    ]
+    desk.server.add_issues(loopback.REPO, theirs)
+    said = desk.ok("spec", "link", "--yes")
+    assert "craftkit spec link --take 1" in said.err and "Crash" not in said.out
+    assert "T001 Fix the crash reported in (#1) (#4)\n- [ ] T002 Merge it (#2) (#5)" in desk.text
+    for key in ("T001", "T002"):
+        desk.ok("task", "done", key)
+    desk.ok("reconcile")
+    assert [n for n, i in desk.issues().items() if i["state"] == "closed"] == [4, 5]
+    assert desk.issue(1)["title"] == "Crash on start"
+    taken = desk.ck("spec", "link", "--yes", "--take", "7")
+    assert taken.code == 2 and "No task line of" in taken.err
+
+
+def test_a_pull_request_is_not_the_issue_of_a_task(desk: Desk) -> None:
+    desk.begin("- [ ] T001 Merge it (#1)\n")
+    theirs = {"title": "Stop it", "author": "reviewer", "pull_request": True}
+    desk.server.add_issues(loopback.REPO, [theirs])
+    said = desk.ck("spec", "link", "--yes", "--take", "1")
+    assert said.code == 2 and "#1 is a pull request" in said.err
+    assert len(desk.issues()) == 0 and "(#1)\n" in desk.text
 
 
 def test_the_higher_of_two_issues_is_closed_also_where_the_file_names_it(desk: Desk) -> None:
