@@ -88,6 +88,8 @@ class Spec(NamedTuple):
     criteria_done: int  # checkboxes outside the task section: shown, never synced
     criteria_total: int
     diagnostics: tuple[Diagnostic, ...]
+    says_id: bool = True  # the file states its id; else it comes from the path
+    twin_of: str = ""  # the file whose id this one repeats
 
     @property
     def done(self) -> int:

@@ -77,7 +77,18 @@ def record_boxes(context: Context) -> list[Note]:
         else:
             notes += ticked_boxes.record_ticked_boxes(context, spec)
         notes += opened
-    return notes
+    return notes + _changed_lines(context)
+
+
+def _changed_lines(context: Context) -> list[Note]:
+    """Which task lines are somebody else's now, or gone, as this was noticed here."""
+    from craftkit.loop.line_changes import REMATCHED, VANISHED
+
+    return [
+        {"code": note.code, "message": f"{note.message.rstrip('.')}: {note.hint}"}
+        for note in context.diagnostics
+        if note.code in (REMATCHED, VANISHED)
+    ]
 
 
 def _opened(context: Context, spec: Spec) -> list[Note]:

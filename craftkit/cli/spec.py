@@ -331,6 +331,9 @@ def update(
         Trusted | None,
         typer.Option("--trust", help="What counts in lines that contradict themselves."),
     ] = None,
+    new_id: Annotated[
+        bool, typer.Option("--new-id", help="Make the copy of another spec a spec of its own.")
+    ] = False,
     offline: Offline = False,
     as_json: AsJson = False,
 ) -> int:
@@ -340,7 +343,7 @@ def update(
         from craftkit.commands import spec_update
 
         data, lines, notes = spec_update.update(
-            context, _named(spec, spec_name), trust.value if trust else None
+            context, _named(spec, spec_name), trust.value if trust else None, new_id=new_id
         )
         bad = any(d["severity"] == "error" for d in data["diagnostics"])
         return Reply(data, lines, notes, int(bad))

@@ -22,7 +22,7 @@ from craftkit.errors import (
     NotSetUp,
 )
 from craftkit.github.gateway import NoToken
-from craftkit.loop import process_runner, sessions, spec_index, spec_writer
+from craftkit.loop import process_runner, sessions, spec_identity, spec_index, spec_writer
 from craftkit.model import Spec
 from craftkit.runtime import clone
 from craftkit.runtime.config import DEFAULTS
@@ -211,11 +211,9 @@ def _specs(context: Context, fix: bool) -> Check:
         return _check(
             "specs", "warning", f"errors in {bad[0]}", f"`craftkit spec check {shell_word(bad[0])}`"
         )
-    first: dict[str, str] = {}
-    for spec in specs:
-        if first.setdefault(spec.id, spec.path) != spec.path:
-            words = f"{first[spec.id]} and {spec.path} have the same id"
-            return _check("specs", "warning", words, "give one of them another `id`")
+    twin = next(filter(None, map(spec_identity.twin, specs)), None)
+    if twin is not None:
+        return _check("specs", "warning", twin.words, twin.hint)
     doubtful = sum(row.reopened for s in specs for row in spec_index.task_statuses(context, s))
     if doubtful:
         words = (

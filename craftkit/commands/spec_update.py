@@ -1,59 +1,114 @@
-"""`spec update`: take in a spec file that was edited, and tell what is different in it."""
+"""`spec update`: take in a spec file that was edited, and show what is different in it."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Set
+from collections.abc import Sequence
 from typing import Any
 
-from craftkit.loop import identity, spec_index, spec_writer, ticked_boxes
+from craftkit.errors import UsageProblem
+from craftkit.loop import identity, line_changes, spec_index, spec_writer, ticked_boxes
+from craftkit.loop.line_changes import LineChange
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
-from craftkit.specs import edit
+from craftkit.specs import edit, matching, parse
 from craftkit.store import history as events
-from craftkit.store import issues, tasks
+from craftkit.store import issues, specs, tasks
+from craftkit.store import lines as seen_lines
 from craftkit.sync import connection
 from craftkit.text import count
 
-# What the reader puts behind the id of a line whose key another line has, too.
-_TWIN = r"(~[^.]+)\.\d+|(.+)~\d+"
-
 
 def update(
-    context: Context, wanted_spec: str | None, trust: str | None = None
+    context: Context, wanted_spec: str | None, trust: str | None = None, *, new_id: bool = False
 ) -> tuple[dict[str, Any], list[str], list[str]]:
-    """Check the file, settle its boxes, compare its lines with what is known.
+    """Check the file, record its boxes, show what became of its lines since they were shown last.
 
     With `trust`, a person says what counts in lines that contradict themselves: their numbers,
-    titles or keys.
+    titles or keys.  With `new_id`, a copy of another spec's file becomes a spec of its own.
 
-    Returns data, lines and notes.  Raises SpecNeedsAttention where the file cannot be touched.
+    Returns data, lines and notes.  Raises SpecNeedsAttention if the file cannot be touched.
     """
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
+    if new_id:
+        spec = _give_id(context, spec)
+    place = (context.store, context.worktree, spec.path)
+    before = seen_lines.as_shown(*place)
+    if before is None:
+        before = seen_lines.of_file(*place) or seen_lines.last_of_spec(context.store, spec.id)
     if trust is not None:
         spec = _settle(context, spec, trust)
-    found = _compare(context, spec)
     settled = ticked_boxes.record_ticked_boxes(context, spec)
     spec = spec_index.load(context, spec.path)
-    _remember(context, spec, found)
+    changes = line_changes.compare(before, spec, line_changes.issues_of(context, spec))
+    context.diagnostics = [
+        note for note in context.diagnostics if note.code != line_changes.REMATCHED
+    ]  # which is shown here, line by line
+    _were_shown(context, spec, changes)
     sent = connection.send(context)
     connection.report_pending(context, sent)
     bare, linked = _without_issue(context, spec)
     data = {
         "spec": spec.id,
         "path": spec.path,
-        **found,
+        **_as_dicts(changes, first_seen=not before),
         "settled": settled,
         "without_issue": bare,
         "linked": linked,
         "diagnostics": [d.as_dict() for d in spec.diagnostics],
     }
     notes = []
-    if bare and context.config["github.repo"]:
+    if bare and context.config["github.repo"] and not spec.twin_of:
         how = f"craftkit {'reconcile --create' if linked else 'spec link'} --spec {spec.id}"
         notes.append(f"{count(len(bare), 'task has', 'tasks have')} no issue yet: `{how}`")
-    return data, _lines(spec, data), notes
+    return data, _lines(spec, data, changes), notes
+
+
+def _were_shown(context: Context, spec: Spec, changes: Sequence[LineChange]) -> None:
+    """What changed is not shown again, unless a person has still to say whose a line is."""
+    kinds = {one.kind for one in changes}
+    if not context.store.durable or kinds <= {matching.SAME}:
+        return
+    with context.store.write() as tx:
+        if matching.CONTRADICTED not in kinds:
+            seen_lines.were_shown(tx, context.worktree, spec.path)
+        counts = {k: str(sum(one.kind == k for one in changes)) for k in sorted(kinds)}
+        events.record(
+            tx,
+            context.now(),
+            "spec.updated",
+            context.session,
+            spec.id,
+            worktree=context.worktree,
+            **counts,
+        )
+
+
+def _give_id(context: Context, spec: Spec) -> Spec:
+    """A copy gets an id of its own and lets go of the other spec's issues.
+
+    Raises UsageProblem if it is not a copy.
+    """
+    if not spec.twin_of:
+        raise UsageProblem(
+            f"{spec.path} has the id {spec.id}, which no other spec file here has.",
+            "nothing is to be done; `craftkit spec list` shows the ids",
+        )
+    known = {other.id for other in spec_index.load_all(context)}
+    stem = spec.path.rsplit("/", 1)[-1].removesuffix(".md")
+    names = (stem, *(f"{stem}-{n}" for n in range(2, len(known) + 3)))
+    new = next(n for n in names if n not in known and not specs.is_known(context.store, n))
+
+    def with_id(now: Spec) -> str:
+        copied = parse(edit.encode(now.text), now.path, dialect=now.dialect)
+        bare = parse(edit.encode(edit.unlink(copied)), now.path, dialect=now.dialect)
+        return edit.set_id(bare, new)
+
+    with spec_writer.edit_lock(context, spec.path), context.store.write() as tx:
+        specs.rename(tx, spec.id, new)
+        spec_writer.rewrite(context, spec.path, with_id)
+    context.specs_read.pop(spec.path, None)
+    return spec_index.load(context, spec.path)
 
 
 def _settle(context: Context, spec: Spec, what: str) -> Spec:
@@ -82,91 +137,30 @@ def _settle(context: Context, spec: Spec, what: str) -> Spec:
     return spec_index.load(context, spec.path)
 
 
-def _compare(context: Context, spec: Spec) -> dict[str, Any]:
-    """New, changed and removed task lines since craftkit last saw the file."""
-    known = tasks.of_spec(context.store, spec.id)
-    told, gone = _told(context, spec)
-    # A line that a conflict brought for a while was never told to be new.
-    known = {i: r for i, r in known.items() if i in told or not _is_twin(i, known.keys())}
-    new, removed = _apart(spec, {i: r.title for i, r in known.items()}, gone)
-    changed = [t for t in spec.tasks if t.id in known and known[t.id].title != t.title]
+def _as_dicts(found: Sequence[LineChange], *, first_seen: bool) -> dict[str, Any]:
+    """Each task line before and now, and by kind those that are not the same."""
+    of = {kind: [one for one in found if one.kind == kind] for kind in line_changes.KINDS}
+    edited = (*of[matching.EDITED], *of[matching.MOVED])
     return {
-        "first_seen": not known,
-        "new": [
-            {"id": t.id, "key": t.ref, "title": t.title, "line": t.line}
-            for t in spec.tasks
-            if t.id in new
-        ],
-        "changed": [
-            {"id": t.id, "key": t.ref, "title": t.title, "line": t.line}
-            | {"was": known[t.id].title}
-            for t in changed
-        ],
+        "first_seen": first_seen,
+        "mapping": [_as_dict(one) for one in found],
+        "new": [_item(one) for one in of[matching.NEW] if not first_seen],
+        "changed": [_item(one) | {"was": one.was_title} for one in edited],
         "removed": [
-            {"id": i, "key": record.key or i, "title": record.title, "issue": record.issue}
-            for i, record in known.items()
-            if i in removed
+            {"id": one.id, "key": one.ref, "title": one.title, "issue": one.issue}
+            for one in of[line_changes.GONE]
         ],
     }
 
 
-def _apart(spec: Spec, known: Mapping[str, str], gone: set[str]) -> tuple[set[str], set[str]]:
-    """Ids of new and of removed lines.
-
-    Lines of one key get ids of their own (`T002~1`), so that one more or one less changes the id
-    of a line that has stayed: the same key and title are the same line.
-    """
-    here = {task.id for task in spec.tasks}
-    new = {i for i in here if i not in known or i in gone}
-    lost = [i for i in known if i not in here and i not in gone]
-    for task in spec.tasks:
-        if task.id in new or known[task.id] != task.title:
-            line = (_plain(task.id), task.title)
-            was = next((i for i in lost if (_plain(i), known[i]) == line), None)
-            if was is not None:
-                lost.remove(was)
-                new.discard(task.id)
-    return new, set(lost)
+def _item(one: LineChange) -> dict[str, Any]:
+    return {"id": one.id, "key": one.ref, "title": one.title, "line": one.line}
 
 
-def _is_twin(task_id: str, others: Set[str]) -> bool:
-    """Whether an id is that of a second line with the key of a line among others."""
-    return _plain(task_id) != task_id and _plain(task_id) in others
-
-
-def _plain(task_id: str) -> str:
-    """The id of a line, were it the only one with its key."""
-    found = re.fullmatch(_TWIN, task_id)
-    return (found[1] or found[2]) if found else task_id
-
-
-def _told(context: Context, spec: Spec) -> tuple[set[str], set[str]]:
-    """Ids that earlier updates of this worktree have told to be new, and now to be removed."""
-    told: set[str] = set()
-    gone: set[str] = set()
-    for event in events.updates(context.store, spec.id):
-        data = event.data
-        if data.get("worktree") == context.worktree:
-            told |= set(data["new"])
-            gone = (gone | set(data["removed"])) - set(data["new"])
-    return told, gone
-
-
-def _remember(context: Context, spec: Spec, found: dict[str, Any]) -> None:
-    kinds = ("new", "changed", "removed")
-    if not context.store.durable or not any(found[kind] for kind in kinds):
-        return
-    ids: dict[str, Any] = {kind: [item["id"] for item in found[kind]] for kind in kinds}
-    with context.store.write() as tx:
-        events.record(
-            tx,
-            context.now(),
-            "spec.updated",
-            context.session,
-            spec.id,
-            worktree=context.worktree,
-            **ids,
-        )
+def _as_dict(one: LineChange) -> dict[str, Any]:
+    before = {"key": one.was_key, "title": one.was_title} if one.kind != matching.NEW else None
+    now = {"key": one.ref, "title": one.title, "line": one.line} if one.line is not None else None
+    return {"kind": one.kind, "issue": one.issue, "before": before, "now": now, "why": one.why}
 
 
 def _without_issue(context: Context, spec: Spec) -> tuple[list[str], bool]:
@@ -179,22 +173,19 @@ def _without_issue(context: Context, spec: Spec) -> tuple[list[str], bool]:
     return bare, linked
 
 
-def _lines(spec: Spec, data: dict[str, Any]) -> list[str]:
+def _lines(spec: Spec, found: dict[str, Any], changes: Sequence[LineChange]) -> list[str]:
+    shown = [one for one in changes if one.kind != matching.SAME]
+    same = len(changes) - len(shown)
     lines = []
-    if data["first_seen"]:
+    if found["first_seen"]:
         lines.append(f"{spec.path} is new to craftkit: {count(len(spec.tasks), 'task')}")
+    elif not shown:
+        lines.append(f"{spec.path}: no task line is new, changed or removed")
     else:
-        lines += [f"new      {t['key']} {t['title']}" for t in data["new"]]
-        lines += [f"changed  {t['key']} {t['title']} (was: {t['was']})" for t in data["changed"]]
-        lines += [_removed(t) for t in data["removed"]]
-        if not lines:
-            lines.append(f"{spec.path}: no task line is new, changed or removed")
-    lines += [f"settled  {note['message']}" for note in data["settled"]]
+        order = {kind: place for place, kind in enumerate(line_changes.KINDS)}
+        lines += [line_changes.row(one) for one in sorted(shown, key=lambda o: order[o.kind])]
+        lines += [f"{matching.SAME:<12} {count(same, 'other task')}"] if same else []
+    lines += [f"settled      {note['message']}" for note in found["settled"]]
     for note in spec.diagnostics:
-        lines.append(f"{note.severity:<8} {note.target or spec.path}: {note.message}")
+        lines.append(f"{note.severity:<12} {note.target or spec.path}: {note.message}")
     return lines
-
-
-def _removed(item: dict[str, Any]) -> str:
-    issue = f"; #{item['issue']} stays as it is" if item["issue"] else ""
-    return f"removed  {item['key']} {item['title']}{issue}"

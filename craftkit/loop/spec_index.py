@@ -13,11 +13,11 @@ from craftkit.errors import (
     UnknownSpec,
     UnsafePath,
 )
-from craftkit.loop import identity, task_status
+from craftkit.loop import identity, spec_identity, task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, files, parse
-from craftkit.store import claims, decisions, sessions, specs, tasks
+from craftkit.store import claims, decisions, lines, sessions, specs, tasks
 from craftkit.text import shell_word
 
 # Why a spec was chosen, where somebody chose it.
@@ -48,7 +48,10 @@ def remember(context: Context, path: str, data: bytes) -> Spec:
 
 def _parse(context: Context, path: str, data: bytes) -> Spec:
     sections = context.config["specs.task_sections"]
-    return identity.assign(context, parse(data, path, task_sections=sections))
+    spec = parse(data, path, task_sections=sections)
+    if context.store.readable:
+        spec = spec_identity.distinguish(context, spec)
+    return identity.assign(context, spec)
 
 
 def parsed(context: Context, path: str, text: str) -> Spec:
@@ -227,6 +230,8 @@ def _default_spec(context: Context, gone: str = "") -> Chosen:
 
 def name_of(spec: Spec, specs: list[Spec]) -> str:
     """What names a spec among others: its id, or its path where the id is not its own."""
+    if spec.twin_of:
+        return spec.path
     return spec.id if sum(other.id == spec.id for other in specs) == 1 else spec.path
 
 
@@ -260,8 +265,13 @@ def record_snapshot(context: Context, spec: Spec, *, again: bool = False) -> Non
     """
     if not again and specs.is_as_seen(context.store, context.worktree, spec):
         return
+    before = lines.of_file(context.store, context.worktree, spec.path)
     with context.store.write() as tx:
         save_snapshot(context, tx, spec)
+    if lines.differ(before, spec):
+        from craftkit.loop import line_changes  # not while only boxes are ticked
+
+        line_changes.announce(context, spec, before)
 
 
 def save_snapshot(context: Context, tx: sqlite3.Connection, spec: Spec) -> None:

@@ -4,7 +4,7 @@ import json
 from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
-from craftkit.loop import sessions, spec_index, task_lookup, task_status
+from craftkit.loop import sessions, spec_identity, spec_index, task_lookup, task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import claims, decisions, key_values, outbox
@@ -171,7 +171,10 @@ def local_conflicts(
     context: Context, spec: Spec, rows: list[task_status.TaskStatus]
 ) -> list[dict[str, str]]:
     """Differences that only a person settles, each with its commands."""
-    found = []
+    found: list[dict[str, str]] = []
+    twin = spec_identity.twin(spec)
+    if twin is not None:
+        found.append({"code": "same_id", "message": twin.words, "hint": twin.hint})
     for row in rows:
         if row.reopened:
             ref = row.task.ref

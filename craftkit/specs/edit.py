@@ -159,6 +159,14 @@ def set_meta(spec: Spec, **fields: str | int | None) -> str:
     return _set_bold(text, fields)
 
 
+def set_id(spec: Spec, new: str) -> str:
+    """The text with another `id`, which makes it another spec."""
+    _editable(spec)
+    if front_span(spec.text) is not None:
+        return _set_yaml(spec.text, "id", new, spec.dialect == "cc-craft-kit", spec.path)
+    return _set_bold(spec.text, {"id": new})
+
+
 def _set_bold(text: str, fields: dict[str, str | int | None]) -> str:
     found = dict(bold_fields(text))
     edits: list[tuple[int, int, str]] = []

@@ -120,6 +120,7 @@ def parse(
         criteria_done=sum(1 for box in criteria if box.mark in kind.done),
         criteria_total=len(criteria),
         diagnostics=capped(notes),
+        says_id=meta.get("id") is not None,
     )
 
 

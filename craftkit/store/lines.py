@@ -27,6 +27,12 @@ def of_file(store: Store, worktree: str, path: str) -> list[SeenLine]:
     return [SeenLine(*row) for row in rows]
 
 
+def differ(before: list[SeenLine], spec: Spec) -> bool:
+    """Whether task lines came, went or have another key, title or task."""
+    now = {("" if t.doubt else t.id, t.key, t.title) for t in spec.tasks}
+    return {one[:3] for one in before} != now
+
+
 def last_of_spec(store: Store, spec_id: str) -> list[SeenLine]:
     """The lines of a spec where it was seen last, in whichever worktree and under which path."""
     found = store.row(
@@ -46,7 +52,7 @@ def given(store: Store, worktree: str, path: str) -> dict[int, tuple[str, str]]:
     return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def save(tx: sqlite3.Connection, worktree: str, spec: Spec) -> None:
+def save(tx: sqlite3.Connection, worktree: str, spec: Spec, now: str) -> None:
     """Remember the lines of a file; only rows that are new or changed are written."""
     place = (worktree, spec.path)
     old = {
@@ -61,6 +67,8 @@ def save(tx: sqlite3.Connection, worktree: str, spec: Spec) -> None:
         task.place: (task.read_as, "" if task.doubt else task.id, task.doubt, task.key, task.title)
         for task in spec.tasks
     }
+    if old and {row[1:] for row in old.values()} != {row[1:] for row in new.values()}:
+        _keep_as_shown(tx, place, now)
     tx.executemany(
         "insert or replace into lines (worktree, path, place, read_as, task_id, doubt, key, title)"
         " values (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -72,5 +80,41 @@ def save(tx: sqlite3.Connection, worktree: str, spec: Spec) -> None:
     )
 
 
+SHOWN = "shown "  # begins the name under which the lines are kept that a person saw last
+
+
+def _keep_as_shown(tx: sqlite3.Connection, place: tuple[str, str], now: str) -> None:
+    """Keep the lines as they were before the first change that nobody was shown."""
+    rows = tx.execute(
+        "select task_id, key, title, read_as from lines where worktree = ? and path = ?"
+        " order by place",
+        place,
+    ).fetchall()
+    import json
+
+    tx.execute(
+        "insert or ignore into remembered values (?, ?, ?, ?)",
+        (place[0], SHOWN + place[1], json.dumps([list(row) for row in rows]), now),
+    )
+
+
+def as_shown(store: Store, worktree: str, path: str) -> list[SeenLine] | None:
+    """The lines as they were when a person was shown them; None if nothing has changed since."""
+    found = store.value(
+        "select value from remembered where place = ? and name = ?", worktree, SHOWN + path
+    )
+    if found is None:
+        return None
+    import json
+
+    return [SeenLine(*row) for row in json.loads(str(found))]
+
+
+def were_shown(tx: sqlite3.Connection, worktree: str, path: str) -> None:
+    """A person has seen what changed."""
+    tx.execute("delete from remembered where place = ? and name = ?", (worktree, SHOWN + path))
+
+
 def forget_file(tx: sqlite3.Connection, worktree: str, path: str) -> None:
+    were_shown(tx, worktree, path)
     tx.execute("delete from lines where worktree = ? and path = ?", (worktree, path))

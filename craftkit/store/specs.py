@@ -36,6 +36,30 @@ def paths(store: Store, worktree: str, spec_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+def seen_as(store: Store, worktree: str, path: str, spec_id: str) -> dict[str, tuple[str, str]]:
+    """Path -> (id, when it was seen last) of a file, and of all that were seen to be a spec."""
+    rows = store.rows(
+        "select path, spec_id, seen_at from views where worktree = ?1"
+        " and (path = ?2 or spec_id = ?3)",
+        worktree,
+        path,
+        spec_id,
+    )
+    return {row[0]: (row[1], row[2]) for row in rows}
+
+
+def rename(tx: sqlite3.Connection, old: str, new: str) -> None:
+    """A spec has another id from now on; its history keeps the old one."""
+    tx.execute(
+        "insert into specs select ?2, path, dialect, name, phase, issue, branch, created_at,"
+        " updated_at from specs where id = ?1",
+        (old, new),
+    )
+    for table in ("tasks", "claims", "views", "workflow_state", "decision_tasks"):
+        tx.execute(f"update {table} set spec_id = ? where spec_id = ?", (new, old))  # noqa: S608
+    tx.execute("delete from specs where id = ?", (old,))
+
+
 def digests(store: Store, worktree: str) -> dict[str, str]:
     """Path -> SHA-256 of every spec file as it was seen last."""
     rows = store.rows("select path, digest from views where worktree = ?", worktree)
@@ -75,7 +99,7 @@ def save_file(tx: sqlite3.Connection, spec: Spec, worktree: str, now: str) -> No
         " total = excluded.total, seen_at = excluded.seen_at",
         (worktree, spec.path, spec.id, spec.digest, spec.done, len(spec.tasks), now),
     )
-    lines.save(tx, worktree, spec)
+    lines.save(tx, worktree, spec, now)
 
 
 def forget_file(tx: sqlite3.Connection, worktree: str, spec_id: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
-from craftkit.loop import process_runner, spec_index, work_status
+from craftkit.loop import process_runner, spec_identity, spec_index, work_status
 from craftkit.loop.decisions import LinkDecision
 from craftkit.loop.github_writes import issue_title
 from craftkit.loop.process_runner import ProcessStep
@@ -168,6 +168,9 @@ def propose(
     context.require_github()
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
+    twin = spec_identity.twin(spec)
+    if twin is not None:
+        raise SpecNeedsAttention(f"{twin.words}.", twin.hint, spec.path)
     if context.offline and not dry:
         raise UsageProblem(
             "Linking looks at the repository before anything is sent, and `--offline` forbids it.",

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
-from craftkit.loop import spec_index, work_status
+from craftkit.loop import spec_identity, spec_index, work_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import decisions, issues, outbox
@@ -49,7 +49,8 @@ def run(
             sent = _drain(context, sync, max_writes, decided, lists=False) if change else 0
             with context.store.read() as db:
                 away = issues.linked_elsewhere(db, sync.settings.repo)
-            here = [spec for spec in specs if spec.id not in away]
+            twins = [spec for spec in specs if spec.twin_of]
+            here = [spec for spec in specs if spec.id not in away and not spec.twin_of]
             views = snapshot.snapshots(
                 context, sync, here, decided, learn=change, adopt=policy.adopt
             )
@@ -62,6 +63,7 @@ def run(
                 )
                 for spec, view in views
             ]
+            reports += [_twin(spec) for spec in twins]
             reports += [
                 _linked_elsewhere(spec, away[spec.id], sync) for spec in specs if spec.id in away
             ]
@@ -92,6 +94,11 @@ def run(
         return ReconcileReport(
             (), connection.stopped(outbox.counts(context.store), error), 0, error
         )
+
+
+def _twin(spec: Spec) -> SpecReport:
+    found = spec_identity.twin(spec)
+    return SpecReport(spec, merge_model.MergePlan(stopped=found.words if found else ""), False)
 
 
 def _linked_elsewhere(spec: Spec, other: str, sync: SyncContext) -> SpecReport:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
+from craftkit.loop import spec_identity
 from craftkit.model import Spec
 from craftkit.sync import connection, merge_model
 from craftkit.text import count, shell_word
@@ -111,6 +112,9 @@ def stop_reason(item: SpecReport) -> tuple[str, str]:
     if blocker is not None:
         line = blocker.target.rpartition(":")[2]
         return f"{why} (line {line})", "settle the conflict in the file, then run it again"
+    twin = spec_identity.twin(item.spec)
+    if twin is not None:
+        return why, twin.hint
     if item.plan.overridable:
         return why, "`craftkit reconcile --dry-run` shows all, `craftkit reconcile --yes` goes on"
     return why, "bring its task lines back, then run it again"
@@ -124,7 +128,7 @@ def lines(report: ReconcileReport, *, evidence: bool) -> tuple[list[str], list[s
         plural = "write" if report.delivered == 1 else "writes"
         notes.append(f"{report.delivered} GitHub {plural} delivered")
     for item in report.specs:
-        name = item.spec.id
+        name = item.spec.id if not item.spec.twin_of else item.spec.path
         for action in item.plan.actions:
             if action.kind in VERBS:
                 does = verb(item, action) if item.applied else action.kind.replace("_", " ")

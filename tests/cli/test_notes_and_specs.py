@@ -219,7 +219,7 @@ def test_update_tells_new_changed_and_removed_lines_once(ck: Ck, spec: Path) -> 
     assert [t["key"] for t in found["new"]] == ["T003"]
     assert [t["key"] for t in found["removed"]] == ["T004"]
     edit(spec, "- [ ] T003 Three\n", "")
-    assert "removed  T003 Three" in ck("spec", "update")[1]
+    assert "gone         T003 Three" in ck("spec", "update")[1]
 
 
 def test_update_at_first_sight_takes_the_boxes_as_they_are(ck: Ck, repo: Path) -> None:

@@ -20,6 +20,7 @@ from craftkit.text import count
 
 Ck = Callable[..., tuple[int, Any, str]]
 NOTHING = "specs/login.md: no task line is new, changed or removed"
+SAME = "same         2 other tasks"
 LINE = "- [ ] T002 Two\n"
 
 
@@ -96,9 +97,9 @@ def test_a_conflict_that_was_undone_changes_nothing(ck: Ck, spec: Path, theirs: 
     spec.write_text(before)
     assert lines(ck, "spec", "update") == [NOTHING]
     spec.write_text(before.replace(LINE, ""))
-    assert lines(ck, "spec", "update") == ["removed  T002 Two"]
+    assert lines(ck, "spec", "update") == ["gone         T002 Two", SAME]
     spec.write_text(before)
-    assert lines(ck, "spec", "update") == ["new      T002 Two"]
+    assert lines(ck, "spec", "update") == ["new          T002 Two", SAME]
 
 
 def test_a_second_line_with_a_key_comes_and_goes_alone(ck: Ck, spec: Path) -> None:
@@ -107,10 +108,10 @@ def test_a_second_line_with_a_key_comes_and_goes_alone(ck: Ck, spec: Path) -> No
     ck("status")
     said = lines(ck, "spec", "update")
     assert said[0].startswith("new ") and said[0].endswith(" Deux")
-    assert [line.split()[0] for line in said] == ["new", "warning"]
+    assert [line.split()[0] for line in said] == ["new", "same", "warning"]
     assert lines(ck, "spec", "update")[0] == NOTHING
     spec.write_text(before)
-    assert lines(ck, "spec", "update") == ["removed  T002 Deux"]
+    assert lines(ck, "spec", "update") == ["gone         T002 Deux", "same         3 other tasks"]
     assert lines(ck, "spec", "update") == [NOTHING]
 
 

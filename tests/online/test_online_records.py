@@ -142,12 +142,12 @@ def test_update_sends_and_names_what_has_no_issue(desk: Desk) -> None:
     desk.replace("- [ ] T001", "- [x] T001")
     desk.replace("- [ ] T002", "- [ ] T009 New\n- [ ] T002")
     said = desk.ok("spec", "update")
-    assert "new      T009 New" in said.out and "reconcile --create --spec demo" in said.err
+    assert "new          T009 New" in said.out and "reconcile --create --spec demo" in said.err
     assert desk.issue(2)["state"] == "closed"
     desk.ok("reconcile", "--create")
     assert desk.data("spec", "update")["without_issue"] == []
     desk.replace("- [ ] T002 Task 2 (#3)\n", "")
-    assert "#3 stays as it is" in desk.ok("spec", "update").out
+    assert "(#3); the issue stays as it is" in desk.ok("spec", "update").out
     assert desk.issue(3)["state"] == "open"
 
 
