@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from craftkit.clock import iso_utc
 from craftkit.errors import (
     AmbiguousSpec,
     CannotRead,
@@ -20,6 +21,7 @@ from craftkit.specs import edit, files, parse
 from craftkit.store import claims, decisions, lines, sessions, specs, tasks
 from craftkit.text import shell_word
 
+REMEMBERED = 90 * 86400.0  # seconds for which a task without a line and an issue is kept
 # Why a spec was chosen, where somebody chose it.
 NAMED = "named on the command line"
 
@@ -266,9 +268,12 @@ def record_snapshot(context: Context, spec: Spec, *, again: bool = False) -> Non
     if not again and specs.is_as_seen(context.store, context.worktree, spec):
         return
     before = lines.of_file(context.store, context.worktree, spec.path)
+    changed = lines.differ(before, spec)
     with context.store.write() as tx:
         save_snapshot(context, tx, spec)
-    if lines.differ(before, spec):
+        if changed:
+            tasks.forget_gone(tx, spec.id, iso_utc(context.clock() - REMEMBERED))
+    if changed:
         from craftkit.loop import line_changes  # not while only boxes are ticked
 
         line_changes.announce(context, spec, before)

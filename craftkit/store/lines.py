@@ -4,6 +4,7 @@ import sqlite3
 from typing import NamedTuple
 
 from craftkit.model import Spec
+from craftkit.store import tasks
 from craftkit.store.db import Store
 
 
@@ -69,6 +70,9 @@ def save(tx: sqlite3.Connection, worktree: str, spec: Spec, now: str) -> None:
     }
     if old and {row[1:] for row in old.values()} != {row[1:] for row in new.values()}:
         _keep_as_shown(tx, place, now)
+        here = {row[1] for row in new.values()}
+        gone = {row[1] for row in old.values()} - here - {""}
+        tasks.touch(tx, spec.id, gone, now)  # since when nobody has seen them
     tx.executemany(
         "insert or replace into lines (worktree, path, place, read_as, task_id, doubt, key, title)"
         " values (?, ?, ?, ?, ?, ?, ?, ?)",

@@ -105,6 +105,35 @@ def save_lines(tx: sqlite3.Connection, spec_id: str, tasks: Sequence[Task], now:
     )
 
 
+def touch(tx: sqlite3.Connection, spec_id: str, task_ids: Iterable[str], now: str) -> None:
+    """Something happened to tasks now, though nothing of them has changed."""
+    tx.executemany(
+        "update tasks set updated_at = ? where spec_id = ? and task_id = ?",
+        [(now, spec_id, task_id) for task_id in task_ids],
+    )
+
+
+def forget_gone(tx: sqlite3.Connection, spec_id: str, before: str) -> int:
+    """Forget tasks that no line of any worktree and no issue has had since `before`; how many.
+
+    `before` is ISO 8601, as `updated_at` is.  What is decided and not applied keeps its task.
+    """
+    return tx.execute(
+        "delete from tasks where spec_id = ?1 and updated_at < ?2 and issue is null"
+        " and not exists (select 1 from lines l join views v using (worktree, path)"
+        "  where v.spec_id = ?1 and l.task_id = tasks.task_id)"
+        " and not exists (select 1 from issues i"
+        "  where i.spec_id = ?1 and i.task_id = tasks.task_id)"
+        " and not exists (select 1 from claims c"
+        "  where c.spec_id = ?1 and c.task_id = tasks.task_id)"
+        " and not exists (select 1 from outbox o"
+        "  where o.spec_id = ?1 and o.task_id = tasks.task_id and o.state <> 'delivered')"
+        " and not exists (select 1 from decision_tasks d join processes p on p.id = d.process_id"
+        "  where d.spec_id = ?1 and d.task_id = tasks.task_id and p.status <> 'completed')",
+        (spec_id, before),
+    ).rowcount
+
+
 def set_decided(
     tx: sqlite3.Connection,
     spec_id: str,
