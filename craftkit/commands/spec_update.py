@@ -1,4 +1,4 @@
-"""`spec update`: take in a spec file that was edited, and show what is different in it."""
+"""`spec update`: read a spec file that was edited, and show what is different in it."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Which issues are a spec's: what a file names may be anybody's.
 
-A link in a file is only a number.  A customer's issue or a pull request may be mentioned there;
-after a change of `github.repo`, in a fork, or by a slip of the hand it names an issue that has
-nothing to do with the task.  None of these may be closed for it.
+A link in a file is only a number.  A customer's issue or a pull request may be mentioned there.
+After a change of `github.repo`, or in a fork, it names an issue that has nothing to do with the
+task.  None of these may be closed for it.
 """
 
 from __future__ import annotations
