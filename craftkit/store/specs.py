@@ -55,8 +55,14 @@ def rename(tx: sqlite3.Connection, old: str, new: str) -> None:
         " updated_at from specs where id = ?1",
         (old, new),
     )
-    for table in ("tasks", "claims", "views", "workflow_state", "decision_tasks"):
-        tx.execute(f"update {table} set spec_id = ? where spec_id = ?", (new, old))  # noqa: S608
+    for statement in (
+        "update tasks set spec_id = ? where spec_id = ?",
+        "update claims set spec_id = ? where spec_id = ?",
+        "update views set spec_id = ? where spec_id = ?",
+        "update workflow_state set spec_id = ? where spec_id = ?",
+        "update decision_tasks set spec_id = ? where spec_id = ?",
+    ):
+        tx.execute(statement, (new, old))
     tx.execute("delete from specs where id = ?", (old,))
 
 
