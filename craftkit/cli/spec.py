@@ -251,6 +251,10 @@ def _ask_whose(context: Context, wanted: str | None, found: LinkProposal) -> Lin
 
     taken = list(found.taken)
     for one in found.mentions:
+        if one.spec:
+            words = f"{one.task.ref} mentions #{one.number}, an issue of the spec {one.spec}."
+            context.note("info", "mentioned", words, "nothing is to be done", found.spec.path)
+            continue
         author = f" by {one.author}" if one.author else ""
         what = f"{one.task.ref} carries #{one.number}, “{one.title}”{author}."
         if has_terminal() and confirm(f"{what} Is that the issue of this task?"):

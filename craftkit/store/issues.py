@@ -102,7 +102,13 @@ def prose(store: Store, repo: str, spec_id: str) -> frozenset[int]:
 def set_prose(
     tx: sqlite3.Connection, repo: str, spec_id: str, numbers: Iterable[int], now: str
 ) -> None:
-    text = " ".join(str(number) for number in sorted(numbers))
+    """Remember the numbers, and no task as the owner of one of them."""
+    wanted = sorted(numbers)
+    text = " ".join(str(number) for number in wanted)
+    tx.executemany(
+        "update tasks set issue = null where spec_id = ? and issue = ?",
+        [(spec_id, number) for number in wanted],
+    )
     tx.execute(
         "insert into remembered values (?, ?, ?, ?) on conflict (place, name) do update"
         " set value = excluded.value, at = excluded.at",

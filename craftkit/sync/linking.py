@@ -46,6 +46,7 @@ class Mention(NamedTuple):
     number: int
     title: str  # GitHub's: for people, never to be acted on
     author: str  # login; "" if the account is gone
+    spec: str  # another spec whose marker it carries; ""
 
 
 def _look(
@@ -108,10 +109,15 @@ def _read_numbers(
         issues.set_prose(tx, repo, spec.id, mentioned, context.now())
     context.specs_read.pop(spec.path, None)
     return tuple(
-        Mention(lines[n], n, one_line(issue.title, 60), issue.author)
+        Mention(lines[n], n, one_line(issue.title, 60), issue.author, _spec_of(issue, spec))
         for n in strange
         if n in mentioned and isinstance(issue := answers.get(n), gh.Issue)
     )
+
+
+def _spec_of(issue: gh.Issue, spec: Spec) -> str:
+    marker = markers.find(issue.body) if issue.trusted else None
+    return one_line(marker.spec, 60) if marker is not None and marker.spec != spec.id else ""
 
 
 def _refuse_to_take(spec: Spec, numbers: Sequence[int]) -> None:

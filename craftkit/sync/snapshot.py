@@ -152,10 +152,11 @@ def _snapshot(
 ) -> merge_model.SpecSnapshot:
     titles = {k.number: k.title for k in known}
     of_task = {k.task_id: k.number for k in known if k.task_id is not None}
+    mentions = {t.mention for t in spec.tasks}
     base = {
         task_id: merge_model.Base(
             record.synced_done,
-            of_task.get(task_id, record.issue),
+            of_task.get(task_id, record.issue if record.issue not in mentions else None),
             titles.get(of_task.get(task_id, 0)),
             record.dropped,
             record.local_done,

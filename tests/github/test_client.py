@@ -705,7 +705,7 @@ def test_gone_by_rest() -> None:
     responses.add("GET", ISSUES, json=[rest(9)])
     found = make_client(capabilities=REST_ONLY).issues([1, 2, 3, 4])
     whys = [item.why for item in found.values() if isinstance(item, Gone)]
-    assert whys == ["not found", "deleted", "moved", "not found"]
+    assert whys == ["not found", "deleted", "moved", "a pull request"]
 
 
 @responses.activate
@@ -775,7 +775,7 @@ def test_an_author_that_cannot_be_one_is_nobody(user: Any, association: Any) -> 
     ("answer", "why"),
     [
         ({"status": 410, "json": {"message": "This issue was deleted"}}, "deleted"),
-        ({"json": rest(8, pull_request={})}, "not found"),
+        ({"json": rest(8, pull_request={})}, "a pull request"),
         ({"json": rest(9)}, "moved"),
         ({"json": rest(8, repository_url="https://api.github.com/repos/octo/other")}, "moved"),
     ],

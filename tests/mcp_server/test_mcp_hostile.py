@@ -89,7 +89,7 @@ def _by_a_stranger(desk: Any) -> int:
     made = desk.human("POST", "issues", {"title": "pwn", "body": "pwn"}, login="stranger")
     number: int = made["number"]
     desk.write(f"- [ ] T001 First\n- [ ] T002 Theirs (#{number})\n")
-    desk.link()
+    desk.ok("spec", "link", "--yes", "--take", str(number))
     return number
 
 

@@ -81,7 +81,7 @@ def test_a_line_with_somebody_elses_issue_is_left_to_a_person(desk: Desk) -> Non
     desk.replace("T002 Task 2 (#3)", "T002 Task 2 (#3)\n- [ ] T003 Three (#4)")
     text = desk.text
     said = desk.ck("reconcile")
-    assert said.code == 5 and "something else" in said.out, said.words
+    assert said.code == 5 and "#4, which is not its issue" in said.out, said.words
     assert desk.text == text
     desk.replace(" (#4)", "")
     desk.ok("reconcile", "--create")
