@@ -164,7 +164,7 @@ def head(repo: Repo) -> str | None:
     if value is None or repo.git_dir is None or repo.common_dir is None:
         return None
     if _is_reftable(value):
-        return _as_commit(_git(repo, "rev-parse", "--quiet", "--verify", "HEAD") or "")
+        return _as_commit(run_git(repo, "rev-parse", "--quiet", "--verify", "HEAD") or "")
     for _ in range(5):  # a symbolic ref may name another one, not for ever
         if not value.startswith("ref:"):
             return _as_commit(value)
@@ -205,7 +205,7 @@ def is_tracked(repo: Repo, path: str) -> bool:
     if not os.path.isdir(folder):
         folder, name = repo.worktree, path
     there = repo._replace(worktree=folder)
-    return _git(there, "--literal-pathspecs", "ls-files", "--", name) != ""
+    return run_git(there, "--literal-pathspecs", "ls-files", "--", name) != ""
 
 
 def branch_with(repo: Repo, path: str) -> str | None:
@@ -213,9 +213,9 @@ def branch_with(repo: Repo, path: str) -> str | None:
     if repo.common_dir is None:
         return None
     listed = ("for-each-ref", "--count=100", "--sort=-committerdate", "refs/heads", "refs/remotes")
-    refs = (_git(repo, *listed, "--format=%(refname)") or "").split()
+    refs = (run_git(repo, *listed, "--format=%(refname)") or "").split()
     asked = "".join(f"{ref}:{path}\n" for ref in refs)
-    found = (_git(repo, "cat-file", "--batch-check", given=asked) or "") if refs else ""
+    found = (run_git(repo, "cat-file", "--batch-check", given=asked) or "") if refs else ""
     for ref, line in zip(refs, found.splitlines(), strict=False):
         if " blob " in line:
             return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
@@ -230,7 +230,7 @@ def first_day(repo: Repo, path: str) -> str:
     if repo.common_dir is None or os.path.exists(os.path.join(repo.common_dir, "shallow")):
         return ""
     given = ("log", "--follow", "--diff-filter=A", "--format=%as", "--", path)
-    days = (_git(repo, *given) or "").split()
+    days = (run_git(repo, *given) or "").split()
     return min(days, default="")
 
 
@@ -238,7 +238,7 @@ def hooks_folder(repo: Repo) -> str | None:
     """Where git looks for hooks: the shared git directory, or what `core.hooksPath` says."""
     if repo.git_dir is None:
         return None
-    found = _git(repo, "rev-parse", "--git-path", "hooks")
+    found = run_git(repo, "rev-parse", "--git-path", "hooks")
     return None if not found else os.path.normpath(os.path.join(repo.worktree, found))
 
 
@@ -256,7 +256,7 @@ def is_as_committed(repo: Repo, path: str) -> bool:
     """
     if repo.git_dir is None:
         return False
-    known = _git(repo, "rev-parse", "--quiet", "--verify", f"HEAD:{path}")
+    known = run_git(repo, "rev-parse", "--quiet", "--verify", f"HEAD:{path}")
     data = _read_bytes(os.path.join(repo.worktree, path))
     if known is None or data is None:
         return False
@@ -285,7 +285,7 @@ def add_trailer(repo: Repo, path: str, trailer: str) -> bool:
     how = ("--if-exists", "doNothing", "--if-missing", "add", "--where", "end")
     given = ("interpret-trailers", "--in-place", "--no-divider", *how, "--trailer", trailer, path)
     # Outside of the repository, whose configuration may name a command for a trailer.
-    return _git(repo._replace(worktree=os.sep), *given) is not None
+    return run_git(repo._replace(worktree=os.sep), *given) is not None
 
 
 def _git_dir(level: str) -> str | None:
@@ -364,7 +364,7 @@ def _head_ref(repo: Repo) -> str | None:
     if value is None or not value.startswith("ref:"):
         return None
     if _is_reftable(value):
-        return _git(repo, "symbolic-ref", "--quiet", "HEAD")
+        return run_git(repo, "symbolic-ref", "--quiet", "HEAD")
     return value[4:].strip()
 
 
@@ -457,7 +457,7 @@ def _is_name(text: str) -> bool:
     return bool(text) and text not in (".", "..") and _NAME.issuperset(text)
 
 
-def _git(repo: Repo, *args: str, given: str = "") -> str | None:
+def run_git(repo: Repo, *args: str, given: str = "") -> str | None:
     """The output of one git command, which reads `given`; None if it fails or there is no git."""
     import subprocess
 

@@ -159,6 +159,11 @@ def start(
 def done(
     key: MaybeKey = None,
     spec_name: SpecName = None,
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Also if its issue was closed as not planned or duplicate."),
+    ] = False,
+    reason: Annotated[str, typer.Option(help="Why, with --anyway.")] = "",
     session: SessionId = None,
     offline: Offline = False,
     require_sync: RequireSync = False,
@@ -169,7 +174,7 @@ def done(
     def action(context: Context) -> Reply:
         from craftkit.commands import task as commands
 
-        outcome = commands.done(context, spec_name, key)
+        outcome = commands.done(context, spec_name, key, anyway=anyway, reason=reason)
         _mention_hooks(context)
         verb = "done" if outcome.changed else "is done already"
         reply = _outcome_reply(outcome, verb, require_sync)
@@ -324,6 +329,9 @@ def _next_line(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
     if doubtful:
         ref = doubtful[0].task.ref
         return f"none is ready: {ref} was done, but its box is open here; see `craftkit status`"
+    double = next((r.task for r in left if r.duplicate), None)
+    if double is not None:
+        return f"none is ready: the issue of {double.ref} is a duplicate; see `craftkit status`"
     nobodys = next((r.task for r in left if r.task.doubt), None)
     if nobodys is not None:
         return f"none is ready: line {nobodys.line} contradicts itself; see `craftkit status`"

@@ -17,9 +17,17 @@ def start(
     )
 
 
-def done(context: Context, wanted_spec: str | None, word: str | None) -> TaskOutcome:
+def done(
+    context: Context,
+    wanted_spec: str | None,
+    word: str | None,
+    *,
+    anyway: bool = False,
+    reason: str = "",
+) -> TaskOutcome:
     """Complete a task.  Once this returns, the task ends done whatever happens."""
-    return _deliver(context, tasks.done(context, wanted_spec, word))
+    outcome = tasks.done(context, wanted_spec, word, anyway=anyway, reason=reason)
+    return _deliver(context, outcome)
 
 
 def reopen(context: Context, wanted_spec: str | None, word: str) -> TaskOutcome:

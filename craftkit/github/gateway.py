@@ -69,13 +69,15 @@ class IssueChange(NamedTuple):
     """One field of one issue.
 
     `value` is the reason of a close, the name of a label, a title, the text of a comment, the
-    name of a project status, or the number of the blocking issue.
+    name of a project status, or the number of the blocking issue.  `leaves` are the reasons of
+    which an issue that is closed already keeps its own: the error is ClosedOtherwise then.
     """
 
     number: int
     node_id: str  # "" where not known: it is looked up then
     kind: str  # one of CHANGES
     value: str = ""
+    leaves: tuple[str, ...] = ()
 
 
 class Glimpse(NamedTuple):
@@ -191,10 +193,25 @@ class IssueGone(GitHubError):
     code, kind = "issue_gone", "conflict"
 
 
+class RepositoryAway(GitHubError):
+    """The repository cannot be seen, or has no issues now: what is queued waits."""
+
+    code, kind = "repository_away", "external"
+
+
 class Invalid(GitHubError):
     """422 or 400: GitHub refuses the content."""
 
     code, kind = "invalid", "validation"
+
+
+class ClosedOtherwise(Invalid):
+    """The issue was closed already, and GitHub keeps the reason that it was closed with then."""
+
+    def __init__(self, reason: str, hint: str = "") -> None:
+        words = f"GitHub keeps it closed as {reason.replace('_', ' ')}."
+        super().__init__(words, hint or "re-open it on GitHub and close it there as it should be")
+        self.reason = reason
 
 
 class RateLimited(GitHubError):

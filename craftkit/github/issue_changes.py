@@ -19,6 +19,7 @@ from craftkit.github.gateway import (
     DUPLICATE,
     NOT_PLANNED,
     OPEN,
+    ClosedOtherwise,
     Forbidden,
     GitHubError,
     Gone,
@@ -42,10 +43,6 @@ _ANEW = ("reopen", "close")
 
 class Impossible(Invalid):
     """Not refused by GitHub but never sent."""
-
-
-class ClosedOtherwise(Invalid):
-    """The issue was closed already, and GitHub keeps the reason that it was closed with then."""
 
 
 class _Plan(NamedTuple):
@@ -369,10 +366,7 @@ def _otherwise(access: Access, wanted: str, reason: str | None) -> ClosedOtherwi
         return None
     if wanted == DUPLICATE and access.has_graphql() and not access.shape().duplicate:
         return None  # this server calls a duplicate not planned
-    return ClosedOtherwise(
-        f"GitHub keeps it closed as {str(reason).replace('_', ' ')}.",
-        "re-open it on GitHub and close it there as it should be",
-    )
+    return ClosedOtherwise(str(reason))
 
 
 def _close_anew(access: Access, changes: Sequence[IssueChange], errors: Errors) -> bool:
@@ -381,7 +375,11 @@ def _close_anew(access: Access, changes: Sequence[IssueChange], errors: Errors) 
     GitHub looks at a reason only where the state changes.  Whoever is interrupted between the two
     sends the close again: its issue is open then.
     """
-    wrong = {k: changes[k] for k, e in errors.items() if isinstance(e, ClosedOtherwise)}
+    wrong = {
+        k: changes[k]
+        for k, error in errors.items()
+        if isinstance(error, ClosedOtherwise) and error.reason not in changes[k].leaves
+    }
     for k in wrong:
         del errors[k]
     if not wrong:

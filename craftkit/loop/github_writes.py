@@ -14,13 +14,16 @@ from craftkit.store import outbox
 from craftkit.text import code_span, one_line
 
 
-def queue_closing_again(context: Context, spec: Spec, task: Task) -> bool:
-    """Say `done` to GitHub once more, if the task has an issue: it may be open again."""
+def queue_closing_again(context: Context, spec: Spec, task: Task, *, anyway: bool = False) -> bool:
+    """Say `done` to GitHub once more, if the task has an issue: it may be open again.
+
+    `anyway`, also if a person closed it as not planned or as a duplicate.
+    """
     issue = issues(context, spec, [task.id]).get(task.id)
     if issue is None or not context.config["github.repo"] or not context.store.durable:
         return False
-    if task.id not in outbox.pending(context.store, spec.id):
-        payload = ownership_check(context, spec, task, issue)
+    if anyway or task.id not in outbox.pending(context.store, spec.id):
+        payload = ownership_check(context, spec, task, issue) | ({"anyway": True} if anyway else {})
         with context.store.write() as tx:
             outbox.queue(tx, context.now(), spec.id, task.id, issue, "close", payload=payload)
     return True
@@ -76,8 +79,14 @@ def queue(
     process_id: int,
     decision: Decision,
     checks: Checks,
+    *,
+    anyway: bool = False,
 ) -> bool:
-    """Queue what GitHub has to hear of every task that has an issue, or gets one; if anything."""
+    """Queue what GitHub has to hear of every task that has an issue, or gets one; if anything.
+
+    A close outranks a person who closed the issue as not planned only `anyway`, or if it takes
+    back a drop of ours.
+    """
     if not context.config["github.repo"]:
         return False
     now, action = context.now(), decision.action
@@ -97,7 +106,12 @@ def queue(
     for task in decision.tasks:
         if task.issue is None and task.id not in making:
             continue
-        write(task, "close" if action == "done" else action, {})
+        if action == "done":
+            first = task == decision.tasks[0]
+            mine = outbox.dropped_before(tx, process_id, decision.spec, task.id)
+            write(task, "close", {"anyway": True} if mine or (anyway and first) else {})
+        else:
+            write(task, action, {})
         if action in ("start", "done") and context.config["github.comments"] == "true":
             write(task, "comment", {"text": _comment(context, action)})
     return queued

@@ -14,7 +14,7 @@ from craftkit.errors import (
     UnknownSpec,
     UnsafePath,
 )
-from craftkit.loop import identity, spec_identity, task_status
+from craftkit.loop import conflicts, identity, spec_identity, task_status
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, files, parse
@@ -257,6 +257,7 @@ def task_statuses(context: Context, spec: Spec) -> list[task_status.TaskStatus]:
         dropped=gone,
         claims={c.task_id: c.session for c in claims.of_spec(context.store, spec.id)},
         recorded=done,
+        duplicates=conflicts.duplicates(context, spec),
     )
 
 

@@ -16,6 +16,10 @@ class TaskStatus(NamedTuple):
     waits_for: tuple[str, ...]
     holder: str | None  # session id of the claim
     reopened: bool  # recorded as done, but its box is open here: a person settles it
+    duplicate: bool = False  # its issue was closed as a duplicate: a person settles it
+
+
+CLOSED_AS_DUPLICATE = "closed_as_duplicate"  # the code of that conflict
 
 
 def resolve_task(spec: Spec, word: str) -> Task:
@@ -71,13 +75,15 @@ def derive_statuses(
     dropped: Iterable[str] = (),
     claims: Mapping[str, str] | None = None,
     recorded: Iterable[str] = (),
+    duplicates: Iterable[str] = (),
 ) -> list[TaskStatus]:
     """Every task with its state: box, then drop, then claim or the file's own mark.
 
-    `recorded` are the ids of tasks that were done once, whatever their boxes say here.
+    `recorded` are the ids of tasks that were done once, whatever their boxes say here;
+    `duplicates` those of which GitHub says that their work is another issue's.
     """
     finished, dropped, claims = set(finished), set(dropped), claims or {}
-    recorded = set(recorded)
+    recorded, duplicates = set(recorded), set(duplicates)
     states = {
         task.id: DONE
         if task.checked or task.id in finished
@@ -103,8 +109,9 @@ def derive_statuses(
         waits = tuple(t.ref for t in needs if states[t.id] not in (DONE, DROPPED))
         state = states[task.id]
         reopened = task.id in recorded and state not in (DONE, DROPPED)
-        ready = state == TODO and not (waits or reopened or task.doubt)
-        result.append(TaskStatus(task, state, ready, waits, claims.get(task.id), reopened))
+        double = task.id in duplicates and state not in (DONE, DROPPED)
+        ready = state == TODO and not (waits or reopened or double or task.doubt)
+        result.append(TaskStatus(task, state, ready, waits, claims.get(task.id), reopened, double))
     return result
 
 

@@ -73,6 +73,13 @@ def start(
             f"{task.ref} was recorded as done before, but its box is open here.",
             f"`craftkit task done {typed(task.ref)}` ticks it without doing it again",
         )
+    if row.duplicate:
+        context.note(
+            "warning",
+            task_status.CLOSED_AS_DUPLICATE,
+            f"The issue of {task.ref} was closed as a duplicate of another one.",
+            f"`craftkit task drop {typed(task.ref)}` if that does its work",
+        )
     if row.waits_for:
         context.note("warning", "depends_open", f"{task.ref} waits for {', '.join(row.waits_for)}.")
     aside = [t.id for t in others]
@@ -115,16 +122,38 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
 
 
 @transitions.retry_on_conflict
-def done(context: Context, wanted_spec: str | None, word: str | None) -> transitions.TaskOutcome:
-    """Complete a task.  Once this returns, the task ends done whatever happens."""
+def done(
+    context: Context,
+    wanted_spec: str | None,
+    word: str | None,
+    *,
+    anyway: bool = False,
+    reason: str = "",
+) -> transitions.TaskOutcome:
+    """Complete a task.  Once this returns, the task ends done whatever happens.
+
+    `anyway`, also on GitHub if somebody closed its issue as not planned or as a duplicate there.
+    """
+    if reason and not anyway:
+        raise UsageProblem(
+            "A reason is for what was closed otherwise on GitHub.",
+            "leave out `--reason`, or add `--anyway`",
+        )
     spec, task = task_lookup.find(context, wanted_spec, word)
     spec_index.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
-    return complete(context, spec, task, "command")
+    return complete(context, spec, task, "command", anyway=anyway, reason=redact(reason))
 
 
 def complete(
-    context: Context, spec: Spec, task: Task, source: Source, decision_id: str | None = None
+    context: Context,
+    spec: Spec,
+    task: Task,
+    source: Source,
+    decision_id: str | None = None,
+    *,
+    anyway: bool = False,
+    reason: str = "",
 ) -> transitions.TaskOutcome:
     """The one path of every completion: from a command, a box ticked by hand, or the spool.
 
@@ -136,8 +165,10 @@ def complete(
         raise ConcurrentUpdate(f"Another session is just recording {task.ref}.", "look again")
     base = task_records.is_done(context.store, spec.id, task.id)
     claim = claims.of_task(context.store, spec.id, task.id)
-    if task.checked and base and claim is None:
-        queued = source == "command" and github_writes.queue_closing_again(context, spec, task)
+    if task.checked and base and claim is None and not reason:
+        queued = source == "command" and github_writes.queue_closing_again(
+            context, spec, task, anyway=anyway
+        )
         return transitions.outcome(context, spec, task, changed=False, applied=True, queued=queued)
     also: list[str] = []
     if task.parent:
@@ -153,7 +184,9 @@ def complete(
         decision_id=decision_id,
         expected_version=version,
         also=also,
+        reason=reason,
         held_by=held,
+        anyway=anyway,
     )
 
 

@@ -78,11 +78,13 @@ def apply_transition(
     set_aside: Collection[str] = (),
     reason: str = "",
     held_by: str | None = None,
+    anyway: bool = False,
 ) -> TaskOutcome:
     """Record a decision in one transaction, then carry it out as a resumable process.
 
     `also` are the ids of parents that are done with the task, `set_aside` of the tasks that the
-    session had in progress in its place.  Raises ConcurrentUpdate if there are more decisions on
+    session had in progress in its place; `anyway`, it outranks what a person closed the issue as.
+    Raises ConcurrentUpdate if there are more decisions on
     the task than `expected_version` by now, or AlreadyRecorded if `decision_id` is known.
     """
     issues = github_writes.issues(context, spec, [task.id, *also, *set_aside])
@@ -110,7 +112,7 @@ def apply_transition(
             raise ConcurrentUpdate(f"Another session has just decided on {task.ref}.", "look again")
         _record(context, tx, process_id, decision, task)
         if source != "github":  # it is there already
-            queued = github_writes.queue(context, tx, process_id, decision, checks)
+            queued = github_writes.queue(context, tx, process_id, decision, checks, anyway=anyway)
 
     plan = steps(context, decision, seen=spec)
     process_id = process_runner.record(

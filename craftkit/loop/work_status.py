@@ -1,17 +1,23 @@
 """Resume, status and end of a session: compare, repair, and say where the work stands."""
 
-import json
 from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
-from craftkit.loop import sessions, spec_identity, spec_index, task_lookup, task_status
-from craftkit.model import Spec
+from craftkit.loop import conflicts as known_conflicts
+from craftkit.loop import (
+    elsewhere,
+    sessions,
+    spec_identity,
+    spec_index,
+    task_lookup,
+    task_status,
+)
+from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.store import claims, decisions, key_values, outbox
+from craftkit.store import claims, outbox
 from craftkit.text import count, for_model, one_line, shell_word, typed
 
 BRIEF_TOKENS, SHORT_TOKENS = 400, 120
-CONFLICTS = "doubts "  # begins the name under which those of a spec are remembered
 
 
 class WorkStatus(NamedTuple):
@@ -97,7 +103,7 @@ def describe(
         remaining=len(left),
         repaired=repaired or [],
         conflicts=_without_twice(
-            known_conflicts(context, spec) if conflicts is None else conflicts,
+            known_conflicts.known(context, spec) if conflicts is None else conflicts,
             local_conflicts(context, spec, rows),
         ),
         others=[],
@@ -118,19 +124,6 @@ def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
             or not sessions.is_live(context, claim.session, context.worktree)
         )
     ]
-
-
-def known_conflicts(context: Context, spec: Spec) -> list[dict[str, str]]:
-    """What the last comparison with GitHub left to a person, save what was decided on since."""
-    repo = str(context.config["github.repo"]).lower()
-    found = key_values.with_moment(context.store, repo, CONFLICTS + spec.id)
-    if found is None:
-        return []
-    text, moment = found
-    ids = {task.ref: task.id for task in spec.tasks}
-    settled = decisions.decided_since(context.store, spec.id, moment)
-    notes: list[dict[str, str]] = json.loads(text)
-    return [note for note in notes if ids.get(note["task"]) not in settled]
 
 
 def _without_twice(
@@ -175,16 +168,18 @@ def local_conflicts(
     twin = spec_identity.twin(spec)
     if twin is not None:
         found.append({"code": "same_id", "message": twin.words, "hint": twin.hint})
+    reopened = [row.task for row in rows if row.reopened]
+    held = elsewhere.holders(context, spec, reopened) if reopened else {}
+    _say_held(context, held, reopened)
     for row in rows:
-        if row.reopened:
+        if row.reopened and row.task.id not in held:
             ref = row.task.ref
             found.append(
                 {
                     "code": "box_open_again",
                     "task": ref,
                     "message": f"{ref} was done, but its box is open here",
-                    "hint": "nothing to do if a merge brings it; else"
-                    f" `craftkit task done {typed(ref)}`"
+                    "hint": f"`craftkit task done {typed(ref)}`"
                     f" or `craftkit task reopen {typed(ref)}`",
                 }
             )
@@ -199,6 +194,16 @@ def local_conflicts(
             where = f" (line {line})" if line.isdecimal() else ""
             found.append({"code": note.code, "message": f"{note.message}{where}", "hint": hint})
     return found
+
+
+def _say_held(context: Context, held: dict[str, str], reopened: list[Task]) -> None:
+    """What a merge will bring needs no command, only a word why its task is not the next one."""
+    for where in sorted(set(held.values())):
+        refs = [task.ref for task in reopened if held.get(task.id) == where]
+        names = ", ".join(refs[:5]) + (", …" if len(refs) > 5 else "")
+        verb = "is" if len(refs) == 1 else "are"
+        words = f"{names} {verb} done {where}: a merge brings it here."
+        context.note("info", "done_elsewhere", words)
 
 
 def describe_without_spec(

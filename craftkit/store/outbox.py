@@ -17,6 +17,7 @@ from craftkit.store.db import Store
 
 OPEN = "('queued', 'sent', 'unknown')"
 COMING = ("queued", "sent", "unknown")  # states of a write that is still to be delivered
+ON_ITS_WAY = "a later decision took it back; it may have arrived all the same"
 LOOK = "list"  # the action that changes nothing: a look at a parent's sub-issues
 
 
@@ -169,14 +170,44 @@ def doubt_creations(tx: sqlite3.Connection, now: str) -> None:
 
 
 def pending(store: Store, spec_id: str) -> dict[str, str]:
-    """Task id -> the last decision on its state that GitHub has not got: done, reopen or drop."""
+    """Task id -> the last decision on its state that GitHub has not got.
+
+    That is done, anyway (done, whatever a person closed the issue as), reopen or drop.
+    """
     words = {"close": "done", "reopen": "reopen", "drop": "drop"}
     rows = store.rows(
-        "select task_id, action from outbox where spec_id = ? and state <> 'delivered'"
+        "select task_id, action, json_extract(payload, '$.anyway') from outbox"
+        " where spec_id = ? and state <> 'delivered'"
         " and task_id is not null and action in ('close', 'reopen', 'drop') order by id",
         spec_id,
     )
-    return {task: words[action] for task, action in rows}
+    return {task: "anyway" if anyway else words[action] for task, action, anyway in rows}
+
+
+def follows_a_lost_one(store: Store, row: Row) -> bool:
+    """Whether the write before this one of its task was taken back while nobody knew of it."""
+    found = store.value(
+        "select error from outbox where spec_id = ? and task_id is ? and id < ?"
+        " and action in ('close', 'reopen', 'drop') order by id desc limit 1",
+        row.spec_id,
+        row.task_id,
+        row.id,
+    )
+    return bool(found == ON_ITS_WAY)
+
+
+def dropped_before(tx: sqlite3.Connection, process_id: int, spec_id: str, task_id: str) -> bool:
+    """Whether the decision on a task before this one was a drop that GitHub was told of from here.
+
+    What GitHub said first has no write of ours.
+    """
+    found = tx.execute(
+        "select exists (select 1 from outbox o where o.process_id = d.process_id"
+        " and o.action = 'drop') from decision_tasks d where d.spec_id = ? and d.task_id = ?"
+        " and d.process_id < ? and d.action <> 'start' order by d.process_id desc limit 1",
+        (spec_id, task_id, process_id),
+    ).fetchone()
+    return bool(found and found[0])
 
 
 def pending_creations(tx: sqlite3.Connection, spec_id: str) -> dict[str, None]:

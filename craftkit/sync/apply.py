@@ -67,6 +67,7 @@ def apply_plan(
             ]
             task_records.set_agreed(tx, spec.id, unchanged)
             task_records.take_up(tx, spec.id, undropped)
+    _keep_titles(context, sync, by_id, plan)
     _links(context, spec, [a for a in plan.actions if a.kind == merge_model.LINK])
     _adopt(context, spec, [a for a in plan.actions if a.kind == merge_model.ADOPT], sync)
     if any(a.kind == merge_model.CREATE for a in plan.actions):
@@ -77,7 +78,11 @@ def apply_plan(
     return report._replace(plan=plan, applied=True)
 
 
-LOCAL: dict[str, Action] = {merge_model.TICK: "done", merge_model.UNTICK: "reopen"}
+LOCAL: dict[str, Action] = {
+    merge_model.TICK: "done",
+    merge_model.UNTICK: "reopen",
+    merge_model.DROP: "drop",
+}
 
 
 STATES = (merge_model.CLOSE, merge_model.REOPEN)
@@ -119,6 +124,18 @@ def _queue(context: Context, spec: Spec, action: merge_model.Action, task: Task 
             issue=action.issue,
             why=action.why,
         )
+
+
+def _keep_titles(
+    context: Context, sync: SyncContext, by_id: Mapping[str, Task], plan: merge_model.MergePlan
+) -> None:
+    """Let issues keep the titles that they have, though their lines have others by now."""
+    kept = [a for a in plan.actions if a.kind == merge_model.KEEP_TITLE and a.task in by_id]
+    if kept:
+        with context.store.write() as tx:
+            for action in kept:
+                title = github_writes.issue_title(by_id[action.task])
+                issues.set_title(tx, sync.settings.repo, action.issue, title)
 
 
 def _links(context: Context, spec: Spec, found: Sequence[merge_model.Action]) -> None:

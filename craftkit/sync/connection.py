@@ -87,7 +87,19 @@ def open_session(
         raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
     remark = functools.partial(note_board, context)
-    return SyncContext(context.store, gateway, settings(context), context.clock, progress, remark)
+    declined = functools.partial(note_declined, context)
+    facts = settings(context)
+    return SyncContext(context.store, gateway, facts, context.clock, progress, remark, declined)
+
+
+def note_declined(context: Context, number: int, reason: str) -> None:
+    """Tell that an issue stays as a person closed it, though its task is done here."""
+    context.note(
+        "warning",
+        "closed_as_not_planned",
+        f"#{number} was closed as {reason} on GitHub, so it is left as it is.",
+        f"`craftkit task done '#{number}' --anyway` re-opens it and closes it as completed",
+    )
 
 
 def note_board(context: Context, error: CraftkitError) -> None:

@@ -33,6 +33,7 @@ class SyncContext(NamedTuple):
     clock: Callable[[], float]
     progress: Callable[[int, int], None] | None = None  # delivered so far, of how many
     remark: Callable[[CraftkitError], None] | None = None  # told of a status that was not set
+    declined: Callable[[int, str], None] | None = None  # told of a close that a person outranks
 
     def now(self) -> str:
         return iso_utc(self.clock())

@@ -40,10 +40,10 @@ def create(sync: SyncContext, row: outbox.Row) -> str:
     except gh.UnknownOutcome as error:
         return _lost(sync, row, error)
     except CraftkitError as error:
-        put_back(sync, [row], error)
-        if isinstance(error, gh.Invalid | gh.IssueGone):
+        cause = put_back(sync, [row], error)
+        if isinstance(cause, gh.Invalid | gh.IssueGone):
             return "dead"
-        raise Stop(error) from error
+        raise Stop(cause) from error
     return _made(sync, row, made)
 
 
@@ -206,7 +206,7 @@ def _made(sync: SyncContext, row: outbox.Row, made: gh.Issue) -> str:
         issues.remember(tx, sync.settings.repo, known)
         _mark_delivered(tx, sync, row, made.number)
         if row.task_id is not None:
-            closed = made.state == gh.CLOSED
+            closed = made.state == gh.CLOSED and made.reason in (gh.COMPLETED, None)
             tasks.set_issue(tx, row.spec_id, row.task_id, made.number, closed=closed)
             _queue_look(tx, sync, row)
     box = KeyValueCache(sync.store, sync.settings.repo, sync.now())

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
-from craftkit.loop import process_runner, spec_identity, spec_index, work_status
+from craftkit.loop import conflicts, process_runner, spec_identity, spec_index
 from craftkit.loop.decisions import LinkDecision
 from craftkit.loop.github_writes import issue_title
 from craftkit.loop.process_runner import ProcessStep
@@ -430,7 +430,7 @@ def linked(context: Context, spec: Spec) -> dict[str, Any]:
         "parents": parents,
         "urls": [_page_of(context, number) for number in parents],
         "tasks": [{"key": t.ref, "title": t.title, "issue": t.issue} for t in now.tasks],
-        "attention": work_status.known_conflicts(context, now),
+        "attention": conflicts.known(context, now),
         "delivered": not (waiting.queued or waiting.dead),
         "queued": waiting.queued,
         "dead": waiting.dead,

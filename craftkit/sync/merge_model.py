@@ -10,9 +10,10 @@ TICK, UNTICK, CLOSE, REOPEN = "tick", "untick", "close", "reopen"
 
 
 AGREE_DONE, AGREE_OPEN = "agree_done", "agree_open"  # nothing but the base changes
+KEEP_TITLE = "keep_title"  # the issue keeps a title that the line has no more
 
 
-UNDROP = "undrop"
+DROP, UNDROP = "drop", "undrop"  # here alone: GitHub is not written to
 
 
 LINK, CREATE, RETITLE, CLOSE_DUPLICATE, ADOPT = (
@@ -31,6 +32,10 @@ LINK_COMMAND = "craftkit spec link"
 
 
 WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
+
+
+# Decisions of which GitHub has not heard yet.  ANYWAY is a done that outranks a person's close.
+DONE, ANYWAY, REOPENED, DROPPED = "done", "anyway", "reopen", "drop"
 
 
 class Base(NamedTuple):
@@ -55,6 +60,7 @@ class SpecTask(NamedTuple):
     checked: bool
     issue: int | None
     mention: int | None = None  # a number in the line that is not its issue
+    bare: bool = False  # it shows neither key nor number: only its text and place say whose it is
 
 
 class RemoteIssue(NamedTuple):
@@ -90,7 +96,7 @@ class SpecSnapshot(NamedTuple):
     gone: Mapping[int, str]  # number -> why ("deleted", "moved", "not found")
     undelivered: Mapping[
         str, str
-    ]  # task id -> "done", "reopen" or "drop" that GitHub has not got yet
+    ]  # task id -> DONE, ANYWAY, REOPENED or DROPPED that GitHub has not got yet
     complete: bool  # the listing had all its pages
     blocked: str = ""  # why nothing at all may be done with this spec
     linked: bool = True  # the spec has a parent issue: only then can a task lack its own
@@ -98,12 +104,13 @@ class SpecSnapshot(NamedTuple):
     lists: bool = True  # the server can list sub-issues at all
     unlinked: frozenset[int] = frozenset()  # a person said of these that a marker is not enough
     doubts: tuple[Doubt, ...] = ()  # they are not among the lines
+    held: frozenset[str] = frozenset()  # done in another worktree or branch: a merge brings them
 
 
 class Policy(NamedTuple):
     create: bool = False  # make issues for task lines without one
     adopt: bool = False  # append task lines for sub-issues without one
-    yes: bool = False  # go on where much would be unticked or is in conflict
+    yes: bool = False  # go on where much would be unticked or renamed, or is in conflict
 
 
 class Action(NamedTuple):

@@ -12,7 +12,7 @@ from craftkit.clock import epoch_seconds
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import issues, outbox, tasks
-from craftkit.sync import double_issues, ownership
+from craftkit.sync import double_issues, ownership, presence
 from craftkit.sync.context import Settings, SyncContext
 from craftkit.sync.double_issues import Double
 from craftkit.sync.issue_creation import create
@@ -60,25 +60,29 @@ def _drain(sync: SyncContext, max_writes: int | None) -> Drained:
     rows = _sendable(waiting, sync.clock(), sync.settings.grace)[:max_writes]
     rows = _skip_overtaken(sync, rows)
     delivered, outdone = 0, frozenset[Place]()
+    declined: set[Place] = set()
     try:
         rows, away = _here(sync, rows)
         late = _outdone(sync, rows)
         outdone = frozenset((row.spec_id, row.task_id) for row in late)
         rows = _ours(sync, [row for row in rows if row not in late])
         rows = _public(sync, rows)
-        for count in _deliver(sync, rows):
+        for count in _deliver(sync, rows, declined):
             delivered += count
             if sync.progress is not None:
                 sync.progress(delivered, len(rows))
     except Stop as stop:
-        return Drained(delivered, stop.error, outdone)
+        return Drained(delivered, stop.error, outdone | declined)
     except CraftkitError as error:
-        return Drained(delivered, error, outdone)
-    return Drained(delivered, None, outdone, away=away)
+        return Drained(delivered, error, outdone | declined)
+    return Drained(delivered, None, outdone | declined, away=away)
 
 
-def _deliver(sync: SyncContext, rows: Sequence[outbox.Row]) -> Iterator[int]:
-    """Make the issues, then change issues; yields how many rows each request delivered."""
+def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], declined: set[Place]) -> Iterator[int]:
+    """Make the issues, then change issues; yields how many rows each request delivered.
+
+    Tasks whose issue a person has declined are put into `declined`.
+    """
     held: set[Place] = set()  # a row of these failed: what follows it waits
     unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
     for row in rows:
@@ -97,13 +101,13 @@ def _deliver(sync: SyncContext, rows: Sequence[outbox.Row]) -> Iterator[int]:
             continue
         alone = row.action == "comment" or _takes_back(batch, row, sync.settings)
         if alone or _size([*batch, row], sync) > BATCH:
-            yield _send(sync, batch, held)
+            yield _send(sync, batch, held, declined)
             batch = []
         if row.action != "comment":
             batch.append(row)
         elif place not in held:
             yield int(_comment(sync, row))
-    yield _send(sync, batch, held)
+    yield _send(sync, batch, held, declined)
 
 
 def _here(
@@ -199,18 +203,22 @@ def _skip_overtaken(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbo
             return True
         return row.action == "start" and row.id < aside.get(place, 0)
 
-    overtaken = [row.id for row in rows if is_overtaken(row)]
+    overtaken = [row for row in rows if is_overtaken(row)]
     if overtaken:
+        lost = [row.id for row in overtaken if row.state != "queued" or row.attempts]
         with sync.store.write() as tx:
-            outbox.mark(tx, overtaken, "delivered", sync.now())
+            outbox.mark(tx, [row.id for row in overtaken], "delivered", sync.now())
+            outbox.mark(tx, lost, "delivered", sync.now(), error=outbox.ON_ITS_WAY)
     return [row for row in rows if not is_overtaken(row)]
 
 
 def _outdone(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     """Rows that waited while the issue was closed by somebody who decided later; not sent.
 
-    Only what would take a completion back has to ask: `done` outranks what came in between.
+    Only what would take a completion back has to ask: `done` outranks what came in between.  An
+    issue that a write of ours may have closed, whose answer was lost, says nothing.
     """
+    rows = [row for row in rows if not outbox.follows_a_lost_one(sync.store, row)]
     old = {
         row.issue: row
         for row in rows
@@ -262,9 +270,12 @@ def changes_of(
     elif row.action == "start":
         found = [change("label", label)]
     elif row.action == "close":
-        found = [change("close", gh.COMPLETED), change("unlabel", label)]
+        leaves = () if payload.get("anyway") else (gh.NOT_PLANNED, gh.DUPLICATE)
+        found = [gh.IssueChange(number, node_id, "close", gh.COMPLETED, leaves)]
+        found.append(change("unlabel", label))
     elif row.action == "drop":
-        found = [change("close", gh.NOT_PLANNED), change("unlabel", label)]
+        found = [gh.IssueChange(number, node_id, "close", gh.NOT_PLANNED, (gh.DUPLICATE,))]
+        found.append(change("unlabel", label))
     elif row.action == "reopen":
         found = [change("reopen"), change("unlabel", label)]
     elif row.action == "duplicate":
@@ -290,7 +301,9 @@ def _size(rows: Sequence[outbox.Row], sync: SyncContext) -> int:
     return sum(len(changes_of(row, sync.settings, 0, "")) for row in rows)
 
 
-def _send(sync: SyncContext, rows: Sequence[outbox.Row], held: set[Place]) -> int:
+def _send(
+    sync: SyncContext, rows: Sequence[outbox.Row], held: set[Place], declined: set[Place]
+) -> int:
     """One request for a batch of idempotent rows; how many were delivered."""
     known = {
         (k.spec_id, k.task_id): k
@@ -319,7 +332,7 @@ def _send(sync: SyncContext, rows: Sequence[outbox.Row], held: set[Place]) -> in
     except CraftkitError as error:
         put_back(sync, [row for row, _, _ in ready], error)
         raise Stop(error) from error
-    return _record_results(sync, ready, results, held)
+    return _record_results(sync, ready, results, held, declined)
 
 
 def _record_results(
@@ -327,21 +340,28 @@ def _record_results(
     ready: Sequence[tuple[outbox.Row, int, list[gh.IssueChange]]],
     results: Sequence[CraftkitError | None],
     held: set[Place],
+    declined: set[Place],
 ) -> int:
     delivered, at, stop = 0, 0, None
-    for row, _, parts in ready:
+    for row, number, parts in ready:
         failed = [(c, e) for c, e in zip(parts, results[at:], strict=False) if e is not None]
         at += len(parts)
         # A board only shows what the issue says: what cannot be written there holds nothing up.
         errors = [e for c, e in failed if c.kind != "status"]
         if failed and not errors and sync.remark is not None:
             sync.remark(failed[0][1])
-        if row.action == "drop" and all(isinstance(error, gh.IssueGone) for error in errors):
-            errors = []  # nothing is left to close
+        if row.action == "drop" and errors and _nothing_to_close(sync, errors):
+            errors = []
+        refused = next((e for e in errors if isinstance(e, gh.ClosedOtherwise)), None)
+        lasting = all(isinstance(error, HOPELESS) for error in errors)
+        if refused is not None and row.action == "close" and lasting:
+            _note_declined(sync, row, number, refused)
+            declined.add((row.spec_id, row.task_id))
+            continue
         if (row.spec_id, row.task_id) in held or errors:
             held.add((row.spec_id, row.task_id))
             error = errors[0] if errors else CraftkitError("what came before it failed")
-            put_back(sync, [row], error)
+            error = put_back(sync, [row], error)
             if errors and not isinstance(error, HOPELESS):
                 stop = error  # the next request would fare no better, and somebody has to be told
             continue
@@ -356,6 +376,24 @@ def _record_results(
     if stop is not None:
         raise Stop(stop)
     return delivered
+
+
+def _nothing_to_close(sync: SyncContext, errors: Sequence[CraftkitError]) -> bool:
+    """Whether the issue of a dropped task is gone, or closed as a duplicate: so it may stay."""
+    if all(isinstance(error, gh.ClosedOtherwise) for error in errors):
+        return True
+    return all(isinstance(error, gh.IssueGone) for error in errors) and not presence.away(sync)
+
+
+def _note_declined(
+    sync: SyncContext, row: outbox.Row, number: int, refused: gh.ClosedOtherwise
+) -> None:
+    """A person has closed the issue as not to be done: the merge says it until somebody decides."""
+    reason = refused.reason.replace("_", " ")
+    with sync.store.write() as tx:
+        outbox.mark(tx, [row.id], "delivered", sync.now(), error=f"it was closed as {reason}")
+    if sync.declined is not None:
+        sync.declined(number, reason)
 
 
 def _comment(sync: SyncContext, row: outbox.Row) -> bool:

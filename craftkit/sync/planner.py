@@ -9,19 +9,25 @@ from __future__ import annotations
 
 from collections import Counter
 
+from craftkit.loop import task_status
 from craftkit.sync import marker_index
 from craftkit.sync.marker_index import MarkerIndex, Unclaimed
 from craftkit.sync.merge_model import (
     ADOPT,
     AGREE_DONE,
     AGREE_OPEN,
+    ANYWAY,
     CLOSE,
     CLOSE_DUPLICATE,
     CREATE,
+    DONE,
+    DROP,
+    KEEP_TITLE,
     LINK,
     LINK_COMMAND,
     NEVER,
     REOPEN,
+    REOPENED,
     RETITLE,
     RETRY,
     TICK,
@@ -38,7 +44,8 @@ from craftkit.sync.merge_model import (
 )
 from craftkit.text import typed
 
-LIMIT_SHARE, LIMIT_COUNT = 0.2, 5  # more than both of these unticked or in conflict: stop and ask
+# More tasks than both of these unticked, renamed or in conflict: stop and ask.
+LIMIT_SHARE, LIMIT_COUNT = 0.2, 5
 
 
 def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan:  # noqa: B008 - immutable
@@ -184,21 +191,26 @@ def _settle_task(
             conflicts.append(Conflict("issue_gone", line.id, line.ref, number, words, commands))
         return  # neither seen nor known to be gone: no evidence
     intent = snapshot.undelivered.get(line.id)
-    verdict = merge_task(base, line.checked, seen, intent)
+    verdict = merge_task(base, line.checked, seen, intent, line.id in snapshot.held)
     kept = None
     if not index.is_alone(seen) and index.has(line, seen):
         kept = marker_index.kept(index, seen)
     left = kept is not None and kept < number and not snapshot.issues[kept].closed
     if seen.duplicate:
-        left = kept is not None and (verdict == NOT_PLANNED or not snapshot.issues[kept].closed)
+        left = kept is not None and (verdict == DUPLICATED or not snapshot.issues[kept].closed)
     if left and seen.closed:
         conflicts.append(_duplicate(index, line, seen))
-    elif verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
-        conflicts.append(_conflict(verdict, line, number))
+    elif verdict in ASKED:
+        conflicts.append(_conflict(verdict, line, seen))
     elif verdict:
         evidence = _evidence(base, line.checked, seen, intent)
         actions += [Action(kind, line.id, line.ref, number, evidence) for kind in verdict]
-    if base.title not in (None, line.title) and seen.title == base.title and not seen.closed:
+    if base.title in (None, line.title) or seen.title != base.title:
+        return
+    if line.bare:
+        why = "its line was known by its place alone"
+        actions.append(Action(KEEP_TITLE, line.id, line.ref, number, why))
+    elif not seen.closed:
         why = "the spec's title changed, the issue's did not"
         actions.append(Action(RETITLE, line.id, line.ref, number, why))
 
@@ -225,69 +237,106 @@ def _rewrite(old: int, new: int | None) -> str:
 
 
 # Verdicts that are not settled here.
-NOT_PLANNED, BOX_OPEN_AGAIN = ("?not_planned",), ("?box_open_again",)
-DONE_ELSEWHERE = ("?done_elsewhere",)
+DECLINED, DUPLICATED = ("?declined",), ("?duplicated",)
+BOX_OPEN_AGAIN, DONE_ELSEWHERE = ("?box_open_again",), ("?done_elsewhere",)
+ASKED = (DECLINED, DUPLICATED, BOX_OPEN_AGAIN, DONE_ELSEWHERE)
 
 
 # docs/architecture.md shows this as a table.
-def merge_task(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> tuple[str, ...]:
-    """The table of the merge: what follows for one linked task, or what is left to a person."""
+def merge_task(
+    base: Base, box: bool, seen: RemoteIssue, intent: str | None, held: bool = False
+) -> tuple[str, ...]:
+    """The table of the merge: what follows for one linked task, or what is left to a person.
+
+    `held`: another worktree or branch of this clone has the ticked box.
+    """
     if intent is not None:
-        return _explicit(intent, box, seen)
+        return _explicit(intent, box, seen, held)
     if not seen.closed:
-        return _while_open(base, box)
-    if base.dropped and not seen.completed:
-        return ()
-    if base.synced_done and not box:
-        return BOX_OPEN_AGAIN  # an old branch and a real untick look alike
-    if box:
-        return () if base.synced_done else (AGREE_DONE,)
+        return _while_open(base, box, held)
+    if base.synced_done and not box:  # an old branch and a real untick look alike
+        return () if held else BOX_OPEN_AGAIN
     if seen.completed:
+        if box:
+            return () if base.synced_done else (AGREE_DONE,)
         return (UNDROP, TICK) if base.dropped else (TICK,)
-    return NOT_PLANNED
+    return _while_declined(base, box, seen, held)
 
 
-def _explicit(intent: str, box: bool, seen: RemoteIssue) -> tuple[str, ...]:
-    """A command that GitHub has not got yet outranks everything else."""
-    if intent == "done":
-        kinds = [] if box else [TICK]
+def _explicit(intent: str, box: bool, seen: RemoteIssue, held: bool) -> tuple[str, ...]:
+    """A command that GitHub has not got yet outranks everything but a person who declined.
+
+    What closed or opened the issue may be that very command, on its way from here: it is no news.
+    """
+    if intent in (DONE, ANYWAY):
+        if seen.closed and not seen.completed and intent == DONE:
+            return DECLINED
+        kinds = [] if box or held else [TICK]
         return (*kinds, CLOSE) if not seen.closed else (*kinds, AGREE_DONE)
-    if intent == "reopen":
+    if intent == REOPENED:
         kinds = [UNTICK] if box else []
         return (*kinds, REOPEN) if seen.closed else (*kinds, AGREE_OPEN)
     return ()  # dropped: its own outbox row closes the issue
 
 
-def _while_open(base: Base, box: bool) -> tuple[str, ...]:
+def _while_open(base: Base, box: bool, held: bool) -> tuple[str, ...]:
     if base.dropped:
         return (UNDROP, CLOSE) if box else (UNDROP,)
     if box:
         return (UNTICK,) if base.synced_done else (CLOSE,)
+    if held and (base.synced_done or base.local_done):
+        return ()  # the worktree that has the box settles it
     if base.local_done and not base.synced_done:
         return DONE_ELSEWHERE  # GitHub never heard of it, and the file lost it
     return () if base.synced_done is False else (AGREE_OPEN,)
 
 
+def _while_declined(base: Base, box: bool, seen: RemoteIssue, held: bool) -> tuple[str, ...]:
+    """The issue is closed as not planned or as a duplicate."""
+    if box:
+        if base.synced_done:
+            return ()
+        return (AGREE_DONE,) if base.synced_done is None else DECLINED
+    if base.dropped:
+        return ()
+    if base.local_done:
+        return () if held else BOX_OPEN_AGAIN
+    return DUPLICATED if seen.duplicate else (DROP,)
+
+
 def _evidence(base: Base, box: bool, seen: RemoteIssue, intent: str | None) -> str:
     words = {None: "never agreed", True: "done", False: "open"}
-    state = "open"
-    if seen.closed:
-        state = "closed as completed" if seen.completed else "closed as not planned"
+    state = f"closed as {closed_as(seen)}" if seen.closed else "open"
     said = f", intent {intent}" if intent else ""
     box_words = "ticked" if box else "open"
     return f"base {words[base.synced_done]}, box {box_words}, #{seen.number} {state}{said}"
 
 
-def _conflict(verdict: tuple[str, ...], line: SpecTask, number: int) -> Conflict:
-    ref = line.ref
-    if verdict == NOT_PLANNED:
-        words = f"#{number} of {ref} was closed as not planned, but its box is open"
-        commands = (f"craftkit task drop {typed(ref)}", f"craftkit task reopen {typed(ref)}")
+def closed_as(seen: RemoteIssue) -> str:
+    """Why a closed issue was closed, as GitHub calls it."""
+    if seen.completed:
+        return "completed"
+    return "duplicate" if seen.duplicate else "not planned"
+
+
+def _conflict(verdict: tuple[str, ...], line: SpecTask, seen: RemoteIssue) -> Conflict:
+    ref, number = line.ref, seen.number
+    done, reopen = f"craftkit task done {typed(ref)}", f"craftkit task reopen {typed(ref)}"
+    if verdict == DECLINED:
+        words = f"{ref} is done here, but #{number} was closed as {closed_as(seen)}"
+        commands = (f"{done} --anyway", reopen)
         return Conflict("closed_as_not_planned", line.id, ref, number, words, commands)
-    state = "is closed" if verdict == BOX_OPEN_AGAIN else "was not closed"
+    if verdict == DUPLICATED:
+        words = f"#{number} of {ref} was closed as a duplicate of another issue"
+        commands = (f"craftkit task drop {typed(ref)}", reopen)
+        return Conflict(task_status.CLOSED_AS_DUPLICATE, line.id, ref, number, words, commands)
+    state = f"was closed as {closed_as(seen)}" if seen.closed else "was not closed"
+    if seen.completed:
+        state = "is closed"
+    elif seen.closed:
+        done = f"{done} --anyway"
     words = f"{ref} was done and #{number} {state}, but its box is open here"
-    commands = (f"craftkit task done {typed(ref)}", f"craftkit task reopen {typed(ref)}")
-    return Conflict("box_open_again", line.id, ref, number, words, commands)
+    return Conflict("box_open_again", line.id, ref, number, words, (done, reopen))
 
 
 def _orphans(
@@ -326,11 +375,12 @@ def _orphans(
 
 
 def _guard(result: MergePlan, total: int) -> MergePlan:
-    doubtful = sum(1 for a in result.actions if a.kind == UNTICK) + len(result.conflicts)
+    changed = {a.task for a in result.actions if a.kind in (UNTICK, RETITLE)}
+    doubtful = len(changed - {c.task for c in result.conflicts}) + len(result.conflicts)
     if doubtful > LIMIT_COUNT and doubtful > LIMIT_SHARE * total:
         return result._replace(
             actions=(),
-            stopped=f"{doubtful} of {total} tasks would be unticked or are in conflict",
+            stopped=f"{doubtful} of {total} tasks would be unticked or renamed, or are in conflict",
             overridable=True,
         )
     return result

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
-from craftkit.loop import spec_identity, spec_index, work_status
+from craftkit.loop import conflicts, spec_identity, spec_index
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import decisions, issues, outbox
@@ -22,11 +22,11 @@ from craftkit.sync import (
     outbox_sender,
     ownership,
     planner,
+    reopenings,
     snapshot,
 )
 from craftkit.sync.context import SyncContext
 from craftkit.sync.reconcile_report import ReconcileReport, SpecReport, conflict_notes
-from craftkit.text import one_line
 
 
 def run(
@@ -54,15 +54,7 @@ def run(
             views = snapshot.snapshots(
                 context, sync, here, decided, learn=change, adopt=policy.adopt
             )
-            reports = [
-                SpecReport(
-                    spec,
-                    _confirmed(sync, planner.plan_merge(view, policy)),
-                    False,
-                    linked=view.linked,
-                )
-                for spec, view in views
-            ]
+            reports, by = _compared(context, sync, views, policy)
             reports += [_twin(spec) for spec in twins]
             reports += [
                 _linked_elsewhere(spec, away[spec.id], sync) for spec in specs if spec.id in away
@@ -82,6 +74,7 @@ def run(
                 ]
                 for report in reports:
                     _note_edits(context, report)
+                _remember_rounds(context, sync, reports, by)
                 _task_lists(context, sync, specs)
                 _remember_time(context, sync)
             _remember_conflicts(context, sync, reports)
@@ -147,31 +140,34 @@ def _drain(
     return done.delivered
 
 
-def _confirmed(sync: SyncContext, plan: merge_model.MergePlan) -> merge_model.MergePlan:
-    """A plan that unticks only what somebody has re-opened.
-
-    Lists lag behind: an issue that was closed a moment ago may still be open in one.
-    """
-    numbers = [
-        a.issue for a in plan.actions if a.kind == merge_model.UNTICK and a.issue is not None
-    ]
-    if not numbers:
-        return plan
-    now = sync.gateway.issues(numbers)
+def _compared(
+    context: Context,
+    sync: SyncContext,
+    views: Sequence[tuple[Spec, merge_model.SpecSnapshot]],
+    policy: merge_model.Policy,
+) -> tuple[list[SpecReport], dict[int, str]]:
+    """What is to be done with each spec, and who re-opened what was done."""
+    box = KeyValueCache(context.store, sync.settings.repo, context.now())
+    found: list[SpecReport] = []
     by: dict[int, str] = {}
-    for number in numbers:
-        issue = now.get(number)
-        who = sync.gateway.reopened_by(number)
-        if isinstance(issue, gh.Issue) and issue.state == gh.OPEN and who is not None:
-            by[number] = who
-    actions = [
-        a._replace(why=f"{a.why}, re-opened by {one_line(by[a.issue], 40)}")
-        if a.kind == merge_model.UNTICK and a.issue in by
-        else a
-        for a in plan.actions
-        if a.kind != merge_model.UNTICK or a.issue in by
-    ]
-    return plan._replace(actions=tuple(actions))
+    for spec, view in views:
+        plan = planner.plan_merge(view, policy)
+        mine = reopenings.look(sync, plan)
+        plan = reopenings.confirm(plan, mine, reopenings.known(box, mine))
+        found.append(SpecReport(spec, plan, False, linked=view.linked))
+        by |= mine
+    return found, by
+
+
+def _remember_rounds(
+    context: Context, sync: SyncContext, reports: Sequence[SpecReport], by: Mapping[int, str]
+) -> None:
+    """What was unticked now ends a round of whoever re-opened its issue."""
+    box = KeyValueCache(context.store, sync.settings.repo, context.now())
+    for action in (a for report in reports if report.applied for a in report.plan.actions):
+        who = by.get(action.issue or 0)
+        if action.kind == merge_model.UNTICK and action.issue is not None and who is not None:
+            reopenings.remember(box, action.issue, who)
 
 
 def _note_edits(context: Context, report: SpecReport) -> None:
@@ -195,7 +191,7 @@ def _remember_conflicts(context: Context, sync: SyncContext, reports: Sequence[S
         return
     box = KeyValueCache(context.store, sync.settings.repo, context.now())
     for report in reports:
-        name = work_status.CONFLICTS + report.spec.id
+        name = conflicts.REMEMBERED + report.spec.id
         text = (
             json.dumps(conflict_notes(report))
             if report.plan.conflicts or report.plan.stopped

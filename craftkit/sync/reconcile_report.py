@@ -63,6 +63,7 @@ KIND_OF = {
     merge_model.RETITLE: "title",
     merge_model.CLOSE_DUPLICATE: "duplicate",
     merge_model.LINK: "link_lost",
+    merge_model.DROP: "closed_not_dropped",
 }
 DRIFT = (*KIND_OF.values(), "missing", "orphan", "attention", "queued", "dead")
 BENIGN = ("orphan",)  # somebody else's sub-issues are not a difference to settle
@@ -77,6 +78,7 @@ VERBS = {
     merge_model.LINK: "linked",
     merge_model.RETITLE: "renamed",
     merge_model.ADOPT: "adopted",
+    merge_model.DROP: "dropped",
     merge_model.UNDROP: "taken up again",
     merge_model.CLOSE_DUPLICATE: "closed as duplicate",
 }

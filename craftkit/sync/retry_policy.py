@@ -9,7 +9,7 @@ from typing import NamedTuple
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import outbox
-from craftkit.sync import context
+from craftkit.sync import context, presence
 
 TRIES = 8  # then a row is dead
 
@@ -47,12 +47,21 @@ def judge(row: outbox.Row, error: CraftkitError, now: float) -> Verdict:
     return Verdict("unknown" if lost else "queued", not_before=until)
 
 
-def put_back(sync: context.SyncContext, rows: Sequence[outbox.Row], error: CraftkitError) -> None:
-    """Record why rows were not delivered, and when they may be tried again."""
+def put_back(
+    sync: context.SyncContext, rows: Sequence[outbox.Row], error: CraftkitError
+) -> CraftkitError:
+    """Record why rows were not delivered, and when they may be tried again; what it was.
+
+    A missing issue may be a missing repository: no write is given up for that.
+    """
+    creates = isinstance(error, gh.Invalid) and any(row.action == "create" for row in rows)
+    if isinstance(error, gh.IssueGone | gh.NotFound) or creates:
+        error = presence.away(sync) or error
     now = sync.clock()
     with sync.store.write() as tx:
         for row in rows:
             write_down(tx, sync, row, error, judge(row, error, now))
+    return error
 
 
 def write_down(

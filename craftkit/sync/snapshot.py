@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from craftkit.github import gateway as gh
-from craftkit.loop import github_writes, task_lookup
-from craftkit.model import Spec
+from craftkit.loop import elsewhere, github_writes, task_lookup
+from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
 from craftkit.store import tasks as task_records
@@ -18,6 +18,7 @@ from craftkit.sync import (
     markers,
     merge_model,
     ownership,
+    presence,
     unlinking,
 )
 from craftkit.sync.context import SyncContext
@@ -55,6 +56,7 @@ def snapshots(
         trees = {n: _vouched(sync, tree, linked) for n, tree in trees.items()}
     alone = sorted(linked - set(children))
     others = sync.gateway.issues(alone) if alone else {}
+    presence.require(sync, {**trees, **others})
     views = []
     for spec in specs:
         answers = {**children, **others}
@@ -177,18 +179,13 @@ def _snapshot(
     gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
     with context.store.read() as db:
         making = frozenset(outbox.pending_creations(db, spec.id))
+    undelivered = decided | outbox.pending(context.store, spec.id)
     return merge_model.SpecSnapshot(
-        [
-            merge_model.SpecTask(
-                t.id, t.ref, github_writes.issue_title(t), t.checked, t.issue, t.mention
-            )
-            for t in spec.tasks
-            if not t.doubt
-        ],
+        [_spec_task(t) for t in spec.tasks if not t.doubt],
         base,
         seen,
         gone,
-        decided | outbox.pending(context.store, spec.id),
+        undelivered,
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
         "the file holds merge conflict markers" if spec.blocked_by is not None else "",
         spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks) or bool(making),
@@ -200,7 +197,37 @@ def _snapshot(
             for t in spec.tasks
             if t.doubt
         ),
+        held=_held(context, spec, base, undelivered),
     )
+
+
+def _spec_task(task: Task) -> merge_model.SpecTask:
+    title, bare = github_writes.issue_title(task), task.key is None and task.issue is None
+    return merge_model.SpecTask(
+        task.id, task.ref, title, task.checked, task.issue, mention=task.mention, bare=bare
+    )
+
+
+def _held(
+    context: Context,
+    spec: Spec,
+    base: Mapping[str, merge_model.Base],
+    undelivered: Mapping[str, str],
+) -> frozenset[str]:
+    """Tasks that were done and are open here, though a merge would bring their boxes."""
+    done = (merge_model.DONE, merge_model.ANYWAY)
+    open_here = [
+        task
+        for task in spec.tasks
+        if not task.checked
+        and not task.doubt
+        and (
+            (of := base.get(task.id, merge_model.NEVER)).synced_done
+            or of.local_done
+            or undelivered.get(task.id) in done
+        )
+    ]
+    return frozenset(elsewhere.holders(context, spec, open_here))
 
 
 def _remote_issue(

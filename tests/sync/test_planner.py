@@ -2,103 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
-
-import pytest
 import sampling
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from craftkit.sync.merge_model import Base, Policy, RemoteIssue, SpecSnapshot, SpecTask
-from craftkit.sync.planner import (
-    BOX_OPEN_AGAIN,
-    DONE_ELSEWHERE,
-    NOT_PLANNED,
-    merge_task,
-    plan_merge,
-)
+from craftkit.sync.planner import ASKED, merge_task, plan_merge
+from craftkit.sync.reopenings import ROUNDS, Round, confirm, next_round
 
-OPEN, DONE, NOT = "open", "completed", "not planned"
+OPEN, DONE, NOT, DUPLICATE = "open", "completed", "not planned", "duplicate"
 
 
-def seen(state: str, **more: object) -> RemoteIssue:
-    facts = {"title": "t", **more}
-    return RemoteIssue(525, state != OPEN, state == DONE, **facts)  # type: ignore[arg-type]
-
-
-# (base, box, GitHub) -> what happens where no intent waits.  Every combination is here.
-TABLE = {
-    (None, False, OPEN): ("agree_open",),
-    (None, False, DONE): ("tick",),
-    (None, False, NOT): NOT_PLANNED,
-    (None, True, OPEN): ("close",),
-    (None, True, DONE): ("agree_done",),
-    (None, True, NOT): ("agree_done",),
-    (False, False, OPEN): (),
-    (False, False, DONE): ("tick",),
-    (False, False, NOT): NOT_PLANNED,
-    (False, True, OPEN): ("close",),
-    (False, True, DONE): ("agree_done",),
-    (False, True, NOT): ("agree_done",),
-    (True, False, OPEN): ("agree_open",),
-    (True, False, DONE): BOX_OPEN_AGAIN,
-    (True, False, NOT): BOX_OPEN_AGAIN,
-    (True, True, OPEN): ("untick",),
-    (True, True, DONE): (),
-    (True, True, NOT): (),
-}
-DROPPED = {
-    (False, OPEN): ("undrop",),
-    (False, DONE): ("undrop", "tick"),
-    (False, NOT): (),
-    (True, OPEN): ("undrop", "close"),
-    (True, DONE): ("agree_done",),
-    (True, NOT): (),
-}
-EXPLICIT = {
-    ("done", False, OPEN): ("tick", "close"),
-    ("done", False, DONE): ("tick", "agree_done"),
-    ("done", True, OPEN): ("close",),
-    ("done", True, DONE): ("agree_done",),
-    ("reopen", False, OPEN): ("agree_open",),
-    ("reopen", False, DONE): ("reopen",),
-    ("reopen", True, OPEN): ("untick", "agree_open"),
-    ("reopen", True, DONE): ("untick", "reopen"),
-    ("drop", False, OPEN): (),
-    ("drop", True, DONE): (),
-}
-
-
-def test_the_table_has_every_row() -> None:
-    assert set(TABLE) == set(
-        itertools.product((None, False, True), (False, True), (OPEN, DONE, NOT))
-    )
-
-
-@pytest.mark.parametrize(("base", "box", "state"), list(TABLE))
-def test_i1_merge_table(base: bool | None, box: bool, state: str) -> None:
-    assert merge_task(Base(base), box, seen(state), None) == TABLE[base, box, state]
-
-
-@pytest.mark.parametrize(("base", "box", "state"), list(TABLE))
-def test_i3_what_was_done_here_is_not_forgotten(base: bool | None, box: bool, state: str) -> None:
-    """Done before GitHub could hear of it, then lost from the file: a person is asked."""
-    lost = not base and not box and state == OPEN
-    wanted = DONE_ELSEWHERE if lost else TABLE[base, box, state]
-    assert merge_task(Base(base, local_done=True), box, seen(state), None) == wanted
-
-
-@pytest.mark.parametrize(("box", "state"), list(DROPPED))
-def test_i1_a_dropped_task(box: bool, state: str) -> None:
-    assert merge_task(Base(False, dropped=True), box, seen(state), None) == DROPPED[box, state]
-
-
-@pytest.mark.parametrize(("intent", "box", "state"), list(EXPLICIT))
-@pytest.mark.parametrize("base", [None, False, True])
-def test_i3_a_command_outranks_everything(
-    base: bool | None, intent: str, box: bool, state: str
-) -> None:
-    assert merge_task(Base(base), box, seen(state), intent) == EXPLICIT[intent, box, state]
+def seen(state: str) -> RemoteIssue:
+    return RemoteIssue(525, state != OPEN, state == DONE, "t", duplicate=state == DUPLICATE)
 
 
 BASES = st.builds(
@@ -111,21 +27,13 @@ BASES = st.builds(
 )
 
 
-@given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
-def test_i5_nothing_automatic_reopens_and_untick_needs_its_reason(
-    base: Base, box: bool, state: str
+@given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT, DUPLICATE]), st.booleans())
+def test_i2_carried_out_a_verdict_leaves_nothing_to_do(
+    base: Base, box: bool, state: str, held: bool
 ) -> None:
-    verdict = merge_task(base, box, seen(state), None)
-    assert "reopen" not in verdict
-    if "untick" in verdict:
-        assert base.synced_done is True and state == OPEN and box
-
-
-@given(BASES, st.booleans(), st.sampled_from([OPEN, DONE, NOT]))
-def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, state: str) -> None:
     assume(not (base.dropped and base.local_done))  # to drop is to take the other back
-    verdict = merge_task(base, box, seen(state), None)
-    if verdict in (NOT_PLANNED, BOX_OPEN_AGAIN, DONE_ELSEWHERE):
+    verdict = merge_task(base, box, seen(state), None, held)
+    if verdict in ASKED:
         return
     for kind in verdict:
         if kind in ("tick", "agree_done", "close"):
@@ -133,9 +41,9 @@ def test_i2_carried_out_a_verdict_leaves_nothing_to_do(base: Base, box: bool, st
             state = DONE if kind == "close" else state
         if kind in ("untick", "agree_open"):
             base, box = base._replace(synced_done=False, local_done=False), False
-        if kind == "undrop":
-            base = base._replace(dropped=False)
-    assert merge_task(base, box, seen(state), None) in ((), ("agree_open",), ("agree_done",))
+        if kind in ("drop", "undrop"):
+            base = base._replace(dropped=kind == "drop")
+    assert merge_task(base, box, seen(state), None, held) in ((), ("agree_open",), ("agree_done",))
 
 
 def view(lines: list[SpecTask] | None, **more: object) -> SpecSnapshot:
@@ -241,6 +149,13 @@ def test_a_title_follows_the_spec_only_while_the_issue_has_the_old_one() -> None
     assert theirs.actions == ()
 
 
+def test_a_line_that_was_known_by_its_place_alone_renames_nothing() -> None:
+    known = {"T001": Base(False, 1, "old")}
+    line = task(1, False, None, "new")._replace(bare=True)
+    result = plan_merge(view([line], base=known, issues={1: issue(1, title="old")}))
+    assert [a.kind for a in result.actions] == ["link", "keep_title"]
+
+
 def test_conflict_markers_and_an_emptied_spec_stop_everything() -> None:
     known = {"T001": Base(False, 1)}
     assert plan_merge(
@@ -258,6 +173,35 @@ def test_many_unticks_stop_and_ask() -> None:
     assert len(plan_merge(state, Policy(yes=True)).actions) == 6
     few = view(lines, base=known, issues={n: issue(n, closed=n > 5) for n in range(1, 21)})
     assert len(plan_merge(few).actions) == 5
+
+
+def test_many_renames_stop_and_ask_and_a_task_counts_once() -> None:
+    lines = [task(n, n <= 3, n, "new") for n in range(1, 21)]
+    known = {line.id: Base(n <= 3, n, "old") for n, line in enumerate(lines, 1)}
+
+    def state(renamed: int) -> SpecSnapshot:
+        titles = {n: "old" if n <= renamed else "a person's" for n in range(1, 21)}
+        return view(lines, base=known, issues={n: issue(n, title=t) for n, t in titles.items()})
+
+    assert plan_merge(state(6)).stopped  # three of them would be unticked as well
+    assert plan_merge(state(6), Policy(yes=True)).actions
+    assert not plan_merge(state(5)).stopped
+
+
+def test_a_program_that_reopens_each_night_is_left_to_a_person() -> None:
+    state = view([task(1, True, 1)], base={"T001": Base(True, 1)}, issues={1: issue(1)})
+    plan, known = plan_merge(state), None
+    for _ in range(ROUNDS):
+        found = confirm(plan, {1: "night-bot"}, {} if known is None else {1: known})
+        assert [a.kind for a in found.actions] == ["untick"]
+        assert "re-opened by night-bot" in found.actions[0].why
+        known = next_round(known, "night-bot")
+    assert known is not None
+    found = confirm(plan, {1: "night-bot"}, {1: known})
+    assert found.actions == () and "night-bot" in found.conflicts[0].message
+    assert confirm(plan, {1: "a-person"}, {1: known}).actions, "another account begins anew"
+    assert next_round(known, "a-person") == Round("a-person", 1)
+    assert confirm(plan, {}, {1: known}) == plan._replace(actions=()), "a list that lags behind"
 
 
 @st.composite
