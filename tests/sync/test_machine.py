@@ -55,6 +55,7 @@ FIRST = 4  # tasks to begin with
 
 CLONES = ("a", "b")
 CLONE = st.sampled_from(CLONES)
+REASONS = (gh.COMPLETED, gh.NOT_PLANNED, gh.DUPLICATE)
 PLACE = st.integers(0, 7)  # which of the tasks or issues, counted round
 THOROUGH = os.environ.get("CRAFTKIT_THOROUGH") == "1"
 
@@ -362,6 +363,14 @@ class Sync(RuleBasedStateMachine):
                 self.opened.discard(word)
 
     @rule(clone=CLONE, place=PLACE)
+    def done_anyway(self, clone: str, place: int) -> None:
+        line = self.pick(clone, place)
+        if line is None:
+            return
+        self.may_reopen.add(line.word)
+        self.task(clone, place, lambda c, name: commands.done(c, None, name, anyway=True))
+
+    @rule(clone=CLONE, place=PLACE)
     def reopen(self, clone: str, place: int) -> None:
         line = self.pick(clone, place)
         if line is None:
@@ -461,7 +470,7 @@ class Sync(RuleBasedStateMachine):
 
     # People at work on GitHub
 
-    @rule(place=PLACE, reason=st.sampled_from([gh.COMPLETED, gh.NOT_PLANNED]))
+    @rule(place=PLACE, reason=st.sampled_from(REASONS))
     def human_closes(self, place: int, reason: str) -> None:
         record = self.child(place)
         if record is not None:

@@ -290,6 +290,8 @@ class Door:
         if record is None or record.deleted:
             return gh.IssueGone(f"#{change.number} is not there any more.")
         before = (record.state, record.reason, record.title, set(record.labels))
+        if change.kind == "close" and record.state == gh.CLOSED and record.reason in change.leaves:
+            return gh.ClosedOtherwise(record.reason)
         if change.kind == "close":
             record.closed = record.closed if record.state == gh.CLOSED else world.now
             record.state, record.reason = gh.CLOSED, change.value
