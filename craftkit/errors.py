@@ -104,6 +104,12 @@ class NoTaskInProgress(UsageProblem):
     code = "no_current_task"
 
 
+class TaskNotNamed(UsageProblem):
+    """A command that changes a task does not say which; it does not guess."""
+
+    code = "task_not_named"
+
+
 class AnotherTaskInProgress(UsageProblem):
     """This session is still at work on a different task."""
 

@@ -42,8 +42,8 @@ class Task(NamedTuple):
     and place.  `read_as` is what the line itself is known by: the visible key, else `#<issue>`,
     else `~<text digest>.<occurrence>`; a key or issue that two lines share is not an identity, so
     such lines are read as `<key>~<occurrence>`.  A line that is seen first is given that as its id.
-    `ref` is what a person types and what JSON calls `key`: the key if unique, else `#<issue>` if
-    unique, else `@<place>`.
+    `ref` is what a person types and what JSON calls `key`: the key if unique, else `gh<issue>` if
+    unique, else a short id such as `~k3f` (`specs.names`).
     Offsets (`mark_at`, `link_at`) are indexes into `Spec.text`.
     """
 

@@ -199,5 +199,5 @@ def count(number: int, one: str, many: str = "") -> str:
 
 
 def typed(ref: str) -> str:
-    """A task's name as a command has it: to a shell a word that begins with `#` is a comment."""
-    return f'"{ref}"' if ref.startswith("#") else ref
+    """A task's name as a command has it: a shell takes `#5` for a comment, `~k3f` for a home."""
+    return f'"{ref}"' if ref.startswith(("#", "~")) else ref

@@ -17,7 +17,11 @@ def complete_key(incomplete: str) -> list[str]:
         tasks = spec_index.choose_spec(open_context(), None).spec.tasks
     except CraftkitError:
         return []
-    return [task.ref for task in tasks if not task.checked and task.ref.startswith(incomplete)]
+    begins = incomplete.casefold()
+    words = [task.ref for task in tasks if not task.checked]
+    if begins.startswith("gh"):  # the issue of a task that has a key, too
+        words = [f"gh{task.issue}" for task in tasks if task.issue and not task.checked]
+    return [word for word in words if word.casefold().startswith(begins)]
 
 
 def complete_spec(incomplete: str) -> list[str]:
@@ -70,7 +74,7 @@ Key = Annotated[
     str,
     typer.Argument(
         metavar="KEY",
-        help='T012, 1.2, "#541" or @3.',
+        help="T012, 1.2, gh541, an issue's address or a short id like ~k3f.",
         autocompletion=complete_key,
         show_default=False,
     ),
@@ -79,7 +83,16 @@ MaybeKey = Annotated[
     str | None,
     typer.Argument(
         metavar="[KEY]",
-        help='T012, 1.2, "#541" or @3; by default the task in progress.',
+        help="T012, 1.2, gh541 or ~k3f; by default the task in progress.",
+        autocompletion=complete_key,
+        show_default=False,
+    ),
+]
+AnyKey = Annotated[  # not "by default the task in progress": who means it says so
+    str | None,
+    typer.Argument(
+        metavar="KEY",
+        help="T012, 1.2, gh541, an issue's address or a short id like ~k3f.",
         autocompletion=complete_key,
         show_default=False,
     ),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from craftkit.cli.options import (
+    AnyKey,
     AsJson,
     Key,
     MaybeKey,
@@ -20,6 +21,7 @@ from craftkit.cli.output import Reply, paint
 from craftkit.cli.prompt import confirm, has_terminal
 from craftkit.cli.run import run_command
 from craftkit.errors import EXIT_UNDELIVERED
+from craftkit.text import one_line, shell_word, typed
 
 if TYPE_CHECKING:
     from craftkit.loop.task_status import TaskStatus
@@ -34,7 +36,7 @@ MaybeTask = Annotated[
     str | None,
     typer.Argument(
         metavar="[KEY]",
-        help="T012, 1.2, #541 or @3; by default every task.",
+        help="T012, 1.2, gh541 or ~k3f; by default every task.",
         autocompletion=complete_key,
         show_default=False,
     ),
@@ -97,7 +99,7 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
     def action(context: Context) -> Reply:
         from craftkit.loop import spec_index, task_lookup
 
-        spec, task = task_lookup.find(context, spec_name, key)
+        spec, task = task_lookup.find_or_current(context, spec_name, key)
         row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
         data = {"spec": spec.id, "task": task_lookup.task_json(spec, row)}
         return Reply(data, _details(spec, row))
@@ -157,7 +159,7 @@ def start(
 
 @app.command(epilog="Example: craftkit task done T012")
 def done(
-    key: MaybeKey = None,
+    key: AnyKey = None,
     spec_name: SpecName = None,
     anyway: Annotated[
         bool,
@@ -174,7 +176,8 @@ def done(
     def action(context: Context) -> Reply:
         from craftkit.commands import task as commands
 
-        outcome = commands.done(context, spec_name, key, anyway=anyway, reason=reason)
+        word = key or _own_task(context, spec_name, "finish", "done", as_json)
+        outcome = commands.done(context, spec_name, word, anyway=anyway, reason=reason)
         _mention_hooks(context)
         verb = "done" if outcome.changed else "is done already"
         reply = _outcome_reply(outcome, verb, require_sync)
@@ -185,7 +188,7 @@ def done(
 
 @app.command(epilog="Example: craftkit task reopen T012")
 def reopen(
-    key: Key,
+    key: AnyKey = None,
     spec_name: SpecName = None,
     session: SessionId = None,
     offline: Offline = False,
@@ -197,6 +200,10 @@ def reopen(
     def action(context: Context) -> Reply:
         from craftkit.commands import task as commands
 
+        if not key:  # what is in progress is open
+            from craftkit.loop import task_lookup
+
+            raise task_lookup.not_named("re-open")
         outcome = commands.reopen(context, spec_name, key)
         verb = "is open again" if outcome.changed else "is open already"
         return _outcome_reply(outcome, verb, require_sync)
@@ -208,7 +215,7 @@ def reopen(
 
 @app.command(epilog="Example: craftkit task drop T012 --reason 'no longer wanted'")
 def drop(
-    key: Key,
+    key: AnyKey = None,
     reason: Annotated[str, typer.Option(help="Why it is dropped.")] = "",
     spec_name: SpecName = None,
     session: SessionId = None,
@@ -221,7 +228,9 @@ def drop(
     def action(context: Context) -> Reply:
         from craftkit.commands import task as commands
 
-        outcome = commands.drop(context, spec_name, key, reason)
+        more = f" --reason {shell_word(reason)}" if reason else ""
+        word = key or _own_task(context, spec_name, "drop", "drop", as_json, more)
+        outcome = commands.drop(context, spec_name, word, reason)
         verb = "dropped" if outcome.changed else "is dropped already"
         return _outcome_reply(outcome, verb, require_sync)
 
@@ -252,6 +261,21 @@ def add(
     return run_command("task add", as_json, action, session=session, repair=True)
 
 
+def _own_task(
+    context: Context, spec_name: str | None, verb: str, command: str, as_json: bool, more: str = ""
+) -> str:
+    """The name of the session's own task, if a person agrees to it.  Raises TaskNotNamed."""
+    from craftkit.loop import task_lookup
+
+    task = task_lookup.own(context, spec_name)
+    if task is not None and not as_json and has_terminal():
+        if confirm(f"{verb.capitalize()} {task.ref} {one_line(task.title, 80)}?"):
+            return task.ref
+        raise task_lookup.not_named(verb)
+    whole = f"craftkit task {command} {typed(task.ref)}{context.flag}{more}" if task else ""
+    raise task_lookup.not_named(verb, whole)
+
+
 def _mention_hooks(context: Context) -> None:
     """Tell an agent once if its hooks do not run; people have none."""
     if context.session.agent != "person":
@@ -270,7 +294,7 @@ def _line(row: TaskStatus) -> str:
     waits = (
         f"  (waits for {', '.join(row.waits_for)})" if row.waits_for and row.state == "todo" else ""
     )
-    named = row.task.ref == f"#{row.task.issue}"  # without a key: once is enough
+    named = row.task.ref == f"gh{row.task.issue}"  # without a key: once is enough
     link = f" (#{row.task.issue})" if row.task.issue and not named else ""
     text = f"{MARKS[row.state]} {row.task.ref:<6} {row.task.title}{link}{waits}"
     return paint(text, colour) if colour else text

@@ -20,7 +20,7 @@ def start(
 def done(
     context: Context,
     wanted_spec: str | None,
-    word: str | None,
+    word: str,
     *,
     anyway: bool = False,
     reason: str = "",

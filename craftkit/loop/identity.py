@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import edit
+from craftkit.specs import edit, names
 from craftkit.store import issues, lines, specs, tasks
 from craftkit.store.lines import SeenLine
 from craftkit.store.tasks import TaskRecord
@@ -22,11 +22,23 @@ DOUBTFUL = "?"  # begins the name of a line that is nobody's; no task's id begin
 
 
 def assign(context: Context, spec: Spec) -> Spec:
-    """The spec, its tasks under the ids that they are remembered by."""
-    store = context.store
-    if not spec.tasks or not store.readable:
+    """The spec, its tasks under the ids that they are remembered by, and named by them."""
+    if not spec.tasks or not context.store.readable:
         return spec
     spec = without_prose(context, spec)
+    return _with_refs(context, _assigned(context, spec))
+
+
+def _with_refs(context: Context, spec: Spec) -> Spec:
+    if all(task.ref == task.key for task in spec.tasks):
+        return spec
+    remembered = tasks.ids(context.store, spec.id)
+    named = names.with_refs(spec.tasks, remembered, numbers(context, spec))
+    return spec._replace(tasks=tuple(named))
+
+
+def _assigned(context: Context, spec: Spec) -> Spec:
+    store = context.store
     if specs.is_as_seen(store, context.worktree, spec):
         return _with_given(spec, lines.given(store, context.worktree, spec.path))
     records = tasks.of_spec(store, spec.id)
@@ -153,7 +165,7 @@ def trusting(context: Context, spec: Spec, what: str) -> Spec:
             name = name or _free(task.read_as, {*records, *taken})
             taken.add(name)
         ids.append((name, ""))
-    return _with_ids(spec, ids)
+    return _with_refs(context, _with_ids(spec, ids))
 
 
 def _fits(task: Task, record: TaskRecord, what: str) -> bool:

@@ -8,14 +8,17 @@ from craftkit.errors import (
     CraftkitError,
     NoTaskInProgress,
     SpecNeedsAttention,
+    TaskNotNamed,
     UnknownTask,
     UsageProblem,
 )
-from craftkit.loop import spec_index, task_status
+from craftkit.loop import identity, spec_index, task_status
 from craftkit.model import IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.store import claims
+from craftkit.store import claims, tasks
 from craftkit.text import shell_word
+
+LISTED = "`craftkit task list` shows the names"
 
 
 def task_json(spec: Spec, row: task_status.TaskStatus) -> dict[str, Any]:
@@ -53,32 +56,77 @@ def current(
     return by_id[left[0].task_id] if len(left) == 1 else None
 
 
-def find(context: Context, wanted_spec: str | None, word: str | None) -> tuple[Spec, Task]:
-    """The task that a command means.  Raises UnknownTask, AmbiguousTask, NoTaskInProgress…"""
+def resolve(context: Context, spec: Spec, word: str) -> Task:
+    """The task of a spec that `word` names.  Raises UnknownTask or AmbiguousTask."""
+    found = [task for task in spec.tasks if task.key == word]
+    if len(found) == 1:
+        return found[0]
+    from craftkit.loop import task_words  # most words are keys
+
+    ids: list[str] = []
+    issues: dict[str, int] = {}
+    if context.store.readable:
+        ids, issues = tasks.ids(context.store, spec.id), identity.numbers(context, spec)
+
+    def number_at(address: str) -> int | None:
+        from craftkit.loop import issue_pages
+
+        return issue_pages.number_at(context, address)
+
+    return task_words.resolve(spec, word, task_words.Known(ids, issues, number_at))
+
+
+def find(context: Context, wanted_spec: str | None, word: str) -> tuple[Spec, Task]:
+    """The task that a command names.  Raises UnknownTask, AmbiguousTask, SpecNeedsAttention…"""
     try:
         spec = spec_index.choose_spec(context, wanted_spec).spec
     except UsageProblem as error:
-        if word is None or wanted_spec is not None or error.code != "ambiguous_spec":
+        if wanted_spec is not None or error.code != "ambiguous_spec":
             raise
         spec = _only_spec_with(context, word)
+    try:
+        return spec, _certain(resolve(context, spec, word), spec)
+    except UnknownTask as error:
+        elsewhere = [] if wanted_spec else _specs_with(context, word)
+        if not elsewhere:
+            raise
+        raise UnknownTask(
+            error.message,
+            f"it is in {elsewhere[0].path}: add `--spec {shell_word(elsewhere[0].id)}`",
+        ) from error
+
+
+def find_or_current(
+    context: Context, wanted_spec: str | None, word: str | None
+) -> tuple[Spec, Task]:
+    """The task that a command names, else the one in progress.  Raises NoTaskInProgress…"""
     if word is not None:
-        try:
-            return spec, _certain(task_status.resolve_task(spec, word), spec)
-        except UnknownTask as error:
-            elsewhere = [] if wanted_spec else _specs_with(context, word)
-            if not elsewhere:
-                raise
-            raise UnknownTask(
-                error.message,
-                f"it is in {elsewhere[0].path}: add `--spec {shell_word(elsewhere[0].id)}`",
-            ) from error
+        return find(context, wanted_spec, word)
+    spec = spec_index.choose_spec(context, wanted_spec).spec
     row = current(context, spec, spec_index.task_statuses(context, spec))
     if row is None:
         raise NoTaskInProgress(
             f"No task of {spec.path} is in progress here.",
-            "name one: `craftkit task list` shows the keys",
+            f"name one: {LISTED}",
         )
     return spec, row.task
+
+
+def own(context: Context, wanted_spec: str | None) -> Task | None:
+    """The task that this very session has in progress; no other is ever meant without a name."""
+    spec = spec_index.choose_spec(context, wanted_spec).spec
+    rows = spec_index.task_statuses(context, spec)
+    holds = (row for row in rows if row.holder == context.session.id and not row.task.doubt)
+    return next((row.task for row in holds if row.state == IN_PROGRESS), None)
+
+
+def not_named(verb: str, command: str = "") -> TaskNotNamed:
+    """What is said to who names no task; `command` is that for the session's own one."""
+    shows = f"`{command}` names the task in progress" if command else LISTED
+    return TaskNotNamed(
+        f"Cannot {verb} a task without its name.",
+        f"{shows}; a shell drops an unquoted #541, so write gh541",
+    )
 
 
 def _certain(task: Task, spec: Spec) -> Task:
@@ -100,7 +148,7 @@ def _specs_with(context: Context, word: str) -> list[Spec]:
     found = []
     for spec in spec_index.load_all(context):
         with contextlib.suppress(CraftkitError):
-            task_status.resolve_task(spec, word)
+            resolve(context, spec, word)
             found.append(spec)
     return found
 

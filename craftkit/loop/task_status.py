@@ -1,9 +1,8 @@
-"""Pure decisions: which task a word means, what is ready, what comes next."""
+"""Pure decisions: the state of each task, what is ready, what comes next."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from craftkit.errors import AmbiguousTask, UnknownTask
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
 
 
@@ -20,52 +19,6 @@ class TaskStatus(NamedTuple):
 
 
 CLOSED_AS_DUPLICATE = "closed_as_duplicate"  # the code of that conflict
-
-
-def resolve_task(spec: Spec, word: str) -> Task:
-    """The task that `word` names: key, `#issue`, `@place`, or an issue number without a key.
-
-    Raises UnknownTask (with the nearest keys) or AmbiguousTask (with the candidates).
-    """
-    wanted = word.strip()
-    exact = [t for t in spec.tasks if t.ref == wanted]
-    if not exact and wanted.startswith("@") and wanted[1:].isdecimal():
-        exact = [t for t in spec.tasks if t.place == int(wanted[1:])]
-    if not exact:
-        exact = [t for t in spec.tasks if t.key and t.key.casefold() == wanted.casefold()]
-    if not exact and wanted.lstrip("#").isdecimal():
-        exact = [t for t in spec.tasks if t.issue == int(wanted.lstrip("#"))]
-    if len(exact) == 1:
-        return exact[0]
-    if len(exact) > 1:
-        places = " or ".join(f"@{task.place}" for task in exact[:4])
-        raise AmbiguousTask(
-            f"{wanted} names {len(exact)} tasks of {spec.path}: {_list(exact)}.",
-            f"name one by its place: {places}",
-        )
-    begins = [t for t in spec.tasks if t.key and t.key.casefold().startswith(wanted.casefold())]
-    if len(begins) > 1:
-        raise AmbiguousTask(
-            f"{wanted} could be any of {len(begins)} tasks of {spec.path}: {_list(begins)}.",
-            "give the whole key",
-        )
-    raise UnknownTask(f"{spec.path} has no task {wanted}.", _near_hint(spec, wanted))
-
-
-def _list(tasks: Sequence[Task]) -> str:
-    shown = ", ".join(f"@{t.place} (line {t.line})" for t in tasks[:5])
-    return shown + (f" and {len(tasks) - 5} more" if len(tasks) > 5 else "")
-
-
-def _near_hint(spec: Spec, wanted: str) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(wanted, [t.ref for t in spec.tasks], n=3, cutoff=0.5)
-    if not spec.tasks:
-        return 'it has no tasks yet: `craftkit task add "What to do"`'
-    if near:
-        return f"did you mean {' or '.join(near)}? `craftkit task list` shows all"
-    return "`craftkit task list` shows the keys"
 
 
 def derive_statuses(

@@ -125,7 +125,7 @@ def refuse_foreign_claim(context: Context, spec: Spec, task: Task, take_over: bo
 def done(
     context: Context,
     wanted_spec: str | None,
-    word: str | None,
+    word: str,
     *,
     anyway: bool = False,
     reason: str = "",
@@ -250,14 +250,13 @@ def add(
 
     def change(seen: Spec) -> str:
         nonlocal key
-        for needed in depends_on:
-            task_status.resolve_task(seen, needed)
+        needed = [_key_of(task_lookup.resolve(context, seen, word)) for word in depends_on]
         sections = context.config["specs.task_sections"]
         text, key = edit.add_task(
             seen,
             title,
             group=group,
-            depends_on=depends_on,
+            depends_on=needed,
             task_sections=sections,
             used=task_records.used_keys(context.store, seen.id),
         )
@@ -283,3 +282,13 @@ def add(
         # The line is in the file, which owns it: were this an error, it would be added twice.
         context.note("warning", error.code, error.message, error.hint)
     return spec, next(row for row in rows if row.task.id == task.id)
+
+
+def _key_of(task: Task) -> str:
+    """The key by which another line names the task.  Raises UsageProblem if it has none."""
+    if task.key is None or task.ref != task.key:
+        raise UsageProblem(
+            f"{task.ref} has no key of its own, so another line cannot name it.",
+            "depend on a task that has a key",
+        )
+    return task.key

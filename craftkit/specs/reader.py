@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from .. import digests
 from ..model import Diagnostic, Spec, Task
+from . import names
 from .checks import capped, check_tasks
 from .dialects import DIALECTS, Dialect
 from .meta import CC_KEYS, Meta, bold_fields, front_span, number_of, phase_of, read_meta
@@ -318,7 +319,7 @@ def _identify(
     links = Counter([line.words.issue for line in lines])
     seen: Counter[str] = Counter()
     tasks: list[Task] = []
-    line, counted = 1, 0
+    line, counted, named = 1, 0, True
     for i, (box, said, group, parent, more) in enumerate(lines):
         line += text.count("\n", counted, box.at)
         counted = box.at
@@ -326,7 +327,7 @@ def _identify(
         if said.key is not None and keys[said.key] == 1:
             name = ref = said.key
         else:
-            ref = f"#{said.issue}" if linked else f"@{i + 1}"
+            ref, named = "", False
             name = _shared_name(said)
             if said.key is not None or not linked:
                 seen[name] += 1
@@ -356,7 +357,7 @@ def _identify(
                 read_as=name,
             )
         )
-    return tasks
+    return tasks if named else names.with_refs(tasks)
 
 
 def _shared_name(said: Words) -> str:

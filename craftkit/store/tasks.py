@@ -50,6 +50,11 @@ def of_spec(store: Store, spec_id: str) -> dict[str, TaskRecord]:
     }
 
 
+def ids(store: Store, spec_id: str) -> list[str]:
+    """The ids of all tasks that the spec has or had."""
+    return [row[0] for row in store.rows("select task_id from tasks where spec_id = ?", spec_id)]
+
+
 def settled(store: Store, spec_id: str) -> tuple[set[str], set[str]]:
     """Ids of the tasks that were dropped, and of those that were done once."""
     rows = store.rows(

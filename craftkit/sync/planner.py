@@ -186,7 +186,7 @@ def _settle_task(
                 f"craftkit task drop {typed(line.ref)}",
                 f"craftkit spec unlink --task {typed(line.ref)}",
             )
-            whose = "" if line.ref == f"#{number}" else f" of {line.ref}"
+            whose = "" if line.ref == f"gh{number}" else f" of {line.ref}"
             words = f"#{number}{whose} is not on GitHub ({why})"
             conflicts.append(Conflict("issue_gone", line.id, line.ref, number, words, commands))
         return  # neither seen nor known to be gone: no evidence

@@ -104,8 +104,8 @@ def verb(item: SpecReport, action: merge_model.Action) -> str:
 
 def label(action: merge_model.Action) -> str:
     """The task and its issue; a task without a key is named by its issue, once."""
-    number = f"#{action.issue}" if action.issue else ""
-    return action.ref if number in ("", action.ref) else f"{action.ref} {number}"
+    named = action.issue is None or action.ref == f"gh{action.issue}"
+    return action.ref if named else f"{action.ref} #{action.issue}"
 
 
 def stop_reason(item: SpecReport) -> tuple[str, str]:

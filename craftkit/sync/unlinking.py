@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from craftkit.loop import spec_index, spec_writer, task_status
+from craftkit.loop import spec_index, spec_writer, task_lookup
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.store import history as events
@@ -29,7 +29,7 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
     """Forget the issue of one task, or all of a spec, here and in its file; not on GitHub."""
     spec = spec_index.choose_spec(context, wanted_spec).spec
     spec_index.refuse_if_blocked(spec)
-    task = task_status.resolve_task(spec, word) if word is not None else None
+    task = task_lookup.resolve(context, spec, word) if word is not None else None
     only = task.id if task is not None else None
     repo = connection.settings(context).repo
     with spec_writer.edit_lock(context, spec.path):
