@@ -79,23 +79,26 @@ def announce(context: Context, spec: Spec, before: Sequence[SeenLine]) -> None:
         return
     found = compare(before, spec, issues_of(context, spec))
     by_kind = {kind: [one for one in found if one.kind == kind] for kind in KINDS}
-    if by_kind[MOVED] or by_kind[CONTRADICTED]:
+    records = tasks.of_spec(context.store, spec.id)
+    lost = [one for one in by_kind[GONE] if _is_open(records.get(one.id))]
+    bare = [one.ref for one in lost if one.issue is None]
+    if by_kind[MOVED] or by_kind[CONTRADICTED] or bare:
         words = ", ".join(
             phrase(kind, len(by_kind[kind])) for kind in KINDS if by_kind[kind] and kind != SAME
         )
+        words += f" ({', '.join(bare[:SAID])}{', …' if bare[SAID:] else ''})" if bare else ""
         hint = f"`craftkit spec update {shell_word(spec.id)}` shows which"
         context.note("info", REMATCHED, f"{spec.path}: {words}.", hint, spec.path)
-    records = tasks.of_spec(context.store, spec.id)
-    lost = [
-        one
-        for one in by_kind[GONE]
-        if one.issue is not None and not (records[one.id].dropped or records[one.id].local_done)
-    ]
-    for one in lost[:SAID]:
+    linked = [one for one in lost if one.issue is not None]
+    for one in linked[:SAID]:
         _say_vanished(context, spec, one)
-    if lost[SAID:]:
-        words = f"{count(len(lost) - SAID, 'more linked task')} lost their lines in {spec.path}."
+    if linked[SAID:]:
+        words = f"{count(len(linked) - SAID, 'more linked task')} lost their lines in {spec.path}."
         context.note("warning", VANISHED, words, "`craftkit spec update` shows them", spec.path)
+
+
+def _is_open(record: tasks.TaskRecord | None) -> bool:
+    return record is not None and not (record.dropped or record.local_done)
 
 
 def phrase(kind: str, number: int) -> str:
@@ -114,11 +117,11 @@ def phrase(kind: str, number: int) -> str:
 def _say_vanished(context: Context, spec: Spec, one: LineChange) -> None:
     place = _place_of_text(context, spec, one.title)
     now = f"; its text stands in {place}" if place else ""
-    name = one.ref if one.ref == f"gh{one.issue}" else f"{one.ref} (#{one.issue})"
     context.note(
         "warning",
         VANISHED,
-        f"{spec.path} has no task line of {name} any more{now}.",
+        # Not its key, which another task may have by now.
+        f"#{one.issue} “{one_line(one.title, 60)}” has no task line in {spec.path} any more{now}.",
         f"bring the line back, or say that it is not to be done on the page of #{one.issue}",
         place or spec.path,
     )

@@ -110,7 +110,10 @@ def test_what_is_split_off_leaves_the_first_files_issues_alone(linked: Desk) -> 
     linked.replace(moved, "")
     linked.write(moved, front=front, path="specs/rest.md")
     said = linked.ok("status", "--spec", "demo")
-    assert "no task line of T002 (#3) any more; its text stands in specs/rest.md:" in said.err
+    assert (
+        "#3 “Write the printer” has no task line in specs/demo.md any more;"
+        " its text stands in specs/rest.md:" in said.err
+    )
     assert "any more" not in linked.ok("status", "--spec", "demo").err, "it is said once"
     linked.ok("task", "done", "T002", "--spec", "rest")
     linked.ck("reconcile", "--all")
