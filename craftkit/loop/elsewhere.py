@@ -1,6 +1,6 @@
 """Whether another worktree or branch of this clone has a ticked box that is open here.
 
-A merge brings such a box, so nobody is told to tick it, nor to open its issue again.  It costs a
+A merge brings such a box, so no command is shown that would tick it or open its issue.  It costs a
 look at other files and at git's branches: only for tasks that were done and are open here.
 """
 

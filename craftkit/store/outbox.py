@@ -197,7 +197,7 @@ def follows_a_lost_one(store: Store, row: Row) -> bool:
 
 
 def dropped_before(tx: sqlite3.Connection, process_id: int, spec_id: str, task_id: str) -> bool:
-    """Whether the decision on a task before this one was a drop that GitHub was told of from here.
+    """Whether the decision on a task before this one was a drop with a write of its own.
 
     What GitHub said first has no write of ours.
     """

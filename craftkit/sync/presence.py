@@ -1,4 +1,4 @@
-"""Whether there is a repository with issues at all: if not, a missing issue is no evidence."""
+"""Whether there is a repository with issues at all: if not, a missing issue proves nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def away(sync: SyncContext) -> CraftkitError | None:
     """Why no issue of the repository can be seen now; None if they can."""
     try:
         seen = sync.gateway.repository()
-    except gh.NotFound as error:
+    except (gh.NotFound, gh.Invalid, gh.IssueGone) as error:  # none of them a row's own fault
         return gh.RepositoryAway(error.message, error.hint)
     except CraftkitError as error:
         return error

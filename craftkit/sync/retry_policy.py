@@ -52,7 +52,7 @@ def put_back(
 ) -> CraftkitError:
     """Record why rows were not delivered, and when they may be tried again; what it was.
 
-    A missing issue may be a missing repository: no write is given up for that.
+    A missing issue may be a missing repository, for which every write waits.
     """
     creates = isinstance(error, gh.Invalid) and any(row.action == "create" for row in rows)
     if isinstance(error, gh.IssueGone | gh.NotFound) or creates:

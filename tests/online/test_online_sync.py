@@ -414,7 +414,8 @@ def test_what_was_not_planned_and_is_done_is_closed_as_completed(
         desk.replace("[ ] T001", "[x] T001")
         desk.ok("reconcile")
     else:
-        desk.ok("task", "done", "T001", *["--offline"] * (how == "offline"))
+        anyway = ["--anyway", "--reason", "it was needed"] if how == "a person" else []
+        desk.ok("task", "done", "T001", *anyway, *["--offline"] * (how == "offline"))
         if how == "offline":
             desk.ok("reconcile")
         elif graphql:
@@ -659,10 +660,10 @@ def test_opened_again_on_github_unticks(desk: Desk) -> None:
     agreed(desk)
 
 
-@pytest.mark.parametrize("reason", ["not_planned", "duplicate"])
 @pytest.mark.parametrize("answer", ["drop", "reopen"])
-def test_closed_as_not_planned_is_for_a_person(desk: Desk, reason: str, answer: str) -> None:
+def test_closed_as_a_duplicate_is_for_a_person(desk: Desk, answer: str) -> None:
     desk.begin(2).link()
+    reason = "duplicate"
     desk.close(2, reason)
     look_changes_nothing(desk)
     said = desk.ck("reconcile")
@@ -904,7 +905,6 @@ def test_a_file_with_conflict_markers_is_left_alone(desk: Desk) -> None:
 def test_a_command_outranks_everything(desk: Desk) -> None:
     desk.begin(1).link()
     desk.ok("task", "done", "T001", "--offline")
-    desk.close(2, "not_planned")
     desk.replace("[x] T001", "[ ] T001")
     desk.ok("reconcile")
     assert "- [x] T001" in desk.text and state(desk, 2)[0] == "closed"
@@ -1101,14 +1101,14 @@ def test_issues_of_begun_and_finished_tasks_say_so_at_once(desk: Desk) -> None:
 
 def test_status_says_what_the_last_comparison_left_to_a_person(desk: Desk) -> None:
     desk.begin(2).link()
-    desk.close(2, "not_planned")
+    desk.close(2, "duplicate")
     desk.ck("reconcile")
     before = desk.requests()
     out = desk.ok("status").out
-    assert "#2 of T001 was closed as not planned" in out and "--spec demo" in out
+    assert "#2 of T001 was closed as a duplicate" in out and "--spec demo" in out
     assert desk.requests() == before
     desk.ok("task", "reopen", "T001")
-    assert "not planned" not in desk.ok("status").out
+    assert "duplicate" not in desk.ok("status").out
 
 
 def test_what_a_shell_exports_does_not_overrule_the_configuration(desk: Desk) -> None:

@@ -662,6 +662,9 @@ class Sync(RuleBasedStateMachine):
                     continue  # nothing but a box said so, and a pull has opened it
                 if line.issue is None and not self.knows_parent(clone):
                     continue  # a file from before the links, where nobody could know of them
+                record = self.world.records.get(line.issue or 0)
+                if record is not None and record.reason in (gh.NOT_PLANNED, gh.DUPLICATE):
+                    continue  # a person declined it: who did it is asked, others have dropped it
                 assert line.ticked, f"I3 {clone}: {line.word} was done"
                 states = self.issue_states(line.word)
                 assert line.issue is None or states <= {gh.CLOSED}, f"I3: {line.word} is {states}"
