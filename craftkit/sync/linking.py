@@ -82,7 +82,7 @@ def _read_numbers(
     Raises UsageProblem for a number to take that cannot be a task's.
     """
     repo = sync.settings.repo
-    lines = {n: t for t in spec.tasks if (n := t.issue or t.mention) is not None}
+    lines = {n: t for t in spec.tasks if (n := t.issue or t.mention) is not None and not t.doubt}
     _refuse_to_take(spec, [n for n in take if n not in lines and n != spec.issue])
     owners = {
         k.number: k.task_id

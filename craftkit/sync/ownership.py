@@ -40,8 +40,8 @@ def mentioned(
 
     `known` has the numbers of which it is remembered whose they are.
     """
-    named = {t.issue: t for t in spec.tasks if t.issue is not None and t.issue not in known}
-    answers = {number: issues[number] for number in named if number in issues}
+    named = {t.issue: t for t in spec.tasks if t.issue not in (None, *known) and not t.doubt}
+    answers = {n: issues[n] for n in named if n is not None and n in issues}
     found = {n for n, a in answers.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
     seen = [issue for issue in issues.values() if isinstance(issue, gh.Issue)]
     owners: Mapping[int, str] | None = None

@@ -124,6 +124,8 @@ def _sort_out(
     prose = ownership.mentioned(spec, owners, set(parents) - foreign, issues)
     tasks: dict[str, gh.Issue] = {}
     for task in spec.tasks:
+        if task.doubt:
+            continue  # nobody can say whose its number is
         issue = issues.get(task.issue or 0) if task.issue not in prose else None
         if isinstance(issue, gh.Issue) and not {issue.number, task.id} & have:
             tasks[task.id] = issue
