@@ -266,7 +266,7 @@ def merge_task(
 def _explicit(intent: str, box: bool, seen: RemoteIssue, held: bool) -> tuple[str, ...]:
     """A command that GitHub has not got yet outranks everything but a person who declined.
 
-    What closed or opened the issue may be that very command, on its way from here, and says nothing new.
+    What closed or opened the issue may be that very command, on its way from here.
     """
     if intent in (DONE, ANYWAY):
         if seen.closed and not seen.completed and intent == DONE:
