@@ -32,6 +32,7 @@ class Row(NamedTuple):
     key: str | None
     title: str
     issue: int | None
+    ticked: bool = False
 
 
 Rows = list[Row]
@@ -66,7 +67,7 @@ def renumbered(rows: Rows) -> Rows:
 
 
 def fresh(rng: random.Random, rows: Rows) -> Row:
-    keys = [int(row.key[1:]) for row in rows if row.key]
+    keys = [int(row.key.lstrip("T").partition(".")[0]) for row in rows if row.key]
     key = f"T{max(keys) + 1:03d}" if keys else None
     title = f"{rng.choice(NEW_VERBS)} {rng.choice(NEW_THINGS)} {rng.randrange(10_000)}"
     if rng.random() < 0.2:  # of the same template as another
@@ -173,6 +174,58 @@ def joined(rng: random.Random, rows: Rows) -> Rows:
     return [*rows[:at], one._replace(title=f"{one.title} and {two.title}"), *rows[at + 2 :]]
 
 
+def keys_of_another_form(rng: random.Random, rows: Rows) -> Rows:
+    """`T012` becomes `3.2`, as another tool numbers its tasks."""
+    part = rng.randrange(2, 6)
+    return [
+        row._replace(key=f"{n // part + 1}.{n % part + 1}") if row.key else row
+        for n, row in enumerate(rows)
+    ]
+
+
+def texts_swapped(rng: random.Random, rows: Rows) -> Rows:
+    """Two texts change places, and keys and numbers stay in their rows."""
+    rows = list(rows)
+    a, b = rng.randrange(len(rows)), rng.randrange(len(rows))
+    one, two = rows[a], rows[b]
+    rows[a] = two._replace(key=one.key, issue=one.issue)
+    rows[b] = one._replace(key=two.key, issue=two.issue)
+    return rows
+
+
+def numbers_one_row_down(rng: random.Random, rows: Rows) -> Rows:
+    numbers = [row.issue for row in rows]
+    return [row._replace(issue=n) for row, n in zip(rows, numbers[-1:] + numbers, strict=False)]
+
+
+def mistyped(rng: random.Random, rows: Rows) -> Rows:
+    """A digit of a number is wrong: it is another task's, or a stranger's."""
+    at = rng.randrange(len(rows))
+    number = rows[at].issue
+    made = rows[at]._replace(issue=number and number + rng.choice((-1, 1, 10, 100)))
+    return [*rows[:at], made, *rows[at + 1 :]]
+
+
+def half_moved(rng: random.Random, rows: Rows) -> Rows:
+    """Half of the lines go to another file."""
+    at = (len(rows) + 1) // 2
+    return rows[:at] if rng.random() < 0.5 else rows[-at:]
+
+
+def from_another_file(rng: random.Random, rows: Rows) -> Rows:
+    """Lines of another spec are put in, with their numbers."""
+    first = rng.randrange(700, 900)
+    made = [fresh(rng, rows)._replace(issue=first + n) for n in range(rng.randint(1, 3))]
+    at = rng.randrange(len(rows) + 1)
+    return [*rows[:at], *made, *rows[at:]]
+
+
+def branches_merged(rng: random.Random, rows: Rows) -> Rows:
+    """One branch put a task in and renumbered, the other one appended; git saw no conflict."""
+    one, other = renumbered(insert(rng, rows)), fresh(rng, rows)
+    return [*one, other]
+
+
 def split(rng: random.Random, rows: Rows) -> Rows:
     at = rng.randrange(len(rows))
     row = rows[at]
@@ -218,6 +271,17 @@ KINDS: dict[str, Rewrite] = {
     "merge with one key twice": merged,
     "two lines joined": joined,
     "line split": split,
+    "keys of another form": keys_of_another_form,
+    "all texts edited": lambda rng, rows: change(rng, rows, lambda row: edit_words(rng, row), 1),
+    "links of some lost, and renumbered": lambda rng, rows: renumbered(
+        insert(rng, change(rng, rows, lambda row: row._replace(issue=None), 0.5))
+    ),
+    "two texts swapped": texts_swapped,
+    "numbers one row down": numbers_one_row_down,
+    "number mistyped": mistyped,
+    "half moved to another file": half_moved,
+    "lines from another file": from_another_file,
+    "two branches merged": branches_merged,
 }
 # Another text under a kept key or number: what the line shows is all that anybody can know.
 BY_EVIDENCE = (
