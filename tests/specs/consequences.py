@@ -53,9 +53,7 @@ class Story:
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
-        self.rows: Rows = [
-            row._replace(ticked=rng.random() < 0.25) for row in rewriting.begin(rng)
-        ]
+        self.rows: Rows = [row._replace(ticked=rng.random() < 0.25) for row in rewriting.begin(rng)]
         self.records = {task.id: task for task in rewriting.remember(self.rows)}
         self.seen = list(self.records)  # ids of the last snapshot, in order
         self.issues: dict[int, Issue] = {}
@@ -106,9 +104,7 @@ class Story:
     def _work(self) -> None:
         """Somebody ticks boxes, others close and open issues."""
         rng = self.rng
-        self.rows = [
-            row._replace(ticked=True) if rng.random() < 0.15 else row for row in self.rows
-        ]
+        self.rows = [row._replace(ticked=True) if rng.random() < 0.15 else row for row in self.rows]
         for number, issue in self.issues.items():
             chance = rng.random()
             if chance < 0.06:
@@ -133,7 +129,9 @@ class Story:
                 doubts.append(Doubt(row.key or "", row.issue, verdict.why, ""))
             else:
                 ref = row.key or task
-                lines.append(SpecTask(task, ref, title(row), row.ticked, row.issue))
+                own = row.issue if row.issue not in foreign else None
+                mention = row.issue if own is None else None
+                lines.append(SpecTask(task, ref, title(row), row.ticked, own, mention=mention))
         issues = {
             n: RemoteIssue(n, i.closed, i.completed, i.title, known.get(n), n in known)
             for n, i in self.issues.items()
@@ -150,7 +148,6 @@ class Story:
             {},
             asked,
             True,
-            foreign=frozenset(foreign),
             doubts=tuple(doubts),
         )
 

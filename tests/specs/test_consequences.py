@@ -1,4 +1,4 @@
-"""I18 through matching and merge: nothing is done to the wrong issue, over thousands of rewrites."""
+"""I18 through matching and merge: nothing is done to a wrong issue, over thousands of rewrites."""
 
 from __future__ import annotations
 
