@@ -35,8 +35,15 @@ class Diagnostic(NamedTuple):
         }
 
 
+class Mention(NamedTuple):
+    """A number in parentheses, `(#12)`, that is not read as a task's link."""
+
+    number: int
+    at: int  # index into `Spec.text` of its `(`
+
+
 class Task(NamedTuple):
-    """One checkbox line of the task section.
+    """One checkbox item of the task section.
 
     `id` is its identity inside the spec: given once, never read, the same under any key, title
     and place.  `read_as` is what the line itself is known by: the visible key, else `#<issue>`,
@@ -69,6 +76,7 @@ class Task(NamedTuple):
     read_as: str
     doubt: str = ""  # why it cannot be said whose line this is
     mention: int | None = None  # a number at its end that is not its issue
+    others: tuple[Mention, ...] = ()  # numbers in its words besides its link
 
 
 class Spec(NamedTuple):

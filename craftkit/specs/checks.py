@@ -13,7 +13,32 @@ LIMIT = 20  # of one code
 
 def check_tasks(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
     """Duplicates, unknown dependencies and cycles, and words that look like a dependency."""
-    return [*_duplicates(tasks, path), *_dependencies(tasks, path), *_near_misses(tasks, path)]
+    return [
+        *_duplicates(tasks, path),
+        *_dependencies(tasks, path),
+        *_near_misses(tasks, path),
+        *_several_numbers(tasks, path),
+    ]
+
+
+def _several_numbers(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
+    """Numbers in a task's words, if it is not certain which of them is its link."""
+    return [
+        Diagnostic(
+            "warning",
+            "several_numbers",
+            f"{_list([f'#{n}' for n in dict.fromkeys(other.number for other in task.others)])}"
+            " stand in this task, so none of them is read as its link",
+            "put the number of its issue at the end of its words",
+            f"{path}:{task.line}",
+        )
+        for task in tasks
+        if task.others and task.issue is None
+    ]
+
+
+def _list(words: Sequence[str]) -> str:
+    return ", ".join(words[:-1]) + f" and {words[-1]}"
 
 
 # Code -> severity, message (of the value and of the line that had it first), hint.

@@ -56,7 +56,7 @@ def start_mark(spec: Spec, task: Task) -> str:
 
 
 def link(spec: Spec, task: Task, number: int) -> str:
-    """The text with ` (#number)` at the end of the task's line."""
+    """The text with ` (#number)` at the end of the task's words."""
     _editable(spec, task, any_mark=True)
     if number < 1:
         raise UsageProblem(f"{number} is not an issue number", "issue numbers start at 1")
@@ -104,11 +104,28 @@ def unlink(spec: Spec, task_id: str | None = None) -> str:
     text = spec.text
     for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
         if task.issue is not None and task_id in (None, task.id):
-            end = text.index(")", task.link_at) + 1
-            text = text[: task.link_at] + text[end:]
+            same = [other.at for other in task.others if other.number == task.issue]
+            for at in sorted((task.link_at, *same), reverse=True):
+                text = _without_link(text, at)
     if spec.issue is None or task_id is not None:
         return text
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=None)
+
+
+def _without_link(text: str, at: int) -> str:
+    """The text without the link that begins at `at` and the blanks before it.
+
+    A line that it opens is joined with the one above: its next words could begin a block.
+    """
+    end = text.index(")", at) + 1
+    if text[at] == "(":
+        before = text[:at].rstrip(" \t")
+        if before[-1:] == "]":  # it opens the words
+            return text[:at] + text[end:].lstrip(" \t\r\n")
+        at = len(before)
+        if before[-1:] == "\n":
+            at -= 2 if before[-2:] == "\r\n" else 1
+    return text[:at] + text[end:]
 
 
 def _mark(spec: Spec, task: Task, mark: str) -> str:
@@ -316,21 +333,25 @@ def _after(spec: Spec, task: Task, words: str) -> str:
     shut = text[task.mark_at + 1 :][:3]
     gap = "] " if not shut.startswith("]\t") else "]\t"
     indent = len(lead) - len(lead.lstrip(" \t"))
-    at = _block_end(text, start, indent)
+    ends = {box.at: box.end for box in scan(text, int(text.startswith("\ufeff"))).boxes}
+    at = _block_end(text, start, indent, ends)
     stop = text.find("\n", start)
     eol = _eol(text) if stop < 0 else "\r\n" if text[stop - 1] == "\r" else "\n"
     return _insert(text, at, f"{lead}[ {gap}{words}", eol)
 
 
-def _block_end(text: str, start: int, indent: int) -> int:
-    """The start of the line behind the list item that begins at `start`."""
-    at = text.find("\n", start) + 1
+def _block_end(text: str, start: int, indent: int, ends: Mapping[int, int]) -> int:
+    """The start of the line behind the list item that begins at `start`.
+
+    `ends` says of each box where its paragraph ends.
+    """
+    at = text.find("\n", ends.get(start, start)) + 1
     if at == 0:
         return len(text)
     end, blank = at, False
     while at < len(text):
-        nxt = text.find("\n", at) + 1 or len(text)
-        line = text[at:nxt]
+        nxt = text.find("\n", ends.get(at, at)) + 1 or len(text)
+        line = text[at : text.find("\n", at) + 1 or len(text)]
         body = line.strip()
         deeper = len(line) - len(line.lstrip(" \t")) > indent
         if not body:

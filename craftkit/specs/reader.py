@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .. import digests
-from ..model import Diagnostic, Spec, Task
+from ..model import Diagnostic, Mention, Spec, Task
 from . import names
 from .checks import capped, check_tasks
 from .dialects import DIALECTS, Dialect
@@ -355,6 +355,9 @@ def _identify(
                 steps_done=steps[i][0],
                 steps_total=steps[i][1],
                 read_as=name,
+                others=tuple(Mention(n, box.body_at + at) for n, at in said.others)
+                if said.others
+                else (),
             )
         )
     return tasks if named else names.with_refs(tasks)

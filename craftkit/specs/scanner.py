@@ -29,6 +29,20 @@ _ITEM = re.compile(rf"({_MARKER})([ \t]++|(?=[\r\n]|\Z))")
 # Kept as text, because few files need them: `re` compiles a pattern when it is first used.
 _BARE_FENCE = r"\n {0,3}(`{3,}+|~{3,}+)[ \t]*+\r?(?=\n|\Z)"
 _CONFLICT = r"\n(<<<<<<<|>>>>>>>) "
+# A line that begins so ends every paragraph: nothing is four columns left of it.
+_NO_MORE = ("- [", "\n", "  - [", "\r\n", "* [", "## ", "   - [")
+# What begins a block in the middle of a paragraph, ordered items aside.
+_BEGINS = (
+    r"[-*+](?:[ \t]|\r?\Z)|#{1,6}(?:[ \t\r]|\Z)|>|`{3,}[^`]*\Z|~{3}|\||(?:=+|-+)[ \t]*\r?\Z"
+    r"|(?:(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+|(?:-[ \t]*+){3,}+)\r?\Z|\[\^[^\]\s]+\]:"
+    r"|<(?:[!?]|<{6}[ \r]|(?i:script|pre|style|textarea)(?:[ \t\r>]|\Z)"
+    r"|/?(?i:address|article|aside|base|basefont|blockquote|body|caption|center|col|colgroup|dd"
+    r"|details|dialog|dir|div|dl|dt|fieldset|figcaption|figure|footer|form|frame|frameset|h[1-6]"
+    r"|head|header|hr|html|iframe|legend|li|link|main|menu|menuitem|nav|noframes|ol|optgroup"
+    r"|option|p|param|search|section|summary|table|tbody|td|tfoot|th|thead|title|tr|track|ul)"
+    r"(?:[ \t\r>]|/>|\Z))"
+)
+_ORDERED = r"([0-9]{1,9})[.)][ \t]+(\[[^\n\r\[\]]\]\*?[ \t])?"
 _RULE = r"(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\r?\Z"
 
 
@@ -43,7 +57,7 @@ class Box(NamedTuple):
     """A list item that begins with `[ ]`; `parent` is the index of the box that encloses it."""
 
     at: int
-    end: int
+    end: int  # index of the newline behind its first paragraph, or the text's end
     indent: int
     mark: str
     mark_at: int
@@ -214,7 +228,10 @@ def _on_task(st: _State, m: re.Match[str]) -> int:
     else:  # at the margin it closes every list
         col = 0
         st.content, st.nearest = [2], [-1]
-        st.gap = end
+    # Nearly always another task or an empty line follows.
+    if not st.src.startswith(_NO_MORE, end + 1):
+        end = _paragraph_end(st, end)
+    st.gap = end
     st.lazy = True
     _add_box(st, newline, end, col, m.start("plain"), m.start("task"))
     return end
@@ -234,7 +251,36 @@ def _on_box(st: _State, m: re.Match[str]) -> int:
     while body_at < end and src[body_at] in " \t\r":
         body_at += 1
     if body_at < end:  # a box without words is not a task
+        if not src.startswith(_NO_MORE, end + 1):
+            end = st.gap = _paragraph_end(st, end)
         _add_box(st, m.start(), end, col, mark_at, body_at)
+    return end
+
+
+def _paragraph_end(st: _State, end: int) -> int:
+    """Where the paragraph ends that opens the innermost item and whose first line ends at `end`.
+
+    As in CommonMark, lazy lines included.  It ends as well where an underline would make it a
+    heading, and before a table: nothing is to be written behind either.
+    """
+    src, content = st.src, st.content
+    while end < len(src):
+        nxt = _line_end(src, end + 1)
+        line = src[end + 1 : nxt]
+        body = line.lstrip(" \t")
+        if not body or body == "\r":
+            return end
+        col = width_of(line[: len(line) - len(body)])
+        depth = bisect_right(content, col)
+        # Four columns in it can be nothing else.
+        if col - (content[depth - 1] if depth else 0) < 4 and not body[0].isalpha():
+            if re.match(_BEGINS, body) is not None:
+                return end
+            number = re.match(_ORDERED, body)
+            # The scanner lets any number begin a box.
+            if number and (depth < len(content) or int(number[1]) == 1 or number[2]):
+                return end
+        end = nxt
     return end
 
 

@@ -7,18 +7,25 @@ from typing import NamedTuple
 
 from .. import digests
 
-_BLANKS = " \t\r\f\v"
+_BLANKS = " \t\r\n\f\v"
 _LINK = re.compile(r"(?:\A|[ \t]+)\(#([1-9][0-9]{0,9})\)\Z")
 _TAG = re.compile(r"[ \t]*\[(?:(P)|US[0-9]+|[A-Za-z]+:[^\]\n]*)\](?=[ \t]|\Z)")
 _DEPENDS = re.compile(r"\(depends on:?[ \t]([^()\n]*)\)", re.IGNORECASE)
 _DEPENDS_LINE = r"_Depends(?: on)?:([^_\n]*)_"
-_ANNOTATION = r"_(?:Depends(?: on)?|Requirements|Boundary):[^_\n]*_"
+_ANNOTATION = r"_(?:Depends(?: on)?|Requirements|Boundary|Leverage):[^_\n]*_"
 _KEY = re.compile(r"(?<![\w.])(?:T[0-9]{3,}[a-z]?|[0-9]+(?:\.[0-9]+)*[a-z]?)(?![\w])")
 _PARALLEL = r"(?:\A|[ \t])\(P\)(?=[ \t]|\Z)"
+# Kept as text, because few lines need them: `re` compiles a pattern when it is first used.
+_NUMBER = r"(?<!\S)\(#([1-9][0-9]{0,9})\)(?=[\s.,;:!?]|\Z)"
+_MASKING = r"`+|<!--"
+_DETAILS = rf"[ \t]*(?:{_ANNOTATION}[ \t]*)+\r?\Z"
 
 
 class Words(NamedTuple):
-    """What the words of a task line say; `link_at` is an offset into the line's body."""
+    """What the first paragraph of a task says; offsets are into its body.
+
+    `others` are the numbers in parentheses that are not the link, and where each one begins.
+    """
 
     key: str | None
     title: str
@@ -26,22 +33,28 @@ class Words(NamedTuple):
     starred: bool  # the key carries Kiro's star for an optional task
     depends_on: tuple[str, ...]
     issue: int | None
-    link_at: int
+    link_at: int  # where the link begins, with the blanks before it; else where it goes
+    others: tuple[tuple[int, int], ...] = ()
 
 
 def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Words:
     """Read everything after the box; `key_at` matches the dialect's key."""
     body = body.rstrip(_BLANKS)
-    issue = None
-    link_at = len(body)
-    if body[-1:] == ")":
-        # Only the tail is searched, so that a long line costs no more than a short one.
-        tail = max(0, body.rfind("(#"))
-        if link_at - tail <= 14:
-            m = _LINK.search(body, _blanks_before(body, tail))
-            if m is not None:
-                issue, link_at = int(m[1]), m.start()
-    words = body[:link_at]
+    issue, link_at, words = None, len(body), body
+    others: tuple[tuple[int, int], ...] = ()
+    m = None
+    first, wrapped = body.find("(#"), "\n" in body
+    if first >= 0 and not wrapped and len(body) - first <= 14 and body.rfind("(#") == first:
+        m = _LINK.search(body, _blanks_before(body, first))  # nearly every link ends its line
+    if m is not None:
+        issue, link_at = int(m[1]), m.start()
+        words = body[:link_at]
+    elif first >= 0 or wrapped:
+        issue, link_at, others, words = _search(body)
+    if "<!--" in words:
+        words = _masked(words)[0]
+    if words is not body or wrapped:
+        words = " ".join(words.split()) if wrapped else words.lstrip(_BLANKS)
     key, rest, starred = split_key(words, key_at)
     parallel = False
     if rest[:1] == "[" and (key is None or key[0] == "T"):
@@ -54,7 +67,92 @@ def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Word
     if "(P)" in rest:
         rest, count = re.subn(_PARALLEL, "", rest)
         parallel = parallel or count > 0
-    return Words(key, " ".join(rest.split()), parallel, starred, depends, issue, link_at)
+    return Words(key, " ".join(rest.split()), parallel, starred, depends, issue, link_at, others)
+
+
+def _search(body: str) -> tuple[int | None, int, tuple[tuple[int, int], ...], str]:
+    """The link of a paragraph, wherever it stands, and the words without it.
+
+    The number that ends the paragraph is the link, else the only one in it.
+    """
+    found = list(re.finditer(_NUMBER, _masked(body)[1]))
+    last = found[-1] if found else None
+    link = None
+    if last is not None and (len({m[1] for m in found}) == 1 or _is_at_end(body[last.end() :])):
+        link = last
+    if link is None:
+        return None, _end_of_words(body), tuple((int(m[1]), m.start()) for m in found), body
+    words, reached = "", 0
+    for m in found:
+        if m[1] == link[1]:  # a second time the same link, then
+            words += body[reached : m.start()].rstrip(_BLANKS)
+            reached = m.end()
+    others = tuple((int(m[1]), m.start()) for m in found if m is not link)
+    return int(link[1]), _link_start(body, link), others, words + body[reached:]
+
+
+def _is_at_end(rest: str) -> bool:
+    """Whether what follows a number says nothing more of the task."""
+    rest = " ".join(_masked(rest)[0].split())
+    if "epends" in rest:
+        rest = _DEPENDS.sub("", rest)
+    rest = re.sub(_PARALLEL, "", re.sub(_ANNOTATION, "", rest, flags=re.I))
+    return not rest.strip(" .,;:!?")
+
+
+def _link_start(body: str, link: re.Match[str]) -> int:
+    """Where a link begins: with the blanks before it, and the line's end if it opens a line."""
+    at = _blanks_before(body, link.start())
+    if body[at - 1 : at] == "\n":
+        at -= 2 if body[at - 2 : at - 1] == "\r" else 1
+    return at
+
+
+def _end_of_words(body: str) -> int:
+    """Where a link goes: behind the last line that is more than annotations."""
+    end = len(body)
+    while (at := body.rfind("\n", 0, end)) >= 0 and re.match(_DETAILS, body[at + 1 : end], re.I):
+        end = at
+    return len(body[:end].rstrip(_BLANKS))
+
+
+def _masked(body: str) -> tuple[str, str]:
+    """The text with blanks for its comments, and with blanks for its code as well."""
+    if "`" not in body and "<!--" not in body:
+        return body, body
+    shown, plain, reached = "", "", 0
+    runs: dict[int, list[int]] | None = None
+    last_close = body.rfind("-->")
+    for m in re.finditer(_MASKING, body):
+        if m.start() < reached:
+            continue
+        kept = body[reached : m.start()]
+        if m[0] == "<!--":
+            if last_close < m.end() - 2:
+                continue
+            end = body.find("-->", m.end() - 2) + 3
+            shown += kept + " " * (end - m.start())
+        else:
+            if runs is None:
+                runs = _backticks(body)
+            same = runs[len(m[0])]
+            while same and same[-1] <= m.start():
+                same.pop()
+            if not same:
+                continue
+            end = same[-1] + len(m[0])
+            shown += kept + body[m.start() : end]
+        plain += kept + " " * (end - m.start())
+        reached = end
+    return shown + body[reached:], plain + body[reached:]
+
+
+def _backticks(body: str) -> dict[int, list[int]]:
+    """Length -> where the runs of that many backticks are, the last one first."""
+    out: dict[int, list[int]] = {}
+    for m in re.finditer("`+", body):
+        out.setdefault(len(m[0]), []).append(m.start())
+    return {size: places[::-1] for size, places in out.items()}
 
 
 def _strip_depends(rest: str) -> tuple[str, tuple[str, ...]]:

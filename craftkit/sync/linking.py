@@ -39,7 +39,7 @@ KIND = "spec link"
 SECONDS = 3600.0  # linking a long spec takes a second for each task
 
 
-class Mention(NamedTuple):
+class StrangeNumber(NamedTuple):
     """A number in the line of a task without an issue, which is an issue of something else."""
 
     task: Task
@@ -51,7 +51,7 @@ class Mention(NamedTuple):
 
 def _look(
     context: Context, spec: Spec, dry: bool, take: Sequence[int]
-) -> tuple[gh.Repository | None, tuple[Mention, ...]]:
+) -> tuple[gh.Repository | None, tuple[StrangeNumber, ...]]:
     """The repository, and in the database what is there of the spec; None if nobody answers."""
     try:
         if context.offline:
@@ -76,7 +76,7 @@ def _look(
 
 def _read_numbers(
     context: Context, sync: SyncContext, spec: Spec, take: Sequence[int]
-) -> tuple[Mention, ...]:
+) -> tuple[StrangeNumber, ...]:
     """Ask whose the numbers are that lines carry, and remember which are not the spec's.
 
     Raises UsageProblem for a number to take that cannot be a task's.
@@ -109,7 +109,7 @@ def _read_numbers(
         issues.set_prose(tx, repo, spec.id, mentioned, context.now())
     context.specs_read.pop(spec.path, None)
     return tuple(
-        Mention(lines[n], n, one_line(issue.title, 60), issue.author, _spec_of(issue, spec))
+        StrangeNumber(lines[n], n, one_line(issue.title, 60), issue.author, _spec_of(issue, spec))
         for n in strange
         if n in mentioned and isinstance(issue := answers.get(n), gh.Issue)
     )
@@ -156,7 +156,7 @@ class LinkProposal(NamedTuple):
     making: LinkPlan
     repository: gh.Repository | None  # None where it was not asked
     waiting: int = 0  # issues that an earlier linking has queued
-    mentions: tuple[Mention, ...] = ()  # numbers that nobody has said to be links
+    mentions: tuple[StrangeNumber, ...] = ()  # numbers that nobody has said to be links
     taken: tuple[int, ...] = ()  # those that a person has said to be
 
     def is_empty(self) -> bool:
