@@ -51,7 +51,7 @@ class Task(NamedTuple):
     such lines are read as `<key>~<occurrence>`.  A line that is seen first is given that as its id.
     `ref` is what a person types and what JSON calls `key`: the key if unique, else `gh<issue>` if
     unique, else a short id such as `~k3f` (`specs.names`).
-    Offsets (`mark_at`, `link_at`) are indexes into `Spec.text`.
+    Offsets (`mark_at`, `link_at`, `end_at`) are indexes into `Spec.text`.
     """
 
     id: str
@@ -70,6 +70,7 @@ class Task(NamedTuple):
     line: int  # 1-based
     mark_at: int
     link_at: int
+    end_at: int  # where a link goes, if the one at `link_at` is not the task's
     parent: str | None  # id of the task that this one is a numbered part of (Kiro)
     steps_done: int
     steps_total: int

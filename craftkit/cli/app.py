@@ -209,7 +209,7 @@ def history(
 
         events = loop_history.history(context, spec_name, limit)
         lines = [
-            f"{e['at'][:19]}Z  {e['event']:<16} {e['task_id'] or e['spec_id'] or '':<12}"
+            f"{e['at'][:19]}Z  {e['event']:<16} {e['task'] or e['spec_id'] or '':<12}"
             f" {e['session']} ({e['agent']}){loop_history.why(e)}"
             for e in events
         ]

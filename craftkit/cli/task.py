@@ -97,12 +97,13 @@ def show(key: MaybeKey = None, spec_name: SpecName = None, as_json: AsJson = Fal
     """Show one task; by default the one in progress."""
 
     def action(context: Context) -> Reply:
-        from craftkit.loop import spec_index, task_lookup
+        from craftkit.loop import issue_pages, spec_index, task_lookup
 
         spec, task = task_lookup.find_or_current(context, spec_name, key)
         row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
-        data = {"spec": spec.id, "task": task_lookup.task_json(spec, row)}
-        return Reply(data, _details(spec, row))
+        page = issue_pages.page_of(context, task.issue) if task.issue else ""
+        data = {"spec": spec.id, "task": task_lookup.task_json(spec, row) | {"url": page or None}}
+        return Reply(data, _details(spec, row, page))
 
     return run_command("task show", as_json, action, repair=True, only_reads=True)
 
@@ -324,12 +325,12 @@ def _current_note(row: TaskStatus, session: str) -> str:
     return f"{row.task.ref} is still in progress ({by})."
 
 
-def _details(spec: Spec, row: TaskStatus) -> list[str]:
+def _details(spec: Spec, row: TaskStatus, page: str) -> list[str]:
     task = row.task
     lines = [_line(row), f"    {spec.path}:{task.line}  {task.group or ''}".rstrip()]
     if task.steps_total:
         lines.append(f"    steps {task.steps_done}/{task.steps_total}")
-    return lines
+    return [*lines, f"    {page}"] if page else lines
 
 
 def _next_line(row: TaskStatus | None, rows: list[TaskStatus]) -> str:

@@ -171,7 +171,7 @@ def _story(stage: _Stage, server: Server | None) -> dict[str, Any]:
         if following is None:
             break
         stage.run("task", "start", following["key"], quiet=True)
-        stage.run("task", "done", quiet=True)
+        stage.run("task", "done", following["key"], quiet=True)
     stage.run("status")
     if server is not None:
         stage.show("\nA last look at both sides:")

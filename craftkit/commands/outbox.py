@@ -6,6 +6,7 @@ from typing import Any
 
 from craftkit.clock import epoch_seconds, iso_utc
 from craftkit.errors import UsageProblem
+from craftkit.loop import task_lookup
 from craftkit.runtime.context import Context
 from craftkit.store import history as events
 from craftkit.store import outbox
@@ -13,13 +14,14 @@ from craftkit.store import outbox
 
 def list_writes(context: Context) -> list[dict[str, Any]]:
     """What GitHub has not got, oldest first."""
+    name = task_lookup.namer(context)
     return [
         {
             "id": row.id,
             "state": row.state,
             "action": row.action,
             "spec": row.spec_id,
-            "task": row.task_id,
+            "task": name(row.spec_id, row.task_id) if row.task_id else row.task_id,
             "issue": row.issue,
             "attempts": row.attempts,
             "not_before": _next_try(context, row),

@@ -85,7 +85,7 @@ def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
         with context.store.write() as tx:
             claims.release(tx, spec.id, [task_id])
             sessions.forget_current(context, tx, spec.id, [task_id])
-        name = by_id[task_id].ref if task_id in by_id else task_id
+        name = task_lookup.namer(context)(spec.id, task_id)
         why = "is done" if task_id in by_id else "has no line any more"
         notes.append({"code": "stale_current", "message": f"{name} {why}: no longer current"})
     return notes
@@ -93,8 +93,9 @@ def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
 
 def end(context: Context, reason: str) -> dict[str, Any]:
     """Record the end of this session, why, and what it leaves unfinished."""
+    name = task_lookup.namer(context)
     unfinished = [
-        {"spec": claim.spec_id, "task": claim.task_id}
+        {"spec": claim.spec_id, "task": name(claim.spec_id, claim.task_id)}
         for claim in claims.of_worktree(context.store, context.worktree)
         if claim.session == context.session.id
     ]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from craftkit import repo as git
 from craftkit.commands import process
 from craftkit.errors import DatabaseUnwritable, SpecNeedsAttention, TaskClaimed, UsageProblem
-from craftkit.loop import sessions, spec_index, spec_writer
+from craftkit.loop import sessions, spec_index, spec_writer, task_lookup
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import files
@@ -67,17 +67,17 @@ def propose(context: Context, wanted_spec: str | None, force: bool) -> DeletionP
 
 
 def _claimed(context: Context, spec: Spec) -> list[str]:
-    refs = {task.id: task.ref for task in spec.tasks}
-    found = claims.of_spec(context.store, spec.id)
-    return [refs.get(claim.task_id, claim.task_id) for claim in found]
+    name = task_lookup.namer(context)
+    return [name(spec.id, claim.task_id) for claim in claims.of_spec(context.store, spec.id)]
 
 
 def _refuse_live(context: Context, spec: Spec) -> None:
     for row in claims.of_spec(context.store, spec.id):
         other = row.session != context.session.id
         if other and sessions.is_live(context, row.session, row.worktree):
+            task = task_lookup.namer(context)(spec.id, row.task_id)
             raise TaskClaimed(
-                f"{row.task_id} of {spec.id} is held by session {row.session}"
+                f"{task} of {spec.id} is held by session {row.session}"
                 f" ({row.agent}) in {row.worktree}.",
                 "wait until it is finished, or `--force`",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from craftkit.errors import DatabaseUnwritable, UnknownSpec, UsageProblem
@@ -125,9 +126,9 @@ def notes(
         spec_id, task_id = spec.id, task.id
     elif wanted_spec is not None:
         spec_id = _spec_id(context, wanted_spec)
-    refs = {f"{s.id} {t.id}": t.ref for s in spec_index.load_all(context) for t in s.tasks}
     found = events.notes(context.store, kind, spec_id, task_id, limit)
-    return [as_dict(event, refs) for event in found]
+    name = task_lookup.namer(context)
+    return [as_dict(event, name) for event in found]
 
 
 def _spec_id(context: Context, wanted: str) -> str:
@@ -140,14 +141,16 @@ def _spec_id(context: Context, wanted: str) -> str:
         raise
 
 
-def as_dict(event: Event, refs: dict[str, str] | None = None) -> dict[str, Any]:
-    """A note as `--json` gives it; `refs` has what a person calls "SPEC TASK"."""
+def as_dict(event: Event, name: Callable[[str, str], str]) -> dict[str, Any]:
+    """A note as `--json` gives it; `name` gives what a person calls a task of a spec."""
     task = event.task_id
+    if task is not None and event.spec_id is not None:
+        task = name(event.spec_id, task)
     return {
         "at": event.at,
         "kind": event.event.removeprefix("knowledge."),
         "spec": event.spec_id,
-        "task": (refs or {}).get(f"{event.spec_id} {task}", task),
+        "task": task,
         "text": event.data.get("text", ""),
         "issue": event.data.get("issue"),
         "session": event.session,
@@ -160,7 +163,12 @@ def as_dict(event: Event, refs: dict[str, str] | None = None) -> dict[str, Any]:
 def history(context: Context, spec: str | None, limit: int) -> list[dict[str, Any]]:
     """The newest `limit` events, oldest first."""
     spec_id = spec_index.choose_spec(context, spec).spec.id if spec else None
-    return events.newest(context.store, spec_id, limit)
+    name = task_lookup.namer(context)
+    found = events.newest(context.store, spec_id, limit)
+    for event in found:
+        where = (event["spec_id"], event["task_id"])
+        event["task"] = name(*where) if None not in where else None
+    return found
 
 
 def why(event: dict[str, Any]) -> str:
@@ -228,8 +236,12 @@ def _one(
         "commit": last.head if last else None,
         "times_started": sum(e.event == "task.started" for e in events),
         "times_reopened": sum(e.event == "task.reopened" for e in events),
-        "notes": [as_dict(e) for e in events if e.event.startswith("knowledge.")],
+        "notes": [as_dict(e, lambda *_: row.task.ref) for e in events if _is_note(e)],
     }
+
+
+def _is_note(event: Event) -> bool:
+    return event.event.startswith("knowledge.")
 
 
 def _issue(context: Context, spec: Spec, task: Task) -> int | None:

@@ -25,7 +25,7 @@ def assign(context: Context, spec: Spec) -> Spec:
     """The spec, its tasks under the ids that they are remembered by, and named by them."""
     if not spec.tasks or not context.store.readable:
         return spec
-    spec = without_prose(context, spec)
+    spec = with_own_links(context, spec)
     return _with_refs(context, _assigned(context, spec))
 
 
@@ -50,14 +50,17 @@ def _assigned(context: Context, spec: Spec) -> Spec:
     return with_matching(spec, compare(context, spec, seen, records), records)
 
 
-def without_prose(context: Context, spec: Spec) -> Spec:
-    """The spec with the numbers that are not its issues as mentions."""
-    if not any(task.issue for task in spec.tasks):
+def with_own_links(context: Context, spec: Spec) -> Spec:
+    """The spec in which a number is a link only if nothing says otherwise.
+
+    Of several in a line it is the one that is known to be an issue of this spec.
+    """
+    if not any(task.issue or task.others for task in spec.tasks):
         return spec
     mentioned = issues.prose(context.store, str(context.config["github.repo"]).lower(), spec.id)
-    if not mentioned:
-        return spec
-    return edit.with_mentions(spec, mentioned)
+    if any(task.others for task in spec.tasks):
+        spec = edit.with_known_links(spec, set(numbers(context, spec).values()))
+    return edit.with_mentions(spec, mentioned) if mentioned else spec
 
 
 def _only_boxes_differ(

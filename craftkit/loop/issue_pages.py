@@ -53,7 +53,7 @@ def _site(server: Server) -> str:
 
 
 def _is_site(server: Server, page: SplitResult) -> bool:
-    """Whether a page is on the server, or on the GitHub that a local server stands for."""
+    """Whether a page is on the server, or on the GitHub that a sandbox stands for."""
     site, host = urlsplit(_site(server)), (page.hostname or "").lower()
     if (host, page.port or _port(page)) == (site.hostname, site.port or _port(site)):
         return True

@@ -1,6 +1,8 @@
 """Which task a command means, and how a task is shown.  Reads only."""
 
 import contextlib
+import functools
+from collections.abc import Callable
 from typing import Any
 
 from craftkit.errors import (
@@ -127,6 +129,27 @@ def not_named(verb: str, command: str = "") -> TaskNotNamed:
         f"Cannot {verb} a task without its name.",
         f"{shows}; a shell drops an unquoted #541, so write gh541",
     )
+
+
+def namer(context: Context) -> Callable[[str, str], str]:
+    """A function that gives the name of a task by spec and id, also of one whose line is gone."""
+    from craftkit.specs import names
+
+    @functools.cache
+    def of_spec(spec_id: str) -> dict[str, str]:
+        spec = spec_index.by_id(context, spec_id)
+        lines = spec.tasks if spec is not None else ()
+        records = tasks.of_spec(context.store, spec_id)
+        refs = names.short_ids([*records, *(task.id for task in lines)])
+        shown = {task.key for task in lines}
+        for one in records.values():
+            if one.key is not None and one.key not in shown:
+                refs[one.task_id] = one.key
+            elif one.key is None and one.issue is not None:
+                refs[one.task_id] = f"gh{one.issue}"
+        return refs | {task.id: task.ref for task in lines}
+
+    return lambda spec_id, task_id: of_spec(spec_id).get(task_id, task_id)
 
 
 def _certain(task: Task, spec: Spec) -> Task:

@@ -13,6 +13,7 @@ from craftkit.loop import (
     spec_index,
     spec_writer,
     spool_writer,
+    task_lookup,
     task_status,
 )
 from craftkit.loop.decisions import Action, DecidedTask, Decision, Source
@@ -272,10 +273,12 @@ def _flip_boxes(context: Context, decision: Decision, path: str) -> spec_writer.
     there = {task.id for task in written.before.tasks}
     missing = [task_id for task_id in decision.task_ids if task_id not in there]
     if missing:
+        name = task_lookup.namer(context)
+        gone = ", ".join(name(decision.spec, task_id) for task_id in missing)
         context.note(
             "warning",
             "line_gone",
-            f"{path} has no line for {', '.join(missing)} any more; it is recorded all the same.",
+            f"{path} has no line for {gone} any more; it is recorded all the same.",
             "`craftkit history` shows it",
         )
     return written

@@ -115,8 +115,9 @@ def describe(
 
 def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
     """What this session, or an ended one in this worktree, has in progress in other specs."""
+    name = task_lookup.namer(context)
     return [
-        {"spec": claim.spec_id, "task": claim.task_id}
+        {"spec": claim.spec_id, "task": name(claim.spec_id, claim.task_id)}
         for claim in claims.of_worktree(context.store, context.worktree)
         if claim.spec_id != spec.id
         and (

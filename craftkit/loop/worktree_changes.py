@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from craftkit import repo as git
+from craftkit.loop import task_lookup
 from craftkit.runtime.context import Context
 from craftkit.store import claims, history, sessions, worktrees
 from craftkit.store.claims import Claim
@@ -104,8 +105,11 @@ def _say(
     if moved_from is not None and claims.of_worktree(context.store, context.worktree):
         words = f"The worktree moved from {moved_from} to {context.worktree}, and its tasks too."
         context.note("info", "worktree_moved", words)
+    name = task_lookup.namer(context)
     for one, freed in released:
-        tasks = ", ".join(f"{claim.task_id} of {claim.spec_id}" for claim in freed)
+        tasks = ", ".join(
+            f"{name(claim.spec_id, claim.task_id)} of {claim.spec_id}" for claim in freed
+        )
         context.note(
             "info",
             "worktree_gone",

@@ -14,7 +14,7 @@ from craftkit.commands import reconcile as commands_reconcile
 from craftkit.commands import recovery, session
 from craftkit.commands import spec as specs_
 from craftkit.commands import task as task_commands
-from craftkit.errors import AmbiguousSpec, UnknownSpec
+from craftkit.errors import AmbiguousSpec, TaskNotNamed, UnknownSpec
 from craftkit.loop import spec_index, task_lookup, task_status, transitions, work_status
 from craftkit.mcp.shapes import (
     IssueShape,
@@ -84,13 +84,16 @@ def task_start(context: Context, key: str, spec: str) -> OutcomeShape:
 
 def task_done(context: Context, key: str, spec: str) -> OutcomeShape:
     recovery.repair(context)
-    return _outcome(context, task_commands.done(context, named(context, spec), key[:WORD]))
+    wanted = named(context, spec)
+    word = _word(context, key, wanted, "finish", "task_done")
+    return _outcome(context, task_commands.done(context, wanted, word))
 
 
 def task_drop(context: Context, key: str, reason: str, spec: str) -> OutcomeShape:
     recovery.repair(context)
-    why = one_line(reason, LINE)
-    return _outcome(context, task_commands.drop(context, named(context, spec), key[:WORD], why))
+    why, wanted = one_line(reason, LINE), named(context, spec)
+    word = _word(context, key, wanted, "drop", "task_drop")
+    return _outcome(context, task_commands.drop(context, wanted, word, why))
 
 
 def session_resume(context: Context, spec: str) -> Resumed:
@@ -148,6 +151,19 @@ def brief(context: Context, spec: str) -> str:
 
 
 # Parts
+
+
+def _word(context: Context, key: str, wanted: str | None, verb: str, tool: str) -> str:
+    """The word that names a task.  Raises TaskNotNamed, with the call for the session's own one."""
+    if key.strip():
+        return key[:WORD]
+    task = task_lookup.own(context, wanted)
+    raise TaskNotNamed(
+        f"Cannot {verb} a task without its name.",
+        f'call {tool} with key "{task.ref}", the task in progress'
+        if task is not None
+        else "task_list shows the names",
+    )
 
 
 def named(context: Context, wanted: str) -> str | None:

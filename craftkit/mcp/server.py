@@ -30,7 +30,7 @@ INSTRUCTIONS = (
 )
 
 SpecName = Annotated[str, Field(description="id or #N")]
-Key = Annotated[str, Field(description="T012, 1.2, #541 or @3")]
+Key = Annotated[str, Field(description="T012, 1.2, gh541 or ~k3f")]
 
 
 def _hints(reads: bool = False, takes_back: bool = False, github: bool = False) -> ToolAnnotations:
@@ -54,6 +54,8 @@ class _Strict(Tool):
     async def run(
         self, arguments: dict[str, Any], context: Any, convert_result: bool = False
     ) -> Any:
+        if self.name in ("task_done", "task_drop"):
+            arguments = {"key": ""} | arguments  # the answer names the call that has one
         problem = self._problem(arguments)
         if problem:
             raise ToolError(f"Error executing tool {self.name}: {problem}")

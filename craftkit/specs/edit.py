@@ -86,16 +86,30 @@ def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) 
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=parent)
 
 
+def with_known_links(spec: Spec, known: Set[int]) -> Spec:
+    """The spec if these are its issues: of several numbers in a line, that is the link."""
+    return spec._replace(tasks=tuple(_with_known_link(spec, t, known) for t in spec.tasks))
+
+
+def _with_known_link(spec: Spec, task: Task, known: Set[int]) -> Task:
+    own = next((one for one in reversed(task.others) if one.number in known), None)
+    if own is None or task.issue in known:
+        return task
+    at = own.at
+    while at > 0 and spec.text[at - 1] in " \t":
+        at -= 1
+    others = tuple(one for one in task.others if one != own)
+    return task._replace(issue=own.number, mention=task.issue, link_at=at, others=others)
+
+
 def with_mentions(spec: Spec, numbers: Set[int]) -> Spec:
     """The spec if these numbers are not the issues of its tasks; links go behind them."""
     return spec._replace(
-        tasks=tuple(_as_mention(spec, t) if t.issue in numbers else t for t in spec.tasks)
+        tasks=tuple(
+            t._replace(issue=None, mention=t.issue, link_at=t.end_at) if t.issue in numbers else t
+            for t in spec.tasks
+        )
     )
-
-
-def _as_mention(spec: Spec, task: Task) -> Task:
-    end = spec.text.index(")", task.link_at) + 1
-    return task._replace(issue=None, mention=task.issue, link_at=end)
 
 
 def unlink(spec: Spec, task_id: str | None = None) -> str:

@@ -1,7 +1,7 @@
 """How a task is called: its key, its issue as `gh541`, or a short id such as `~k3f`.  Pure.
 
 A short id is the beginning of a code of the task's opaque id.  It is long enough to fit no other
-task that the spec has or had, stays the same under any title and order, and is never reused.
+task that the spec has or had.  So it survives a new title or order, and is never reused.
 Its second character is a digit: a shell takes `~bin` for somebody's home.
 """
 

@@ -351,6 +351,7 @@ def _identify(
                 line=line,
                 mark_at=box.mark_at,
                 link_at=box.body_at + said.link_at,
+                end_at=box.body_at + said.end,
                 parent=tasks[parent].id if parent >= 0 else None,
                 steps_done=steps[i][0],
                 steps_total=steps[i][1],

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .. import digests
@@ -35,12 +35,13 @@ class Words(NamedTuple):
     issue: int | None
     link_at: int  # where the link begins, with the blanks before it; else where it goes
     others: tuple[tuple[int, int], ...] = ()
+    end: int = 0  # where a link goes, if the one that is there is not the task's
 
 
 def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Words:
     """Read everything after the box; `key_at` matches the dialect's key."""
     body = body.rstrip(_BLANKS)
-    issue, link_at, words = None, len(body), body
+    issue, link_at, words, end = None, len(body), body, len(body)
     others: tuple[tuple[int, int], ...] = ()
     m = None
     first, wrapped = body.find("(#"), "\n" in body
@@ -51,6 +52,7 @@ def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Word
         words = body[:link_at]
     elif first >= 0 or wrapped:
         issue, link_at, others, words = _search(body)
+        end = _end_of_words(body)
     if "<!--" in words:
         words = _masked(words)[0]
     if words is not body or wrapped:
@@ -67,7 +69,8 @@ def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Word
     if "(P)" in rest:
         rest, count = re.subn(_PARALLEL, "", rest)
         parallel = parallel or count > 0
-    return Words(key, " ".join(rest.split()), parallel, starred, depends, issue, link_at, others)
+    title = " ".join(rest.split())
+    return Words(key, title, parallel, starred, depends, issue, link_at, others, end)
 
 
 def _search(body: str) -> tuple[int | None, int, tuple[tuple[int, int], ...], str]:
@@ -83,12 +86,23 @@ def _search(body: str) -> tuple[int | None, int, tuple[tuple[int, int], ...], st
     if link is None:
         return None, _end_of_words(body), tuple((int(m[1]), m.start()) for m in found), body
     words, reached = "", 0
+    tail = _tail(body, found)
     for m in found:
-        if m[1] == link[1]:  # a second time the same link, then
+        if m[1] == link[1] or m.start() >= tail:  # the same link twice, or one behind another
             words += body[reached : m.start()].rstrip(_BLANKS)
             reached = m.end()
     others = tuple((int(m[1]), m.start()) for m in found if m is not link)
     return int(link[1]), _link_start(body, link), others, words + body[reached:]
+
+
+def _tail(body: str, found: Sequence[re.Match[str]]) -> int:
+    """Where the numbers begin that follow each other at the end: none of them is a word."""
+    at = len(body)
+    for m in reversed(found):
+        if body[m.end() : at].strip(_BLANKS):
+            break
+        at = m.start()
+    return at
 
 
 def _is_at_end(rest: str) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import SpecNeedsAttention, UsageProblem
 from craftkit.github import gateway as gh
-from craftkit.loop import conflicts, process_runner, spec_identity, spec_index
+from craftkit.loop import conflicts, issue_pages, process_runner, spec_identity, spec_index
 from craftkit.loop.decisions import LinkDecision
 from craftkit.loop.github_writes import issue_title
 from craftkit.loop.process_runner import ProcessStep
@@ -428,20 +428,10 @@ def linked(context: Context, spec: Spec) -> dict[str, Any]:
     return {
         "spec": now.id,
         "parents": parents,
-        "urls": [_page_of(context, number) for number in parents],
+        "urls": [issue_pages.page_of(context, number) for number in parents],
         "tasks": [{"key": t.ref, "title": t.title, "issue": t.issue} for t in now.tasks],
         "attention": conflicts.known(context, now),
         "delivered": not (waiting.queued or waiting.dead),
         "queued": waiting.queued,
         "dead": waiting.dead,
     }
-
-
-def _page_of(context: Context, number: int) -> str:
-    """The web page of an issue."""
-    from urllib.parse import urlsplit
-
-    server = destination.find_server(context)
-    api = urlsplit(server.api_url)  # an Enterprise server has its pages where its API is
-    site = f"{api.scheme}://{api.netloc}" if api.hostname == server.host else ""
-    return f"{site or 'https://' + server.host}/{context.config['github.repo']}/issues/{number}"
