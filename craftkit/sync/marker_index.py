@@ -50,18 +50,6 @@ def index_markers(snapshot: SpecSnapshot) -> MarkerIndex:
     return MarkerIndex(found, named, frozenset(line.id for line in snapshot.lines or ()))
 
 
-def is_reused(task_id: str, title: str, closed: bool, found: str) -> bool:
-    """Whether a marker is not proof: an earlier task may have had the key, and be done.
-
-    A task without a key is known by its words, so that they are the same.
-    """
-    return closed and found != title and not task_id.startswith("~")
-
-
-def is_of_another(line: SpecTask, seen: RemoteIssue) -> bool:
-    return is_reused(line.id, line.title, seen.closed, seen.title)
-
-
 def issue_of(snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask) -> int | None:
     """What the line names, else what the base names, else the issue with the marker."""
     if line.issue is not None:
@@ -78,7 +66,7 @@ def issue_of(snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask) -> int 
             return number
         stays = kept(index, own)
         return number if stays is None or stays in index.named else stays
-    mine = [seen for seen in index.free(line) if not is_of_another(line, seen)]
+    mine = index.free(line)
     left = [seen for seen in mine if not seen.duplicate]
     return next((seen.number for seen in left or mine), None)
 

@@ -71,7 +71,7 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
     for line in snapshot.lines:
         number = links.get(line.id)
         if number is None:
-            _settle_unlinked(snapshot, index, line, policy, actions, conflicts, missing)
+            _settle_unlinked(snapshot, line, policy, actions, conflicts, missing)
             continue
         if number in shared:
             words = f"#{number} is linked from more than one task line"
@@ -115,7 +115,6 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
 
 def _settle_unlinked(
     snapshot: SpecSnapshot,
-    index: MarkerIndex,
     line: SpecTask,
     policy: Policy,
     actions: list[Action],
@@ -128,13 +127,6 @@ def _settle_unlinked(
     if not snapshot.linked:
         return  # a first link shows and asks before it makes anything
     if line.id in snapshot.making:
-        return
-    others = [seen.number for seen in index.free(line) if marker_index.is_of_another(line, seen)]
-    if others:
-        # Not its title: what GitHub says is not repeated to an agent.
-        words = f"the closed #{others[0]}, which has another title, carries the key {line.ref}"
-        fix = ("give the line another key", f"write (#{others[0]}) in it if it is the same task")
-        conflicts.append(Conflict("key_reused", line.id, line.ref, others[0], words, fix))
         return
     missing.append(line.ref)
     if line.mention is not None and not line.checked and not policy.create:

@@ -10,7 +10,11 @@ import sampling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from craftkit.sync.merge_model import Base, MergePlan, Policy, RemoteIssue, SpecSnapshot, SpecTask
+from craftkit.github import gateway as gh
+from craftkit.model import Spec
+from craftkit.specs import parse
+from craftkit.sync import marker_owners, markers
+from craftkit.sync.merge_model import Base, MergePlan, RemoteIssue, SpecSnapshot, SpecTask
 from craftkit.sync.planner import plan_merge
 
 OPEN, DONE, NOT, DUPLICATE = "open", "completed", "not planned", "duplicate"
@@ -48,15 +52,38 @@ def codes(result: MergePlan) -> list[tuple[str, int | None]]:
 # A key that is used again
 
 
-@pytest.mark.parametrize("state", [DONE, NOT, DUPLICATE])
-@pytest.mark.parametrize("create", [False, True])
-def test_a_closed_issue_with_another_title_is_not_linked_by_its_marker(
-    state: str, create: bool
-) -> None:
-    old = seen(4, state, title="T001 Old")
-    result = plan_merge(look([task(1, title="T001 New")], [old]), Policy(create=create))
-    assert does(result) == [] and codes(result) == [("key_reused", 4)]
-    assert len(result.conflicts[0].commands) == 2 and result.missing == ()
+def owner(spec: Spec, *issues: gh.Issue) -> list[str | None]:
+    """Whose each issue is, if nothing is remembered."""
+    found = marker_owners.find(spec, {}, issues)
+    ids = {task.id for task in spec.tasks}
+    return [found[i.number] if found[i.number] in ids else None for i in issues]
+
+
+def issue(number: int, title: str, body: str, state: str = gh.OPEN) -> gh.Issue:
+    reason = None if state == gh.OPEN else gh.COMPLETED
+    return gh.Issue(number, number, "", title, state, reason, (), body, "", True, None, "")
+
+
+def read(*lines: str) -> Spec:
+    text = "## Tasks\n\n" + "".join(f"- [ ] {line}\n" for line in lines)
+    return parse(text.encode(), "specs/demo.md")
+
+
+@pytest.mark.parametrize("state", [gh.OPEN, gh.CLOSED])
+@pytest.mark.parametrize("of", [markers.origin("T001", "Old"), ""])
+def test_a_key_that_is_used_again_is_a_new_task(state: str, of: str) -> None:
+    old = issue(4, "T001 Old", markers.marker("demo", "T001", of), state)
+    assert owner(read("T001 Something new"), old) == [None]
+    assert owner(read("T001 Old"), old) == ["T001"]
+
+
+def test_a_marker_with_an_origin_holds_whatever_the_title_is_now() -> None:
+    body = markers.marker("demo", "T001", markers.origin("T001", "Old"))
+    new = markers.marker("demo", "T001", markers.origin("T001", "New"))
+    named = issue(4, "A title that a person gave", body, gh.CLOSED)
+    both = [named, issue(5, "T001 New", new)]
+    assert owner(read("T001 Old"), *both) == ["T001", None]
+    assert owner(read("T001 New"), *both) == [None, "T001"]
 
 
 def test_what_the_line_or_the_base_names_is_linked_whatever_its_title() -> None:
@@ -70,17 +97,6 @@ def test_what_the_line_or_the_base_names_is_linked_whatever_its_title() -> None:
 def test_an_open_issue_or_one_with_the_same_title_is_linked_by_its_marker() -> None:
     assert does(plan_merge(look([task(1, title="u")], [seen(4)]))) == [("link", 4)]
     assert does(plan_merge(look([task(1)], [seen(4, DONE)]))) == [("link", 4), ("tick", 4)]
-
-
-def test_words_that_are_the_key_are_the_same_words() -> None:
-    line = SpecTask("~ab12.1", "@1", "Words", False, None)
-    old = seen(4, DONE, marker="~ab12.1", title="A title that a person gave")
-    assert does(plan_merge(look([line], [old]))) == [("link", 4), ("tick", 4)]
-
-
-def test_the_issue_of_the_new_task_is_found_behind_the_old_one() -> None:
-    pair = [seen(4, DONE, title="T001 Old"), seen(5, title="T001 New")]
-    assert does(plan_merge(look([task(1, title="T001 New")], pair))) == [("link", 5)]
 
 
 @pytest.mark.parametrize("number", [4, 5])
