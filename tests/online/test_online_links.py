@@ -296,3 +296,45 @@ def test_the_higher_of_two_issues_is_closed_also_where_the_file_names_it(desk: D
     desk.replace("(#4)", "(#2)")
     desk.ok("reconcile")
     agreed(desk)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "T001 Task 1 (#2) (#9)",
+        "T001 Task 1 (#9) (#2)",
+        "T001 Task 1 (#9) (#8) (#2)",
+        "T001 Task 1 (#2) (#9)\n      (#8)",
+        "T001 Task 1 (#2) and more of it",
+        "T001 Task 1 (#2) — see (#9)",
+        "T001 Task 1\n  (#2)",
+        "T001 Task (#2) 1",
+    ],
+)
+def test_of_several_numbers_the_known_one_is_the_link(desk: Desk, line: str) -> None:
+    """Pull requests and other issues are mentioned before and behind it; nothing is written twice."""
+    desk.begin(2).link()
+    pulls = [{"title": f"Pull {n}", "pull_request": True} for n in range(4, 10)]
+    desk.server.add_issues(loopback.REPO, pulls)
+    desk.replace("T001 Task 1 (#2)", line)
+    text = desk.text
+    desk.ok("reconcile")
+    assert desk.text == text and len(desk.issues()) == 9
+    listed = desk.data("task", "list")["tasks"]
+    assert [task["issue"] for task in listed] == [2, 3]
+    desk.ok("task", "done", "gh2")
+    assert desk.text == text.replace("- [ ] T001", "- [x] T001")
+    assert state(desk, 2)[0] == "closed" and state(desk, 3)[0] == "open"
+    assert desk.quiet() == []
+
+
+def test_a_number_in_the_middle_that_is_not_the_tasks_gets_its_link_at_the_end(desk: Desk) -> None:
+    desk.begin("- [ ] T001 After (#1) is in,\n  clean up\n- [ ] T002 Rest\n")
+    pull = {"title": "Stop it", "author": "reviewer", "pull_request": True}
+    desk.server.add_issues(loopback.REPO, [pull])
+    for _ in range(2):
+        desk.ok("spec", "link", "--yes")
+        assert "T001 After (#1) is in,\n  clean up (#3)\n- [ ] T002 Rest (#4)\n" in desk.text
+        assert len(desk.issues()) == 4
+    desk.ok("spec", "unlink", "--task", "T001")
+    assert "T001 After (#1) is in,\n  clean up\n" in desk.text
