@@ -286,7 +286,7 @@ def _may_publish(titles: list[str]) -> bool:
 
 def _linked(task: dict[str, Any]) -> str:
     number = f"#{task['issue']}"
-    key = "" if task["key"] == number else f"{task['key']} "
+    key = "" if task["key"] == f"gh{task['issue']}" else f"{task['key']} "
     return f"{number:<7} {key}{task['title']}"
 
 

@@ -273,7 +273,7 @@ def _own_task(
         if confirm(f"{verb.capitalize()} {task.ref} {one_line(task.title, 80)}?"):
             return task.ref
         raise task_lookup.not_named(verb)
-    whole = f"craftkit task {command} {typed(task.ref)}{context.flag}{more}" if task else ""
+    whole = f"craftkit task {command} {typed(task.ref)}{more}" if task else ""
     raise task_lookup.not_named(verb, whole)
 
 

@@ -30,7 +30,7 @@ INSTRUCTIONS = (
 )
 
 SpecName = Annotated[str, Field(description="id or #N")]
-Key = Annotated[str, Field(description="T012, 1.2, gh541 or ~k3f")]
+Key = Annotated[str, Field(description="T012, 1.2, gh541, ~k3f")]
 
 
 def _hints(reads: bool = False, takes_back: bool = False, github: bool = False) -> ToolAnnotations:

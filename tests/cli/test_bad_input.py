@@ -227,16 +227,25 @@ def flipped(before: bytes, after: bytes) -> list[int]:
 # --- words on the command line
 
 USAGE: dict[str, tuple[tuple[str, ...], str, str]] = {
-    "a key almost right": (("task", "start", "T0001"), "unknown_task", "did you mean T001"),
+    "a key almost right": (("task", "start", "T00O1"), "unknown_task", "did you mean T001"),
     "a key of nothing": (("task", "done", "elephant"), "unknown_task", "task list"),
-    "an ambiguous prefix": (("task", "done", "T00"), "ambiguous_task", "@1 (line"),
-    "a place that is none": (("task", "done", "@99"), "unknown_task", ""),
+    "an ambiguous prefix": (("task", "done", "T00"), "ambiguous_task", "T001 (line"),
+    "a place": (("task", "done", "@2"), "unknown_task", "T002: `craftkit task show T002`"),
+    "a place that is none": (("task", "done", "@99"), "unknown_task", "task list"),
     "control characters": (("task", "done", "T0\n\x1b[31m1\x07"), "unknown_task", ""),
-    "no task in progress": (("task", "done"), "no_current_task", "name one"),
+    "done, and which": (("task", "done"), "task_not_named", "`craftkit task list` shows"),
+    "done, and an empty word": (("task", "done", ""), "task_not_named", "gh541"),
+    "reopen, and which": (("task", "reopen"), "task_not_named", "gh541"),
+    "drop, and which": (("task", "drop"), "task_not_named", "gh541"),
+    "no task in progress": (("task", "show"), "no_current_task", "name one"),
+    "an issue of nothing": (("task", "done", "gh99"), "unknown_task", ""),
+    "a number that no integer is": (("task", "done", "#" + "9" * 5000), "unknown_task", ""),
+    "another digit": (("task", "done", "#\u0661"), "unknown_task", ""),
+    "a short id of nothing": (("task", "done", "~k"), "unknown_task", "task list"),
     "a spec almost right": (("task", "list", "--spec", "logni"), "unknown_spec", "login?"),
     "a spec outside": (("task", "list", "--spec", "/etc/hosts"), "unknown_spec", ""),
     "a dependency almost right": (
-        ("task", "add", "Four", "--depends-on", "T0003"),
+        ("task", "add", "Four", "--depends-on", "T00O3"),
         "unknown_task",
         "did you mean T003",
     ),
@@ -356,7 +365,7 @@ def whole_loop(place: Place) -> None:
     place.good("init")
     place.good("spec", "new", "Login", "--task", "One")
     place.good("task", "start", "T001")
-    assert place.good("task", "done")["applied"] is True
+    assert place.good("task", "done", "T001")["applied"] is True
     assert place.good("session-resume")["progress"] == {"done": 1, "total": 1}
 
 
@@ -385,7 +394,7 @@ def test_a_repository_without_commits(bare: Place) -> None:
 def test_a_detached_head(place: Place) -> None:
     git(place.repo, "checkout", "-q", "--detach")
     place.good("task", "start", "T001")
-    assert place.good("task", "done")["task"]["key"] == "T001"
+    assert place.good("task", "done", "T001")["task"]["key"] == "T001"
     place.good("spec", "new", "Other")
     assert "\nbranch: null\n" in (place / "specs/other.md").read_text()
 
@@ -506,7 +515,7 @@ def test_the_active_spec_is_deleted(place: Place) -> None:
     assert b"[ ] T002" in other.read_bytes()
     place.spec.write_bytes(kept)
     assert place.good("status")["current"]["key"] == "T002"
-    place.good("task", "done")
+    place.good("task", "done", "T002")
     assert b"[x] T002" in place.spec.read_bytes() and b"[ ] T002" in other.read_bytes()
 
 
@@ -525,7 +534,7 @@ def test_the_active_spec_is_renamed(place: Place) -> None:
     assert place.good("status")["spec"]["path"] == "specs/sign-in.md"
     assert place.good("task", "start", "T001")["spec"] == "login"
     (place / "specs/sign-in.md").rename(place.spec)
-    assert place.good("task", "done")["task"]["key"] == "T001"
+    assert place.good("task", "done", "T001")["task"]["key"] == "T001"
     assert b"[x] T001" in place.spec.read_bytes()
 
 
@@ -599,7 +608,7 @@ def test_a_spec_without_tasks(place: Place) -> None:
     before = (place / "specs/other.md").read_bytes()
     assert place.good("task", "next")["next"] is None
     place.refuses("task", "done", "T009", code=2, name="unknown_task", says="task add")
-    place.refuses("task", "done", code=2, name="no_current_task")
+    place.refuses("task", "done", code=2, name="task_not_named")
     assert (place / "specs/other.md").read_bytes() == before
 
 
@@ -656,7 +665,7 @@ def test_odd_bytes_survive(place: Place, case: str) -> None:
     for key in ("T004", "T001"):
         before = place.spec.read_bytes()
         place.good("task", "start", key)
-        place.good("task", "done")
+        place.good("task", "done", key)
         (at,) = flipped(before, place.spec.read_bytes())
         assert place.spec.read_bytes()[at : at + 1] == b"x"
         place.good("task", "reopen", key)
@@ -676,8 +685,9 @@ def test_names_that_are_not_utf8(place: Place) -> None:
     shown = place.run("spec", "list")
     assert shown.code == 0 and "caf?" in shown.out
     named = ("--spec", f"specs/{odd}.md")
-    place.good("task", "start", "@1", *named, "--session", odd)
-    place.good("task", "done", "@1", *named, "--session", odd)
+    (key,) = [t["key"] for t in place.good("task", "list", *named)["tasks"]]
+    place.good("task", "start", key, *named, "--session", odd)
+    place.good("task", "done", key, *named, "--session", odd)
     assert b"- [x] caf\xe9\n" in path.read_bytes()
     place.good("task", "drop", "T001", "--spec", "login", "--reason", odd)
     place.refuses("task", "add", odd, "--spec", "login", code=2, name="usage")

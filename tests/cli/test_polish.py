@@ -35,12 +35,16 @@ def checks(ck: Ck, **env: str) -> dict[str, dict[str, str]]:
     return {check["name"]: check for check in found}
 
 
-def test_a_command_with_an_issue_can_be_pasted(ck: Ck, spec: Path) -> None:
-    """To a shell a word that begins with `#` is a comment, and the command would lack its task."""
+def test_a_command_without_a_key_can_be_pasted(ck: Ck, spec: Path) -> None:
+    """A shell takes `#7` for a comment, and `~k3f` for somebody's home."""
     spec.write_text("---\nid: login\n---\n\n## Tasks\n\n- [ ] Keyless (#7)\n")
-    assert 'craftkit task start "#7"' in "\n".join(lines(ck, "status"))
-    lines(ck, "task", "start", "#7")
-    assert 'craftkit task done "#7"' in "\n".join(lines(ck, "session-resume", "--brief"))
+    assert "craftkit task start gh7" in "\n".join(lines(ck, "status"))
+    lines(ck, "task", "start", "gh7")
+    assert "`craftkit task done gh7`" in "\n".join(lines(ck, "session-resume", "--brief"))
+    lines(ck, "task", "done", "#7")
+    spec.write_text(spec.read_text() + "- [ ] Neither\n")
+    key = ck("task", "next", "--json")[1]["data"]["next"]["key"]
+    assert f'craftkit task start "{key}"' in "\n".join(lines(ck, "status"))
 
 
 def test_a_number_and_its_word() -> None:

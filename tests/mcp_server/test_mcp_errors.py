@@ -37,7 +37,7 @@ def test_an_error_is_a_sentence_and_a_hint(
 
 def test_arguments_of_the_wrong_kind_are_refused(desk: Any) -> None:
     with talking.inside(desk) as talk:
-        assert "key" in talk.refused("task_done")
+        assert "key" in talk.refused("task_start")
         assert "number" in talk.refused("issue_show", number="all")
         assert "reason" in talk.refused("task_drop", key="T001")
         assert len(talk.refused("task_done", key="x" * 100_000)) < 1000
@@ -53,7 +53,7 @@ def test_arguments_of_the_wrong_kind_are_refused(desk: Any) -> None:
             {"key": "T001", "bogus": 1},
             "There is no argument bogus; known: key, spec.",
         ),
-        ("task_done", {}, "The argument key is missing."),
+        ("task_start", {}, "The argument key is missing."),
         ("task_drop", {"key": "T001"}, "The argument reason is missing."),
         ("issue_show", {"number": "all"}, "The argument number cannot be used: "),
     ],

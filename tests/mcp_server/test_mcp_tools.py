@@ -45,7 +45,7 @@ def test_the_whole_loop(desk: Any, which: str) -> None:
         begun = talk.data("task_start", key="T001")
         assert begun["changed"] and begun["task"]["state"] == "in_progress" and begun["delivered"]
         assert "status: in-progress" in desk.issue(2)["labels"]
-        assert not talk.data("task_start", key="#2")["changed"]
+        assert not talk.data("task_start", key="gh2")["changed"]
         assert talk.data("task_next")["current"]["key"] == "T001"
 
         done = talk.data("task_done", key="T001")
@@ -54,7 +54,7 @@ def test_the_whole_loop(desk: Any, which: str) -> None:
         again = talk.data("task_done", key="T001", spec="#1")
         assert not again["changed"] and again["progress"] == {"done": 1, "total": 5}
 
-        dropped = talk.data("task_drop", key="@5", reason="nobody wants it")
+        dropped = talk.data("task_drop", key="https://github.com/octo-dev/demo/issues/6", reason="nobody wants it")
         assert dropped["task"]["state"] == "dropped" and dropped["progress"]["total"] == 4
         assert desk.issue(6)["reason"].lower() == "not_planned"
 

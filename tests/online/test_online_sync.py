@@ -480,7 +480,7 @@ def test_another_label_for_what_is_in_progress(desk: Desk) -> None:
     desk.begin(1).link()
     desk.ok("task", "start", "T001")
     assert desk.issue(2)["labels"] == ["doing"]
-    desk.ok("task", "done")
+    desk.ok("task", "done", "T001")
     assert desk.issue(2)["labels"] == []
 
 

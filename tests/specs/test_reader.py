@@ -62,7 +62,7 @@ def test_craftkit() -> None:
     assert (first.steps_done, first.steps_total, first.group) == (1, 2, "Phase 1: ground")
     assert (second.title, second.depends_on) == ("Build it", ("T001",))
     assert (third.title, third.ref, third.place) == ("Ordered", "T003", 3)
-    assert last.issue is None and last.ref == "@4" and last.id.startswith("~")
+    assert last.issue is None and last.ref == "~m8q" and last.id.startswith("~")
     assert spec.diagnostics == ()
 
 
@@ -96,7 +96,7 @@ def test_cc_craft_kit_bold() -> None:
     spec = read(CC, ".cc-craft-kit/specs/7d9b.md")
     assert (spec.id, spec.name, spec.phase) == ("7d9b", "名前", "review")
     assert [t.issue for t in spec.tasks] == [520, None, None]
-    assert [t.ref for t in spec.tasks] == ["#520", "@2", "@3"]
+    assert [t.ref for t in spec.tasks] == ["gh520", "~y2v", "~q46"]
     assert spec.tasks[0].title == "**タスク 1**: する"
     assert spec.criteria_total == 2
 
@@ -246,7 +246,7 @@ def test_shared_keys_are_told_apart() -> None:
     spec = read("## Tasks\n- [ ] T001 a\n- [ ] T001 b (#7)\n- [ ] same\n- [ ] same\n")
     ids = [t.id for t in spec.tasks]
     assert ids[:2] == ["T001~1", "T001~2"] and ids[2][:-1] == ids[3][:-1]
-    assert [t.ref for t in spec.tasks] == ["@1", "#7", "@3", "@4"]
+    assert [t.ref for t in spec.tasks] == ["~g2c", "gh7", "~s28", "~x8x"]
 
 
 def test_configured_titles_come_first() -> None:

@@ -109,9 +109,9 @@ class Loop(RuleBasedStateMachine):
         if answer is not None:
             assert self.row(answer.rows, key).holder == who
 
-    @rule(who=WHO, place=PLACE | st.none())
-    def done(self, who: str, place: int | None) -> None:
-        key = None if place is None else self.key(place)
+    @rule(who=WHO, place=PLACE)
+    def done(self, who: str, place: int) -> None:
+        key = self.key(place)
         before = self.ticked()
         answer = self.command(who, lambda c: tasks.done(c, None, key))
         if answer is not None:
