@@ -21,6 +21,7 @@ from craftkit.github.gateway import (
     IssueText,
     NoAnswer,
     NotFound,
+    Reopening,
     Repository,
     Tree,
 )
@@ -223,8 +224,8 @@ class Client:
             issue.number,
         )
 
-    def reopened_by(self, number: int) -> str | None:
-        """Login of who re-opened an issue last; None where nobody did."""
+    def reopened_by(self, number: int) -> Reopening | None:
+        """Who re-opened an issue last; None where nobody did."""
         if not self.access.has_graphql():
             return self._rest_reopened_by(number)
         document = graphql_queries.last_reopening(self.access.place, number)
@@ -352,11 +353,11 @@ class Client:
             raise access.missing(child.number) if isinstance(error, NotFound) else error
         access.written(mapping.member, result.data, "c0", dict)
 
-    def _rest_reopened_by(self, number: int) -> str | None:
+    def _rest_reopened_by(self, number: int) -> Reopening | None:
         events = self.access.items(f"issues/{number}/events", lambda page: False)
         for event in reversed(events):
             if event.get("event") == "reopened":
-                return self.access.read(_login, event.get("actor"))
+                return self.access.read(_reopening, event, "created_at")
         return None
 
 
@@ -367,13 +368,18 @@ def _next_page(page: Any) -> str | None:
     return mapping.text(info, "endCursor")
 
 
-def _reopener(data: Any) -> str | None:
+def _reopener(data: Any) -> Reopening | None:
     repository = mapping.member(data, "repository", dict)
     issue = mapping.member(repository, "issue", dict)
     nodes = mapping.member(mapping.member(issue, "timelineItems", dict), "nodes", list)
     for node in nodes:
-        return _login(mapping.member(node, "actor", dict, None))
+        return _reopening(node, "createdAt")
     return None
+
+
+def _reopening(event: Any, time: str) -> Reopening:
+    login = _login(mapping.member(event, "actor", dict, None))
+    return Reopening(login, one_line(mapping.member(event, time, str, ""), 40))
 
 
 def _login(actor: Any) -> str:

@@ -65,6 +65,13 @@ class Gone(NamedTuple):
     why: str  # "deleted", "moved", "not found" or PULL_REQUEST
 
 
+class Reopening(NamedTuple):
+    """Who re-opened an issue, and when."""
+
+    login: str  # `ghost` for a deleted account
+    at: str  # ISO 8601, UTC
+
+
 class IssueChange(NamedTuple):
     """One field of one issue.
 
@@ -155,8 +162,8 @@ class Gateway(Protocol):
 
     def set_body(self, issue: Issue, body: str) -> None: ...
 
-    def reopened_by(self, number: int) -> str | None:
-        """Login of who re-opened an issue last, `ghost` for a deleted account; None: nobody did."""
+    def reopened_by(self, number: int) -> Reopening | None:
+        """Who re-opened an issue last; None: nobody did."""
 
 
 class GitHubError(CraftkitError):

@@ -145,11 +145,11 @@ def _compared(
     sync: SyncContext,
     views: Sequence[tuple[Spec, merge_model.SpecSnapshot]],
     policy: merge_model.Policy,
-) -> tuple[list[SpecReport], dict[int, str]]:
+) -> tuple[list[SpecReport], dict[int, gh.Reopening]]:
     """What is to be done with each spec, and who re-opened what was done."""
     box = KeyValueCache(context.store, sync.settings.repo, context.now())
     found: list[SpecReport] = []
-    by: dict[int, str] = {}
+    by: dict[int, gh.Reopening] = {}
     for spec, view in views:
         plan = planner.plan_merge(view, policy)
         mine = reopenings.look(sync, plan)
@@ -160,7 +160,10 @@ def _compared(
 
 
 def _remember_rounds(
-    context: Context, sync: SyncContext, reports: Sequence[SpecReport], by: Mapping[int, str]
+    context: Context,
+    sync: SyncContext,
+    reports: Sequence[SpecReport],
+    by: Mapping[int, gh.Reopening],
 ) -> None:
     """What was unticked now ends a round of whoever re-opened its issue."""
     box = KeyValueCache(context.store, sync.settings.repo, context.now())

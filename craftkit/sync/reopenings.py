@@ -15,13 +15,16 @@ ROUNDS = 2  # so often one account may re-open what was done here, until a perso
 
 
 class Round(NamedTuple):
-    """Who re-opened an issue that was done here, and how often in a row."""
+    """Who re-opened an issue that was done here, how often in a row, and when at last."""
 
     login: str
     times: int
+    at: str
 
 
-def confirm(plan: MergePlan, by: Mapping[int, str], before: Mapping[int, Round]) -> MergePlan:
+def confirm(
+    plan: MergePlan, by: Mapping[int, gh.Reopening], before: Mapping[int, Round]
+) -> MergePlan:
     """A plan that unticks only what somebody has re-opened.  Pure.
 
     Lists lag behind: an issue that was closed a moment ago may still be open in one; `by` has the
@@ -35,7 +38,7 @@ def confirm(plan: MergePlan, by: Mapping[int, str], before: Mapping[int, Round])
         if action.kind != UNTICK or number is None:
             actions.append(action)
         elif number in by:
-            who = one_line(by[number], 40)
+            who = one_line(by[number].login, 40)
             if next_round(before.get(number), by[number]).times > ROUNDS:
                 conflicts.append(_again(action, number, who))
             else:
@@ -43,11 +46,11 @@ def confirm(plan: MergePlan, by: Mapping[int, str], before: Mapping[int, Round])
     return plan._replace(actions=tuple(actions), conflicts=(*plan.conflicts, *conflicts))
 
 
-def next_round(before: Round | None, login: str) -> Round:
-    """The round that a re-opening is, after those `before`."""
-    if before is None or before.login != login:
-        return Round(login, 1)
-    return Round(login, before.times + 1)
+def next_round(before: Round | None, seen: gh.Reopening) -> Round:
+    """The round that a re-opening is, after those `before`; seen again, it is the same one."""
+    if before is None or before.login != seen.login:
+        return Round(seen.login, 1, seen.at)
+    return before if before.at == seen.at else Round(seen.login, before.times + 1, seen.at)
 
 
 def _again(action: Action, number: int, who: str) -> Conflict:
@@ -59,11 +62,11 @@ def _again(action: Action, number: int, who: str) -> Conflict:
     return Conflict("reopened_again", action.task, action.ref, number, words, commands)
 
 
-def look(sync: SyncContext, plan: MergePlan) -> dict[int, str]:
+def look(sync: SyncContext, plan: MergePlan) -> dict[int, gh.Reopening]:
     """Who re-opened the issues that a plan would untick: one request for them, and one for each."""
     numbers = [a.issue for a in plan.actions if a.kind == UNTICK and a.issue is not None]
     now = sync.gateway.issues(numbers) if numbers else {}
-    found: dict[int, str] = {}
+    found: dict[int, gh.Reopening] = {}
     for number, issue in now.items():
         if isinstance(issue, gh.Issue) and issue.state == gh.OPEN:
             who = sync.gateway.reopened_by(number)
@@ -79,13 +82,13 @@ def known(box: KeyValueCache, numbers: Iterable[int]) -> dict[int, Round]:
     """The rounds of issues so far."""
     found = {}
     for number in numbers:
-        times, _, login = box.get(f"{PREFIX}{number}", "").partition(" ")
-        if login:
-            found[number] = Round(login, int(times))
+        parts = box.get(f"{PREFIX}{number}", "").split(" ", 2)
+        if len(parts) == 3:
+            found[number] = Round(parts[2], int(parts[0]), parts[1])
     return found
 
 
-def remember(box: KeyValueCache, number: int, login: str) -> None:
-    """One more round has ended: what was done is open again."""
-    last = next_round(known(box, [number]).get(number), login)
-    box[f"{PREFIX}{number}"] = f"{last.times} {last.login}"
+def remember(box: KeyValueCache, number: int, seen: gh.Reopening) -> None:
+    """A round has ended: what was done is open again."""
+    last = next_round(known(box, [number]).get(number), seen)
+    box[f"{PREFIX}{number}"] = f"{last.times} {last.at} {last.login}"

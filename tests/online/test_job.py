@@ -175,7 +175,7 @@ def test_4_without_a_good_token(desk: Desk, token: str) -> None:
 
 
 def test_5_where_a_person_is_needed(desk: Desk) -> None:
-    two_specs(desk).close(2, "not_planned")
+    two_specs(desk).close(2, "duplicate")
     desk.close(6)
     said = job(desk, code=5)
     assert re.search(r"Z attention demo: #2 .*task drop T001.*task reopen T001", said.out)
@@ -261,14 +261,14 @@ def test_the_summary_has_numbers_and_states_only(desk: Desk) -> None:
     two_specs(desk)
     title = "</td><script> [x](http://evil.example) | @octo-dev"
     desk.human("PATCH", "issues/2", {"title": title, "state": "closed"})
-    desk.close(6, "not_planned")
+    desk.close(6, "duplicate")
     page = desk.where / "summary.md"
     page.write_text("before\n")
     said = job(desk, code=5, GITHUB_STEP_SUMMARY=str(page))
     text = page.read_text()
     assert text.startswith("before\n### craftkit\n") and "| Spec | Task | Issue | What |" in text
     assert "| demo | T001 | &#35;2 | ticked |" in text
-    assert "| other | T002 | &#35;6 | attention closed&#95;as&#95;not&#95;planned |" in text
+    assert "| other | T002 | &#35;6 | attention closed&#95;as&#95;duplicate |" in text
     assert "exit 5" in text
     for words in (text, said.out, said.err):
         assert "script" not in words and "evil" not in words and "@octo-dev" not in words

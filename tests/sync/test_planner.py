@@ -6,6 +6,7 @@ import sampling
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from craftkit.github import gateway as gh
 from craftkit.sync.merge_model import Base, Policy, RemoteIssue, SpecSnapshot, SpecTask
 from craftkit.sync.planner import ASKED, merge_task, plan_merge
 from craftkit.sync.reopenings import ROUNDS, Round, confirm, next_round
@@ -190,18 +191,20 @@ def test_many_renames_stop_and_ask_and_a_task_counts_once() -> None:
 
 def test_a_program_that_reopens_each_night_is_left_to_a_person() -> None:
     state = view([task(1, True, 1)], base={"T001": Base(True, 1)}, issues={1: issue(1)})
-    plan, known = plan_merge(state), None
-    for _ in range(ROUNDS):
-        found = confirm(plan, {1: "night-bot"}, {} if known is None else {1: known})
+    plan, before = plan_merge(state), dict[int, Round]()
+    for night in range(ROUNDS):
+        seen = gh.Reopening("night-bot", f"night {night}")
+        found = confirm(plan, {1: seen}, before)
         assert [a.kind for a in found.actions] == ["untick"]
         assert "re-opened by night-bot" in found.actions[0].why
-        known = next_round(known, "night-bot")
-    assert known is not None
-    found = confirm(plan, {1: "night-bot"}, {1: known})
+        before = {1: next_round(before.get(1), seen)}
+    assert confirm(plan, {1: seen}, before).actions, "the same re-opening, seen again"
+    found = confirm(plan, {1: gh.Reopening("night-bot", "once more")}, before)
     assert found.actions == () and "night-bot" in found.conflicts[0].message
-    assert confirm(plan, {1: "a-person"}, {1: known}).actions, "another account begins anew"
-    assert next_round(known, "a-person") == Round("a-person", 1)
-    assert confirm(plan, {}, {1: known}) == plan._replace(actions=()), "a list that lags behind"
+    person = gh.Reopening("a-person", "once more")
+    assert confirm(plan, {1: person}, before).actions, "another account begins anew"
+    assert next_round(before[1], person) == Round("a-person", 1, "once more")
+    assert confirm(plan, {}, before) == plan._replace(actions=()), "a list that lags behind"
 
 
 @st.composite

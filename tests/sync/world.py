@@ -94,7 +94,7 @@ class World:
         self.crash_at: tuple[int, bool] | None = None  # request from now on, after carrying it out
         self.dead = False  # the process of the present command was killed
         self.late: list[tuple[float, Callable[[], object]]] = []
-        self.reopener: dict[int, str] = {}
+        self.reopener: dict[int, gh.Reopening] = {}
 
     # What people do
 
@@ -108,7 +108,7 @@ class World:
 
     def human_reopen(self, record: Record) -> None:
         record.state, record.reason, record.updated = gh.OPEN, "", self.now
-        self.reopener[record.number] = "someone"
+        self.reopener[record.number] = gh.Reopening("someone", iso(self.now))
 
     def task_of(self, record: Record) -> str | None:
         found = markers.find(record.body)
@@ -297,7 +297,7 @@ class Door:
             record.state, record.reason = gh.CLOSED, change.value
         elif change.kind == "reopen":
             record.state, record.reason = gh.OPEN, ""
-            world.reopener[record.number] = "me"
+            world.reopener[record.number] = gh.Reopening("me", iso(world.now))
         elif change.kind == "label":
             record.labels.add(change.value)
         elif change.kind == "unlabel":
@@ -314,7 +314,7 @@ class Door:
         self._lost(self._request("set_body"))
         self.world.records[issue.number].body = body
 
-    def reopened_by(self, number: int) -> str | None:
+    def reopened_by(self, number: int) -> gh.Reopening | None:
         self._request("reopened_by")
         return self.world.reopener.get(number)
 
