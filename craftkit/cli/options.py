@@ -17,11 +17,10 @@ def complete_key(incomplete: str) -> list[str]:
         tasks = spec_index.choose_spec(open_context(), None).spec.tasks
     except CraftkitError:
         return []
-    begins = incomplete.casefold()
     words = [task.ref for task in tasks if not task.checked]
-    if begins.startswith("gh"):  # the issue of a task that has a key, too
+    if incomplete.startswith("gh"):  # the issue of a task that has a key, too
         words = [f"gh{task.issue}" for task in tasks if task.issue and not task.checked]
-    return [word for word in words if word.casefold().startswith(begins)]
+    return [word for word in words if word.startswith(incomplete)]
 
 
 def complete_spec(incomplete: str) -> list[str]:

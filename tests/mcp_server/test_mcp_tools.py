@@ -54,7 +54,9 @@ def test_the_whole_loop(desk: Any, which: str) -> None:
         again = talk.data("task_done", key="T001", spec="#1")
         assert not again["changed"] and again["progress"] == {"done": 1, "total": 5}
 
-        dropped = talk.data("task_drop", key="https://github.com/octo-dev/demo/issues/6", reason="nobody wants it")
+        dropped = talk.data(
+            "task_drop", key="https://github.com/octo-dev/demo/issues/6", reason="nobody wants it"
+        )
         assert dropped["task"]["state"] == "dropped" and dropped["progress"]["total"] == 4
         assert desk.issue(6)["reason"].lower() == "not_planned"
 

@@ -26,7 +26,10 @@ FRONT = "---\nid: demo\nphase: implementation\n---\n\n## Tasks\n\n"
 # Whole numbers are keys in Kiro's files only: there a key looks like an issue.
 PLACES = {
     "specs/demo.md": (FRONT, st.sampled_from(["", "T001 ", "T002 ", "T0002 ", "T003a ", "1.2 "])),
-    ".kiro/specs/demo/tasks.md": ("# Plan\n\n", st.sampled_from(["", "1. ", "5. ", "05. ", "5.1 "])),
+    ".kiro/specs/demo/tasks.md": (
+        "# Plan\n\n",
+        st.sampled_from(["", "1. ", "5. ", "05. ", "5.1 "]),
+    ),
     "specs/demo/tasks.md": ("# Tasks\n\n", st.sampled_from(["T001 ", "T005 ", "T050 "])),
     "specs/plain.md": (FRONT, st.just("")),
 }
