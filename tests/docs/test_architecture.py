@@ -5,15 +5,11 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
-from itertools import product
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
-
-from craftkit.sync.merge_model import Base, RemoteIssue
-from craftkit.sync.planner import merge_task
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
@@ -54,7 +50,7 @@ def test_the_walk_is_the_way_of_the_calls(linked: Any) -> None:
 
 def test_every_file_of_the_page_is_there() -> None:
     for name in re.findall(r"`((?:\w+/)+\w+\.py|\w+\.py)`", PAGE):
-        found = [*(ROOT / "craftkit").rglob(name), *ROOT.glob(name)]
+        found = list((ROOT / "craftkit").rglob(name))
         assert found, name
     packages = {p.name for p in (ROOT / "craftkit").iterdir() if (p / "__init__.py").exists()}
     assert packages == set(re.findall(r"`(\w+)/`", PAGE))
@@ -65,64 +61,51 @@ def test_the_invariants_are_those_that_tests_prove() -> None:
     assert ids == [f"I{number}" for number in (*range(1, 18), 19)]
 
 
-DECIDED = {"done": ("done", "anyway"), "re-opened": ("reopen",), "dropped": ("drop",)}
-# What a row has to say of a verdict.
-SAID = {
-    "tick": ("tick",),
-    "untick": ("untick",),
-    "close": ("close",),
-    "reopen": ("re-open",),
-    "agree_done": ("agreed: done", "close"),
-    "agree_open": ("agreed: open", "untick", "re-open"),
-    "undrop": ("taken up", "tick"),
-    "drop": ("dropped here",),
+WORDS = {
+    "agree_open": "agreed: open",
+    "agree_done": "agreed: done",
+    "close": "close",
+    "reopen": "re-open",
+    "untick": "untick",
+    "tick": "tick",
+    "drop": "dropped here too",
+    "undrop": "taken up again",
 }
 
 
-def _fits(row: tuple[str, ...], base: Base, box: bool, issue: str, intent: str, held: bool) -> bool:
-    agreed = {None: "none", False: "open", True: "done"}[base.synced_done]
-    decision, _, more = row[3].partition(", ")
-    words = set(filter(None, more.split(", ")))
-    before = ("dropped before", base.dropped), ("done before", base.local_done), ("held", held)
-    states = row[2].replace("closed as ", "").replace(", or ", ", ").replace(" or ", ", ")
-    named = states.split(", ")
-    if intent == "anyway" and issue not in ("open", "completed"):
-        issue = "a drop of ours"  # which it outranks alike
+def fits(row: tuple[str, ...], case: Any) -> bool:
+    """Whether a row of the table on the page is about a combination."""
+    base, box, issue, decision = row
+    plain, *more = decision.split(", ")
+    named = {"re-opened": "reopen", "dropped": "drop"}.get(plain, plain)
+    wanted = {named, "anyway"} if "--anyway" in decision else {named}
+    issues = {
+        "not listed": {"unseen"},
+        "closed": {"completed", "not planned", "duplicate"},
+        "closed as not planned or duplicate": {"not planned", "duplicate"},
+    }
     return (
-        (row[0] == "any" or agreed in row[0].split(" or "))
-        and row[1] in ("any", "ticked" if box else "open")
-        and (row[2] == "any" or issue in named or (row[2] == "closed" and issue != "open"))
-        and (decision == "any" or intent in DECIDED.get(decision, ("",)))
-        and all(holds for word, holds in before if word in words)
+        (base == "any" or case.base in base.split(" or "))
+        and (box == "any" or box == {"open": "open", "done": "ticked"}[case.box])
+        and (issue == "any" or case.github in issues.get(issue, {issue.split(" as ")[-1]}))
+        and (decision == "any" or case.decision in wanted)
+        and ("held" not in more or case.held == "in another worktree")
+        and ("dropped before" not in more or case.decided == "drop")
+        and ("done before" not in more or case.decided == "done")
     )
 
 
 def test_the_table_of_the_merge_is_what_the_planner_does() -> None:
-    """Of the rows on one task with a listed issue, the first that fits says what follows."""
-    table = re.findall(r"(?m)^\| ([^|]+) \| (\w+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$", PAGE)
-    rows = [row for row in table if row[1] in ("any", "open", "ticked")]
-    rows = [row for row in rows if row[2] not in ("not listed", "gone, others are there")]
-    assert len(rows) == 21
+    sys.path.append(str(ROOT / "tests/sync"))
+    import test_merge_table
+
+    table = PAGE[PAGE.index("| base | box | issue | decision |") :]
+    rows = re.findall(r"(?m)^\| " + r"([^|]+?) \| " * 4 + r"([^|]+?) \|$", table)[1:]
     used = set()
-    issues = {
-        "open": RemoteIssue(1, False, False, "x"),
-        "completed": RemoteIssue(1, True, True, "x"),
-        "not planned": RemoteIssue(1, True, False, "x"),
-        "duplicate": RemoteIssue(1, True, False, "x", duplicate=True),
-    }
-    flags = (False, True)
-    for agreed, dropped, done, box, issue, intent, held in product(
-        (None, False, True), flags, flags, flags, issues, ("", *sum(DECIDED.values(), ())), flags
-    ):
-        base = Base(agreed, dropped=dropped, local_done=done)
-        verdict = merge_task(base, box, issues[issue], intent or None, held)
-        row = next(row for row in rows if _fits(row, base, box, issue, intent, held))
+    for case in test_merge_table.CASES:
+        row = next(row for row in rows if fits(row[:4], case))
         used.add(row)
-        case = (base, box, issue, intent, held, verdict, row)
-        if not verdict:
-            assert "nothing" in row[4] or row[4] == "agreed: open", case
-        elif verdict[0].startswith("?"):
-            assert "conflict" in row[4], case
-        else:
-            assert all(any(word in row[4] for word in SAID[kind]) for kind in verdict), case
-    assert set(rows) == used, "a row that says nothing"
+        for found in test_merge_table.outcome(case) or ("nothing",):
+            word = "conflict" if found.startswith("?") else WORDS.get(found, found)
+            assert word in row[4], (row, case)
+    assert [row for row in rows if row not in used] == []

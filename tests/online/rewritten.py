@@ -20,12 +20,12 @@ from typing import Any, NamedTuple
 TESTS = Path(__file__).parents[1]
 sys.path[:0] = [str(TESTS / name) for name in ("", "specs", "crash", "online", "hooks")]
 
-import places
-import rewriting  # type: ignore[import-not-found]
-import simulated  # type: ignore[import-not-found]
-from rewriting import KINDS, Row, Rows
+import places  # noqa: E402
+import rewriting  # type: ignore[import-not-found]  # noqa: E402
+import simulated  # type: ignore[import-not-found]  # noqa: E402
+from rewriting import KINDS, Row, Rows  # noqa: E402
 
-from craftkit.specs.matching import normal
+from craftkit.specs.matching import normal  # noqa: E402
 
 Desk = Any
 TURNS = 4  # rewrites of one story, in a row
@@ -146,7 +146,9 @@ class Story:
 
     def issues(self) -> dict[int, tuple[str, str]]:
         return {
-            n: (i["title"], i["state"].lower()) for n, i in self.desk.issues().items() if i["parent"]
+            n: (i["title"], i["state"].lower())
+            for n, i in self.desk.issues().items()
+            if i["parent"]
         }
 
     # Commands
@@ -223,9 +225,7 @@ class Story:
     def edited(self) -> list[Wrong]:
         path = str(self.desk.repo / "specs/demo.md")
         data = {"session_id": "s1", "cwd": str(self.desk.repo), "tool_name": "Edit"}
-        simulated.hook(
-            self.desk, "post-edit", {**data, "tool_input": {"file_path": path}}, "s1"
-        )
+        simulated.hook(self.desk, "post-edit", {**data, "tool_input": {"file_path": path}}, "s1")
         return self.judge("hook post-edit", "")
 
     def command(self) -> list[Wrong]:
@@ -366,9 +366,13 @@ def main() -> None:
 
     from craftkit.sandbox.server import serve
 
-    rewrites, seed = (*(int(word) for word in sys.argv[1:]), 200, 0)[:2] if sys.argv[2:] else (
-        int(sys.argv[1]) if sys.argv[1:] else 200,
-        0,
+    rewrites, seed = (
+        (*(int(word) for word in sys.argv[1:]), 200, 0)[:2]
+        if sys.argv[2:]
+        else (
+            int(sys.argv[1]) if sys.argv[1:] else 200,
+            0,
+        )
     )
     with tempfile.TemporaryDirectory() as place, serve() as server:
         counts, found = measure(loopback.Desk(Path(place).resolve(), server), rewrites, seed)

@@ -312,7 +312,7 @@ def test_the_higher_of_two_issues_is_closed_also_where_the_file_names_it(desk: D
     ],
 )
 def test_of_several_numbers_the_known_one_is_the_link(desk: Desk, line: str) -> None:
-    """Pull requests and other issues are mentioned before and behind it; nothing is written twice."""
+    """Pull requests are mentioned before and behind it; nothing is written twice."""
     desk.begin(2).link()
     pulls = [{"title": f"Pull {n}", "pull_request": True} for n in range(4, 10)]
     desk.server.add_issues(loopback.REPO, pulls)
