@@ -72,7 +72,7 @@ def state(opened: Open, key: str) -> str:
 def test_start_done_next(opened: Open, root: Path) -> None:
     started = tasks.start(opened(), "demo", "T001", take_over=False, switch=False)
     assert started.changed and state(opened, "T001") == IN_PROGRESS
-    done = tasks.done(opened(), "demo", None)
+    done = tasks.done(opened(), "demo", "T001")
     assert done.task.ref == "T001" and done.next is not None and done.next.task.ref == "T002"
     assert "- [x] T001 One" in (root / "specs/demo.md").read_text()
     assert tasks.done(opened(), "demo", "T001").changed is False
