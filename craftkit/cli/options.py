@@ -7,14 +7,15 @@ from typing import Annotated
 import typer
 
 
-def complete_key(incomplete: str) -> list[str]:
-    """Open tasks; an error must never reach the prompt."""
+def complete_key(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Open tasks of the spec that is meant; an error must never reach the prompt."""
     from craftkit.errors import CraftkitError
     from craftkit.loop import spec_index
     from craftkit.runtime.context import open_context
 
     try:
-        tasks = spec_index.choose_spec(open_context(), None).spec.tasks
+        wanted = ctx.params.get("spec_name")
+        tasks = spec_index.choose_spec(open_context(), wanted).spec.tasks
     except CraftkitError:
         return []
     words = [task.ref for task in tasks if not task.checked]

@@ -104,7 +104,7 @@ def verb(item: SpecReport, action: merge_model.Action) -> str:
 
 def label(action: merge_model.Action) -> str:
     """The task and its issue; a task without a key is named by its issue, once."""
-    named = action.issue is None or action.ref == f"gh{action.issue}"
+    named = action.issue is None or action.ref in (f"gh{action.issue}", f"#{action.issue}")
     return action.ref if named else f"{action.ref} #{action.issue}"
 
 

@@ -118,9 +118,9 @@ def test_the_page_of_an_issue_is_where_the_server_has_its_pages(
 ) -> None:
     from types import SimpleNamespace
 
-    from craftkit.sync import destination, linking
+    from craftkit.loop import issue_pages
 
-    monkeypatch.setattr(destination.git, "remote", lambda repo: None)
+    monkeypatch.setattr(issue_pages.git, "remote", lambda repo: None)
 
     def page(api: str) -> str:
         env = {"CRAFTKIT_GITHUB_API_URL": api}
@@ -128,7 +128,7 @@ def test_the_page_of_an_issue_is_where_the_server_has_its_pages(
         given: Any = SimpleNamespace(
             env=env, config={"github.repo": "a/b"}, repo=None, agreed=agreed
         )
-        return linking._page_of(given, 7)
+        return issue_pages.page_of(given, 7)
 
     assert page("https://api.github.com") == "https://github.com/a/b/issues/7"
     assert page("https://git.example.org/api/v3") == "https://git.example.org/a/b/issues/7"
@@ -811,9 +811,9 @@ def test_a_task_without_a_key_is_named_once(desk: Desk) -> None:
     said = desk.ok("spec", "link", "--yes")
     assert said.out.splitlines()[:2] == ["#2      One", "#3      Two"]
     desk.close(2)
-    assert desk.ok("reconcile").out == "demo: ticked #2\n"
+    assert desk.ok("reconcile").out == "demo: ticked gh2\n"
     shown = desk.ok("task", "list").out + desk.ok("task", "show", "#3").out
-    assert re.findall(r"#[0-9]+", shown) == ["#2", "#3", "#3"]
+    assert re.findall(r"(?:#|gh)[0-9]+", shown) == ["gh2", "gh3", "gh3"]
     desk.human("PATCH", "issues/3", {"state": "closed"})
     assert "#3 ticked" in desk.ok("session-resume").out
 
