@@ -815,7 +815,7 @@ def test_a_task_without_a_key_is_named_once(desk: Desk) -> None:
     shown = desk.ok("task", "list").out + desk.ok("task", "show", "#3").out
     assert re.findall(r"(?:#|gh)[0-9]+", shown) == ["gh2", "gh3", "gh3"]
     desk.human("PATCH", "issues/3", {"state": "closed"})
-    assert "#3 ticked" in desk.ok("session-resume").out
+    assert "gh3 ticked" in desk.ok("session-resume").out
 
 
 def test_a_second_issue_of_a_task_is_closed(desk: Desk) -> None:
