@@ -357,7 +357,7 @@ class Client:
         events = self.access.items(f"issues/{number}/events", lambda page: False)
         for event in reversed(events):
             if event.get("event") == "reopened":
-                return self.access.read(_reopening, event, "created_at")
+                return self.access.read(_reopening, event, "node_id")
         return None
 
 
@@ -373,13 +373,13 @@ def _reopener(data: Any) -> Reopening | None:
     issue = mapping.member(repository, "issue", dict)
     nodes = mapping.member(mapping.member(issue, "timelineItems", dict), "nodes", list)
     for node in nodes:
-        return _reopening(node, "createdAt")
+        return _reopening(node, "id")
     return None
 
 
-def _reopening(event: Any, time: str) -> Reopening:
+def _reopening(event: Any, name: str) -> Reopening:
     login = _login(mapping.member(event, "actor", dict, None))
-    return Reopening(login, one_line(mapping.member(event, time, str, ""), 40))
+    return Reopening(login, one_line(mapping.member(event, name, str, ""), 100))
 
 
 def _login(actor: Any) -> str:

@@ -66,10 +66,10 @@ class Gone(NamedTuple):
 
 
 class Reopening(NamedTuple):
-    """Who re-opened an issue, and when."""
+    """Who re-opened an issue, and which time that was."""
 
     login: str  # `ghost` for a deleted account
-    at: str  # ISO 8601, UTC
+    event: str  # GitHub's node id of it: two may have the same second
 
 
 class IssueChange(NamedTuple):

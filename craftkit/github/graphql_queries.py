@@ -159,7 +159,7 @@ def last_reopening(place: QueryPlace, number: int) -> Document:
         "query Reopening($owner: String!, $name: String!, $number: Int!) { "
         "repository(owner: $owner, name: $name) { issue(number: $number) { "
         "timelineItems(last: 1, itemTypes: [REOPENED_EVENT]) { nodes { "
-        "... on ReopenedEvent { createdAt actor { login } } } } } } }"
+        "... on ReopenedEvent { id actor { login } } } } } } }"
     )
     return text, {"owner": place.owner, "name": place.name, "number": number}
 

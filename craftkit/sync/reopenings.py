@@ -15,11 +15,11 @@ ROUNDS = 2  # so often one account may re-open what was done here, until a perso
 
 
 class Round(NamedTuple):
-    """Who re-opened an issue that was done here, how often in a row, and when at last."""
+    """Who re-opened an issue that was done here, how often in a row, and the last event."""
 
     login: str
     times: int
-    at: str
+    event: str
 
 
 def confirm(
@@ -49,8 +49,10 @@ def confirm(
 def next_round(before: Round | None, seen: gh.Reopening) -> Round:
     """The round that a re-opening is, after those `before`; seen again, it is the same one."""
     if before is None or before.login != seen.login:
-        return Round(seen.login, 1, seen.at)
-    return before if before.at == seen.at else Round(seen.login, before.times + 1, seen.at)
+        return Round(seen.login, 1, seen.event)
+    if before.event == seen.event:
+        return before
+    return Round(seen.login, before.times + 1, seen.event)
 
 
 def _again(action: Action, number: int, who: str) -> Conflict:
@@ -91,4 +93,4 @@ def known(box: KeyValueCache, numbers: Iterable[int]) -> dict[int, Round]:
 def remember(box: KeyValueCache, number: int, seen: gh.Reopening) -> None:
     """A round has ended: what was done is open again."""
     last = next_round(known(box, [number]).get(number), seen)
-    box[f"{PREFIX}{number}"] = f"{last.times} {last.at} {last.login}"
+    box[f"{PREFIX}{number}"] = f"{last.times} {last.event} {last.login}"

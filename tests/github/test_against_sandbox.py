@@ -113,7 +113,7 @@ def test_the_whole_life_of_a_spec(sandbox: Server, make: Make, variant: dict[str
     )
     client.set_body(parent, "new body")
     reopening = client.reopened_by(third.number)
-    assert reopening is not None and reopening.login == "octo-dev" and reopening.at
+    assert reopening is not None and reopening.login == "octo-dev" and reopening.event
     assert client.reopened_by(first.number) is None
     (error,) = client.apply(
         [IssueChange(second.number, second.node_id, "block", str(first.number))]

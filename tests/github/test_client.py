@@ -666,12 +666,12 @@ def test_who_reopened_is_asked_in_one_request(nodes: list[Any], who: str | None)
 def test_who_reopened_is_the_last_one_by_rest_too() -> None:
     events = [
         {"event": "reopened", "actor": {"login": "first"}},
-        {"event": "reopened", "actor": {"login": "last"}, "created_at": "2026-01-02T03:04:05Z"},
+        {"event": "reopened", "actor": {"login": "last"}, "node_id": "RE_5"},
         {"event": "labeled", "actor": {"login": "other"}},
     ]
     responses.add("GET", f"{ISSUES}/7/events", json=events)
     found = make_client(capabilities=REST_ONLY).reopened_by(7)
-    assert found == ("last", "2026-01-02T03:04:05Z")
+    assert found == ("last", "RE_5")
 
 
 @responses.activate

@@ -49,7 +49,7 @@ def test_no_byte_of_github_reaches_a_hooks_words(desk: Desk) -> None:
         if event == "post-edit":
             desk.replace("[ ] T001", "[x] T001")
         said.append(simulated.hook(desk, event, payload, "s1"))
-    assert "T002 (#3) ticked" in said[0] and "#4 of T003 was closed as not planned" in said[0]
+    assert "T002 (#3) ticked" in said[0] and "T003 (#4) dropped" in said[0]
     assert "T001 was ticked" in said[2] and "tasks done" in said[4]
     for text in said:
         assert "SENTINEL" not in text and "reviewer" not in text
