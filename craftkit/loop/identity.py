@@ -58,9 +58,10 @@ def with_own_links(context: Context, spec: Spec) -> Spec:
     if not any(task.issue or task.others for task in spec.tasks):
         return spec
     mentioned = issues.prose(context.store, str(context.config["github.repo"]).lower(), spec.id)
-    if any(task.others for task in spec.tasks):
-        spec = edit.with_known_links(spec, set(numbers(context, spec).values()))
-    return edit.with_mentions(spec, mentioned) if mentioned else spec
+    if not mentioned and not any(task.others for task in spec.tasks):
+        return spec
+    known = set(numbers(context, spec).values())
+    return edit.with_mentions(edit.with_known_links(spec, known), mentioned - known)
 
 
 def _only_boxes_differ(
@@ -84,6 +85,7 @@ def compare(
 
     own = numbers(context, spec)
     seen = seen or lines.last_of_spec(context.store, spec.id)
+    doubted = [(one.key, one.title) for one in seen if not one.task_id]
     before = [
         Remembered(one.task_id, one.key, one.title, own.get(one.task_id, record.issue))
         for one in seen
@@ -97,7 +99,9 @@ def compare(
     ]
     if not before:  # as an earlier version left it
         before, others = others, []
-    return match(before, [Line(t.key, t.title, t.issue) for t in spec.tasks], others)
+    return match(
+        before, [Line(t.key, t.title, t.issue) for t in spec.tasks], others, doubted=doubted
+    )
 
 
 def numbers(context: Context, spec: Spec) -> dict[str, int]:

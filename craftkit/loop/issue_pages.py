@@ -46,7 +46,7 @@ def _place(context: Context) -> tuple[Server, str]:
 
 
 def _site(server: Server) -> str:
-    """Where the pages are; an Enterprise server has them where its API is."""
+    """The site of the pages; an Enterprise server has them on the host of its API."""
     api = urlsplit(server.api_url)
     at_api = api.hostname == server.host
     return f"{api.scheme}://{api.netloc}" if at_api else f"https://{server.host}"

@@ -12,13 +12,14 @@ import re
 import unicodedata
 from bisect import bisect
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 SAME, EDITED, MOVED, NEW, CONTRADICTED = "same", "edited", "moved", "new", "contradicted"
 SIMILAR, CLOSE = 1 / 2, 2 / 3  # of the words of the longer title
 BEGINNING = 8  # characters from which on one title may be the beginning of another
+_STOPS = ".,;:!?"
 _EMPHASIS = re.compile(r"[*_`~]+")
 
 
@@ -72,7 +73,7 @@ def likeness(one: str, other: str) -> float:
     short, long = sorted((one, other), key=len)
     if one == other or (len(short) >= BEGINNING and long.startswith(short)):
         return 1.0
-    words, others = Counter(one.split()), Counter(other.split())
+    words, others = (Counter(w.strip(_STOPS) or w for w in t.split()) for t in (one, other))
     return (words & others).total() / max(words.total(), others.total(), 1)
 
 
@@ -87,15 +88,23 @@ def close(one: str, other: str) -> bool:
 
 
 def match(
-    remembered: Sequence[Remembered], lines: Sequence[Line], others: Sequence[Remembered] = ()
+    remembered: Sequence[Remembered],
+    lines: Sequence[Line],
+    others: Sequence[Remembered] = (),
+    *,
+    doubted: Collection[tuple[str | None, str]] = (),
 ) -> Matching:
     """Match lines with the tasks of the last snapshot, then with `others` that are remembered.
+
+    `doubted` are keys and titles of lines that were contradicted at the last snapshot, and of which
+    nobody has spoken since.
 
     The rules are tried in order, each on what is left, and decide only if there is one answer.  Of
     `others`, which this file may never have had, a line has to show the number, or key and title.
     """
     everybody = (*remembered, *others)
     first = _Match(remembered, lines, everybody)
+    first.doubted = {(key, normal(title)) for key, title in doubted}
     first.elsewhere = {one.issue for one in others if one.issue is not None}
     first.by_number()
     first.by_key_and_title()
@@ -105,6 +114,7 @@ def match(
     first.by_position()
     left = [one for one in others if one.id not in first.ids]
     second = _Match(left, lines, everybody, first)
+    second.doubted = first.doubted
     second.by_number()
     second.by_key_and_title()
     known = {one.id: one for one in everybody}
@@ -140,6 +150,7 @@ class _Match:
         self.found: dict[int, tuple[str, str]] = dict(before.found) if before else {}
         self.contradicted: dict[int, str] = dict(before.contradicted) if before else {}
         self.ids: set[str] = {task.id for task in tasks} | (before.ids if before else set())
+        self.doubted: set[tuple[str | None, str]] = set()  # key and title of lines
         self.elsewhere: set[int] = set()  # issues of tasks that are looked at later
         self.taken: set[int] = set()  # indexes of tasks that have a line
         self.at: dict[int, int] = {}  # line -> task, of this pass
@@ -201,7 +212,8 @@ class _Match:
         carried = [i for i in self._free_lines() if self.lines[i].issue in self.owners]
         for i in carried:
             self._contradict(i)
-        strict = bool(self.contradicted)
+        strict = bool(self.doubted or self.contradicted)
+        carriers = Counter(self.lines[i].issue for i in carried)
         agreeing: dict[int, list[int]] = defaultdict(list)
         for i in carried:
             if i in self.contradicted:
@@ -216,11 +228,12 @@ class _Match:
                 )
         for j, found in agreeing.items():
             number = self.tasks[j].issue
-            if len(found) == 1:
+            if len(found) == 1 and not (carriers[number] > 1 and self._was_doubted(found[0])):
                 self._give(found[0], j, f"it has #{number}")
                 continue
             for i in found:
-                self.contradicted[i] = f"#{number} stands in {len(found)} lines that may be its own"
+                lines = f"{carriers[number]} lines that may be its own"
+                self.contradicted[i] = f"#{number} stands in {lines}"
 
     def _agrees(self, i: int, j: int, strict: bool) -> bool:
         """Whether key or title agrees with the number.
@@ -242,10 +255,15 @@ class _Match:
                 why = f"its text is that of {own}, and its number is #{line.issue}"
                 self.contradicted[i] = why
                 return
-        if title != own_title and self._stands_elsewhere(own_title):
+        if title != own_title and self._was_doubted(i):
+            self.contradicted[i] = f"nobody has said yet whether it is the line of #{line.issue}"
+        elif title != own_title and self._stands_elsewhere(own_title):
             self.contradicted[i] = f"the text of #{line.issue} stands in another line"
         elif not self._agrees(i, j, strict=False):
             self.contradicted[i] = f"#{line.issue} is the issue of a task with another text"
+
+    def _was_doubted(self, i: int) -> bool:
+        return (self.lines[i].key, self.titles[i]) in self.doubted
 
     def _is_at_home(self, task: Remembered, title: str) -> bool:
         """Whether a line shows all that a task showed: its text did not go to another line."""

@@ -258,7 +258,7 @@ def _on_box(st: _State, m: re.Match[str]) -> int:
 
 
 def _paragraph_end(st: _State, end: int) -> int:
-    """Where the paragraph ends that opens the innermost item and whose first line ends at `end`.
+    """The end of the paragraph that opens the innermost item; its first line ends at `end`.
 
     As in CommonMark, lazy lines included.  It ends as well where an underline would make it a
     heading, and before a table: nothing is to be written behind either.

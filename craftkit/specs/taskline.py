@@ -96,7 +96,7 @@ def _search(body: str) -> tuple[int | None, int, tuple[tuple[int, int], ...], st
 
 
 def _tail(body: str, found: Sequence[re.Match[str]]) -> int:
-    """Where the numbers begin that follow each other at the end: none of them is a word."""
+    """The offset of the first of the numbers at the end that nothing but blanks divides."""
     at = len(body)
     for m in reversed(found):
         if body[m.end() : at].strip(_BLANKS):

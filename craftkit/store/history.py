@@ -95,11 +95,6 @@ def notes(
     return [Event(**row) for row in _listed(store, where, values, limit)]
 
 
-def updates(store: Store, spec_id: str) -> list[Event]:
-    """Each time that `spec update` compared the spec with what was known."""
-    return _events(store, "spec_id = ? and event = 'spec.updated' order by seq", spec_id)
-
-
 def mentions(store: Store, spec_id: str) -> bool:
     return bool(store.value("select 1 from history where spec_id = ? limit 1", spec_id))
 

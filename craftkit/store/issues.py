@@ -102,17 +102,27 @@ def prose(store: Store, repo: str, spec_id: str) -> frozenset[int]:
 def set_prose(
     tx: sqlite3.Connection, repo: str, spec_id: str, numbers: Iterable[int], now: str
 ) -> None:
-    """Remember the numbers, and no task as the owner of one of them."""
-    wanted = sorted(numbers)
-    text = " ".join(str(number) for number in wanted)
-    tx.executemany(
-        "update tasks set issue = null where spec_id = ? and issue = ?",
-        [(spec_id, number) for number in wanted],
-    )
+    """Remember the numbers; what is known to be an issue of the spec is not among them."""
+    sql = "select number from issues where repo = ? and spec_id = ?"
+    wanted = sorted({*numbers} - {row[0] for row in tx.execute(sql, (repo, spec_id))})
     tx.execute(
         "insert into remembered values (?, ?, ?, ?) on conflict (place, name) do update"
         " set value = excluded.value, at = excluded.at",
-        (repo, PROSE + spec_id, text, now),
+        (repo, PROSE + spec_id, " ".join(map(str, wanted)), now),
+    )
+
+
+def disown(tx: sqlite3.Connection, spec_id: str, found: Iterable[tuple[str, int]]) -> None:
+    """(task id, number) of lines with another's issue: not their base, and not written to."""
+    pairs = [(spec_id, task_id, number) for task_id, number in found]
+    tx.executemany(
+        "update tasks set issue = null where spec_id = ? and task_id = ? and issue = ?", pairs
+    )
+    tx.executemany(
+        "update outbox set state = 'delivered', error = 'the number was not its issue'"
+        " where spec_id = ? and task_id = ? and issue = ?"
+        " and state in ('queued', 'sent', 'unknown')",
+        pairs,
     )
 
 

@@ -139,12 +139,17 @@ def _keep_titles(
 
 
 def _links(context: Context, spec: Spec, found: Sequence[merge_model.Action]) -> None:
-    """Write a lost ` (#N)` back."""
+    """Write a lost ` (#N)` back, behind what its line mentions."""
     numbers = {a.task: a.issue for a in found if a.issue is not None}
     if not numbers:
         return
+    mentions = {task.mention for task in spec.tasks if task.mention is not None}
+
+    def change(now: Spec) -> str:
+        return edit.link_all(edit.with_mentions(now, mentions), numbers)
+
     with spec_writer.edit_lock(context, spec.path):
-        spec_writer.rewrite(context, spec.path, lambda now: edit.link_all(now, numbers))
+        spec_writer.rewrite(context, spec.path, change)
 
 
 def _adopt(

@@ -98,7 +98,7 @@ def note_declined(context: Context, number: int, reason: str) -> None:
         "warning",
         "closed_as_not_planned",
         f"#{number} was closed as {reason} on GitHub, so it is left as it is.",
-        f"`craftkit task done '#{number}' --anyway` re-opens it and closes it as completed",
+        f"`craftkit task done gh{number} --anyway` re-opens it and closes it as completed",
     )
 
 

@@ -104,9 +104,11 @@ def _read_numbers(
             )
     parents = {spec.issue} - {None}
     found = ownership.mentioned(spec, owners, {n for n in parents if n is not None}, answers)
-    mentioned = (found | issues.prose(context.store, repo, spec.id)) - {*take}
+    mentioned = (found.strange | issues.prose(context.store, repo, spec.id)) - {*take}
     with context.store.write() as tx:
         issues.set_prose(tx, repo, spec.id, mentioned, context.now())
+        wrong = (mentioned | found.misplaced) - {*take}
+        issues.disown(tx, spec.id, [(lines[n].id, n) for n in strange if n in wrong])
     context.specs_read.pop(spec.path, None)
     return tuple(
         StrangeNumber(lines[n], n, one_line(issue.title, 60), issue.author, _spec_of(issue, spec))

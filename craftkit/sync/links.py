@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Set
+from collections.abc import Callable
 
 from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec
@@ -11,7 +11,7 @@ from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.store import claims, issues, outbox
 from craftkit.store import history as events
-from craftkit.sync import connection
+from craftkit.sync import connection, ownership
 from craftkit.sync.link_plan import LinkPlan
 
 
@@ -75,15 +75,20 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
     return sum(1 for t in before.tasks if t.issue is None and t.id in numbers)
 
 
-def with_mentions(context: Context, spec: Spec, numbers: Set[int], *, learn: bool) -> Spec:
-    """The spec in which these numbers are mentions; with `learn`, from now on."""
+def with_mentions(context: Context, spec: Spec, found: ownership.Mentions, *, learn: bool) -> Spec:
+    """The spec in which these numbers are mentions; with `learn`, the strange ones from now on.
+
+    A misplaced one has its own line, where it is the link.
+    """
     if learn:
         repo = connection.settings(context).repo
-        known = issues.prose(context.store, repo, spec.id)
+        strange = issues.prose(context.store, repo, spec.id) | found.strange
+        shown = [(t.id, t.issue) for t in spec.tasks if t.issue is not None]
         with context.store.write() as tx:
-            issues.set_prose(tx, repo, spec.id, known | numbers, context.now())
+            issues.set_prose(tx, repo, spec.id, strange, context.now())
+            issues.disown(tx, spec.id, [pair for pair in shown if pair[1] in found.every])
         context.specs_read.pop(spec.path, None)
-    return edit.with_mentions(spec, numbers)
+    return edit.with_mentions(spec, found.every)
 
 
 def lacks_parent(context: Context, spec: Spec) -> bool:

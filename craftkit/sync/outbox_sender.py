@@ -123,26 +123,44 @@ def _here(
 
 
 def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
-    """Give up what would change an issue that only a file names, and that is somebody else's."""
+    """Leave out what would change an issue that only a file names, and that is somebody else's.
+
+    If the line alone cannot say whose the issue is, its write waits for the merge, which sees all
+    lines and issues.
+    """
     doubtful = [row for row in rows if row.issue is not None and "ownership_check" in row.payload]
+    doubtful = [row for row in doubtful if not _is_known(sync, row)]
     if not doubtful:
         return list(rows)
     seen = sync.gateway.issues(sorted({row.issue for row in doubtful if row.issue is not None}))
-    foreign = set()
+    held = set()
     for row in doubtful:
         issue, check = seen.get(row.issue or 0), row.payload["ownership_check"]
         if not isinstance(issue, gh.Issue):
             continue  # what is gone is refused by itself
+        titles, parents = check["titles"], {check["parent"]} - {None}
+        judge = ownership.is_ours if row.task_id is None else ownership.is_tasks
+        ours = judge(issue, row.spec_id, titles, parents)
+        if not ours:
+            held.add(row.id)
         with sync.store.write() as tx:
-            if ownership.is_ours(issue, row.spec_id, check["titles"], {check["parent"]} - {None}):
+            if ours:
                 # With our title: one that a person gave it is not to be changed.
-                facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, check["titles"][-1])
+                facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, titles[-1])
                 issues.remember(tx, sync.settings.repo, issues.LinkedIssue(issue.number, *facts))
+            elif ours is None:
+                why = f"#{row.issue} has other words: the next reconcile says whose it is"
+                outbox.mark(tx, [row.id], "queued", sync.now(), error=why)
             else:
-                foreign.add(row.id)
                 why = f"#{row.issue} is not the issue of this task: it has another title"
                 outbox.mark(tx, [row.id], "dead", sync.now(), error=why)
-    return [row for row in rows if row.id not in foreign]
+    return [row for row in rows if row.id not in held]
+
+
+def _is_known(sync: SyncContext, row: outbox.Row) -> bool:
+    """Whether the issue has been found to be the task's since its write was queued."""
+    known = issues.of_spec(sync.store, sync.settings.repo, row.spec_id)
+    return any((k.number, k.task_id) == (row.issue, row.task_id) for k in known)
 
 
 def _public(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:

@@ -7,12 +7,14 @@ task.  None of these may be closed for it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from craftkit.errors import SpecNeedsAttention
 from craftkit.github import gateway as gh
 from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
+from craftkit.specs.matching import normal
 from craftkit.sync import marker_owners, markers
 
 
@@ -30,12 +32,39 @@ def is_ours(
     return issue.parent in parents or " ".join(issue.title.split()) in titles
 
 
+def is_tasks(
+    issue: gh.Issue, spec_id: str, titles: Sequence[str], parents: Collection[int]
+) -> bool | None:
+    """Whether an issue that only a line names is its task's; None if the line alone cannot say.
+
+    `titles` are the words of the line, and the title that the issue would have.  A marker of the
+    spec says nothing of the task if issue and line have different words: numbers may have moved.
+    """
+    marker = markers.find(issue.body) if issue.trusted else None
+    if marker is None or marker.spec != spec_id or marker.task is None:
+        return is_ours(issue, spec_id, titles, parents)
+    same = markers.words_of(marker, issue.title) == normal(titles[0])
+    as_created = marker.of == markers.origin(markers.key_of(marker), titles[0])
+    return True if same or as_created else None
+
+
+class Mentions(NamedTuple):
+    """Numbers in lines that are not the issues of their tasks."""
+
+    strange: frozenset[int] = frozenset()  # pull requests, and issues of something else
+    misplaced: frozenset[int] = frozenset()  # issues of this spec, and of no line that shows them
+
+    @property
+    def every(self) -> frozenset[int]:
+        return self.strange | self.misplaced
+
+
 def mentioned(
     spec: Spec,
     known: Mapping[int, str],
     parents: Collection[int],
     issues: Mapping[int, gh.Issue | gh.Gone],
-) -> frozenset[int]:
+) -> Mentions:
     """Numbers in lines that are not the issues of their tasks, as far as `issues` has them.
 
     `known` has the numbers of which it is remembered whose they are.
@@ -44,6 +73,7 @@ def mentioned(
     answers = {n: issues[n] for n in named if n is not None and n in issues}
     found = {n for n, a in answers.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
     seen = [issue for issue in issues.values() if isinstance(issue, gh.Issue)]
+    misplaced: set[int] = set()
     owners: Mapping[int, str] | None = None
     for number, issue in answers.items():
         if not isinstance(issue, gh.Issue):
@@ -55,9 +85,11 @@ def mentioned(
         else:
             owners = marker_owners.find(spec, known, seen) if owners is None else owners
             ours = marker.spec == spec.id and owners.get(number) == task.id
-        if not ours:
+        if not ours and marker is not None and marker.spec == spec.id:
+            misplaced.add(number)
+        elif not ours:
             found.add(number)
-    return frozenset(found)
+    return Mentions(frozenset(found), frozenset(misplaced))
 
 
 def is_parent(tree: gh.Tree, spec_id: str, name: str, named: Collection[int]) -> bool:

@@ -61,8 +61,8 @@ def snapshots(
     for spec in specs:
         answers = {**children, **others}
         mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, answers)
-        if mine.prose:
-            spec = links.with_mentions(context, spec, mine.prose, learn=learn)
+        if mine.mentions.every:
+            spec = links.with_mentions(context, spec, mine.mentions, learn=learn)
         if learn and (mine.parents or mine.tasks):
             more = _further_parents(sync, spec, mine, parents[spec.id])
             trees |= more
@@ -99,7 +99,7 @@ class Sorted(NamedTuple):
     parents: tuple[gh.Issue, ...] = ()
     tasks: Mapping[str, gh.Issue] = {}
     foreign: frozenset[int] = frozenset()  # parents that are somebody else's
-    prose: frozenset[int] = frozenset()  # numbers in lines that are only mentioned there
+    mentions: ownership.Mentions = ownership.Mentions()
 
 
 def _sort_out(
@@ -121,15 +121,15 @@ def _sort_out(
         else:
             foreign.add(tree.parent.number)
     owners = {k.number: k.task_id for k in known if k.task_id is not None}
-    prose = ownership.mentioned(spec, owners, set(parents) - foreign, issues)
+    mentions = ownership.mentioned(spec, owners, set(parents) - foreign, issues)
     tasks: dict[str, gh.Issue] = {}
     for task in spec.tasks:
         if task.doubt:
             continue  # nobody can say whose its number is
-        issue = issues.get(task.issue or 0) if task.issue not in prose else None
+        issue = issues.get(task.issue or 0) if task.issue not in mentions.every else None
         if isinstance(issue, gh.Issue) and not {issue.number, task.id} & have:
             tasks[task.id] = issue
-    return Sorted(tuple(fresh), tasks, frozenset(foreign), prose)
+    return Sorted(tuple(fresh), tasks, frozenset(foreign), mentions)
 
 
 def _further_parents(

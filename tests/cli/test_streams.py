@@ -58,9 +58,10 @@ def unread(repo: Path, *words: str, stderr: int = subprocess.PIPE) -> tuple[int,
 @pytest.mark.parametrize("words", ["task list", "task list --json", "task list 2>&1"])
 def test_a_reader_that_leaves_early_breaks_no_pipeline(spec: Path, repo: Path, words: str) -> None:
     spec.write_text(MANY)  # more than a pipe holds: it is closed before all is written
+    piped(repo, "status | cat")  # which says what is new in the file
     done = piped(repo, f"{words} | head -1")
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1
-    assert done.stderr.splitlines()[:1] in ([], ["0/3000 done in specs/login.md"])
+    assert done.stderr in ("", "0/3000 done in specs/login.md\n")
 
 
 @pytest.mark.parametrize(

@@ -148,3 +148,44 @@ def test_i18_twins_after_a_lost_database_keep_their_issues(desk: Desk) -> None:
     desk.ok("spec", "link", "--yes")
     assert [n for n in (2, 3, 4) if f"- [ ] Write tests (#{n})" in desk.text] == [2, 3, 4]
     assert all(state == "open" for _, state in states(desk).values())
+
+
+def test_i18_numbers_that_stayed_in_their_rows_close_nothing_after_a_lost_database(
+    linked: Desk,
+) -> None:
+    """The number is all that is left of what was remembered, and it stands behind another text."""
+    before = states(linked)
+    stayed(linked)
+    for path in places.state_of(linked.repo).glob("*.db*"):
+        path.unlink()
+    for key in ("T002", "T003", "T004"):
+        linked.ck("task", "done", key)
+    after = states(linked)
+    wrong = {n for n in (3, 4, 5) if after[n][1] == "closed"}
+    named = {n: before[n][0].partition(" ")[2] for n in wrong}
+    ticked = {line.partition(" (#")[0][11:] for line in linked.text.splitlines() if "[x]" in line}
+    assert set(named.values()) <= ticked, (named, linked.text)
+    assert {n: after[n][0] for n in before} == {n: before[n][0] for n in before}
+    linked.ck("reconcile", "--create")
+    found = states(linked)
+    assert [found[n][1] for n in (3, 4, 5)] == ["closed", "closed", "open"]
+    assert "T003 Write the parser (#4) (#3)\n" in linked.text
+    assert "T004 Write the printer (#5) (#4)\n" in linked.text
+    assert linked.quiet() == []
+
+
+def test_i18_a_contradiction_is_not_laundered_by_a_later_edit(linked: Desk) -> None:
+    """Two texts change places under their keys and numbers; then both are worded anew."""
+    before = states(linked)
+    one, two = "T002 Write the parser (#3)", "T003 Write the printer (#4)"
+    linked.replace(one, "T002 Write the printer (#3)")
+    linked.replace(two, "T003 Write the parser (#4)")
+    assert linked.ck("reconcile").code == 5
+    linked.replace("T002 Write the printer (#3)", "T002 Print every page in colour (#3)")
+    linked.replace("T003 Write the parser (#4)", "T003 Parse what users type (#4)")
+    assert linked.ck("reconcile").code == 5
+    assert linked.ck("task", "done", "T002").code == 5
+    assert states(linked) == before
+    linked.ok("spec", "update", "--trust", "keys")
+    linked.ok("task", "done", "T002")
+    assert states(linked)[3][1] == "closed" and states(linked)[4][1] == "open"

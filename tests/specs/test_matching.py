@@ -11,7 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from craftkit.specs import matching
-from craftkit.specs.matching import CONTRADICTED, EDITED, MOVED, NEW, SAME, Line, Remembered
+from craftkit.specs.matching import (
+    CONTRADICTED,
+    EDITED,
+    MOVED,
+    NEW,
+    SAME,
+    Line,
+    Matching,
+    Remembered,
+)
 
 PAGE = Path(__file__).parents[2] / "docs/identity.md"
 REWRITES = 3000
@@ -114,6 +123,12 @@ def test_what_was_settled_stays_so(seed: int) -> None:
     assert {v.kind for v in found.matches} == {SAME}
 
 
+def doubted(rows: list[rewriting.Row], found: Matching) -> list[tuple[str | None, str]]:
+    """What the snapshot keeps of lines that are contradicted."""
+    pairs = zip(rows, found.matches, strict=True)
+    return [(row.key, row.title) for row, verdict in pairs if verdict.kind == CONTRADICTED]
+
+
 @given(st.integers(0, 100_000))
 def test_i18_what_is_contradicted_stays_so_until_somebody_speaks(seed: int) -> None:
     """Its task is not in the snapshot any more: nothing may be easier to believe for that."""
@@ -130,10 +145,33 @@ def test_i18_what_is_contradicted_stays_so_until_somebody_speaks(seed: int) -> N
     ]
     left = [task for task in before if task.id not in {task.id for task in learnt}]
     lines = [Line(row.key, row.title, row.issue) for row in rows]
-    again = matching.match(learnt, lines, left)
+    again = matching.match(learnt, lines, left, doubted=doubted(rows, first))
     for one, other in zip(first.matches, again.matches, strict=True):
         if one.kind == CONTRADICTED:
             assert other.id is None, (one, other)
+
+
+@given(st.integers(0, 100_000))
+def test_i18_a_later_edit_launders_no_contradiction(seed: int) -> None:
+    """Key and number were at odds with the text once: in new words they still are."""
+    rng = random.Random(seed)
+    rows = rewriting.begin(rng)
+    before = rewriting.remember(rows)
+    for kind in rng.sample(list(rewriting.KINDS), rng.randint(1, 2)):
+        rows = rewriting.KINDS[kind](rng, rows)
+    first = rewriting.look(before, rows)
+    doubtful = [verdict.kind == CONTRADICTED for verdict in first.matches]
+    learnt = rewriting.remember(rewriting.settle(rows, first, seed))
+    issues = {task.id: task.issue for task in before}
+    learnt = [task._replace(issue=issues.get(task.id)) for task in learnt]
+    left = [task for task in before if task.id not in {task.id for task in learnt}]
+    lines = [
+        Line(row.key, f"Quite another thing {n} than before" if is_one else row.title, row.issue)
+        for n, (row, is_one) in enumerate(zip(rows, doubtful, strict=True))
+    ]
+    again = matching.match(learnt, lines, left, doubted=doubted(rows, first))
+    for is_one, verdict in zip(doubtful, again.matches, strict=True):
+        assert not is_one or verdict.id is None, verdict
 
 
 @pytest.fixture(scope="module")
