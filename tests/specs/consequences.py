@@ -58,6 +58,7 @@ class Story:
         self.seen = list(self.records)  # ids of the last snapshot, in order
         self.issues: dict[int, Issue] = {}
         self.base: dict[str, Base] = {}
+        self.doubted: list[tuple[str | None, str]] = []  # lines that are contradicted
         for row in self.rows:
             self._link_at_first(row)
         self.versions = [list(self.rows)]
@@ -116,7 +117,8 @@ class Story:
         before = [self.records[task] for task in self.seen]
         others = [task for task in self.records.values() if task.id not in set(self.seen)]
         lines = [Line(row.key, row.title, row.issue) for row in self.rows]
-        return matching.match(before or others, lines, others if before else [])
+        others, before = (others, before) if before else ([], others)
+        return matching.match(before, lines, others, doubted=self.doubted)
 
     def snapshot(self, found: Matching, believed: list[str]) -> SpecSnapshot:
         known = {task.issue: task.id for task in self.records.values() if task.issue}
@@ -190,11 +192,12 @@ class Story:
 
     def learn(self, found: Matching, believed: list[str]) -> None:
         """Remember what the file says; from now on what was believed is the truth."""
-        self.seen = []
+        self.seen, self.doubted = [], []
         known = {task.issue: task.id for task in self.records.values() if task.issue}
         for at, verdict in enumerate(found.matches):
             row, task = self.rows[at], believed[at]
             if verdict.kind == CONTRADICTED:
+                self.doubted.append((row.key, row.title))
                 continue
             if verdict.kind == NEW:
                 self._is_really(at, task)
@@ -227,7 +230,7 @@ class Story:
     def lose_the_database(self) -> None:
         """What is left is GitHub's: the issues are the tasks that are remembered."""
         numbers = sorted(n for n in self.issues if n in {b.issue for b in self.base.values()})
-        self.seen, self.base, self.records = [], {}, {}
+        self.seen, self.base, self.records, self.doubted = [], {}, {}, []
         for number in numbers:
             issue = self.issues[number]
             key, _, words = issue.title.partition(" ")
