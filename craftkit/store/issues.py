@@ -29,6 +29,14 @@ def remember(tx: sqlite3.Connection, repo: str, known: LinkedIssue) -> None:
     )
 
 
+def own(tx: sqlite3.Connection, spec_id: str, task_id: str, number: int) -> None:
+    """A task is known to have this issue; its line may have said so long before."""
+    tx.execute(
+        "update tasks set issue = ? where spec_id = ? and task_id = ? and issue is null",
+        (number, spec_id, task_id),
+    )
+
+
 def of_spec(store: Store, repo: str, spec_id: str) -> list[LinkedIssue]:
     """The parents and sub-issues of a spec, by number."""
     rows = store.rows(

@@ -37,6 +37,8 @@ def remember_issue(
     title = titles.get(task_id, issue.title) if task_id else issue.title
     facts = (issue.number, spec.id, task_id, part, issue.id, issue.node_id, title)
     issues.remember(tx, repo, issues.LinkedIssue(*facts))
+    if task_id is not None:
+        issues.own(tx, spec.id, task_id, issue.number)
 
 
 def remember_issues(

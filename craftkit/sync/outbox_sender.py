@@ -129,7 +129,9 @@ def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
     lines and issues.
     """
     doubtful = [row for row in rows if row.issue is not None and "ownership_check" in row.payload]
-    doubtful = [row for row in doubtful if not _is_known(sync, row)]
+    doubtful = [
+        row for row in doubtful if not ownership.is_known(sync, row.spec_id, row.task_id, row.issue)
+    ]
     if not doubtful:
         return list(rows)
     seen = sync.gateway.issues(sorted({row.issue for row in doubtful if row.issue is not None}))
@@ -155,12 +157,6 @@ def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
                 why = f"#{row.issue} is not the issue of this task: it has another title"
                 outbox.mark(tx, [row.id], "dead", sync.now(), error=why)
     return [row for row in rows if row.id not in held]
-
-
-def _is_known(sync: SyncContext, row: outbox.Row) -> bool:
-    """Whether the issue has been found to be the task's since its write was queued."""
-    known = issues.of_spec(sync.store, sync.settings.repo, row.spec_id)
-    return any((k.number, k.task_id) == (row.issue, row.task_id) for k in known)
 
 
 def _public(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:

@@ -15,7 +15,9 @@ from craftkit.github import gateway as gh
 from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.specs.matching import normal
+from craftkit.store import issues
 from craftkit.sync import marker_owners, markers
+from craftkit.sync.context import SyncContext
 
 
 def is_ours(
@@ -30,6 +32,12 @@ def is_ours(
     if marker is not None:
         return marker.spec == spec_id
     return issue.parent in parents or " ".join(issue.title.split()) in titles
+
+
+def is_known(sync: SyncContext, spec_id: str, task_id: str | None, number: int | None) -> bool:
+    """Whether it is remembered that an issue is the task's."""
+    known = issues.of_spec(sync.store, sync.settings.repo, spec_id)
+    return any((k.number, k.task_id) == (number, task_id) for k in known)
 
 
 def is_tasks(
@@ -63,19 +71,19 @@ def mentioned(
     spec: Spec,
     known: Mapping[int, str],
     parents: Collection[int],
-    issues: Mapping[int, gh.Issue | gh.Gone],
+    answers: Mapping[int, gh.Issue | gh.Gone],
 ) -> Mentions:
-    """Numbers in lines that are not the issues of their tasks, as far as `issues` has them.
+    """Numbers in lines that are not the issues of their tasks, as far as `answers` has them.
 
     `known` has the numbers of which it is remembered whose they are.
     """
     named = {t.issue: t for t in spec.tasks if t.issue not in (None, *known) and not t.doubt}
-    answers = {n: issues[n] for n in named if n is not None and n in issues}
-    found = {n for n, a in answers.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
-    seen = [issue for issue in issues.values() if isinstance(issue, gh.Issue)]
+    asked = {n: answers[n] for n in named if n is not None and n in answers}
+    found = {n for n, a in asked.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
+    seen = [issue for issue in answers.values() if isinstance(issue, gh.Issue)]
     misplaced: set[int] = set()
     owners: Mapping[int, str] | None = None
-    for number, issue in answers.items():
+    for number, issue in asked.items():
         if not isinstance(issue, gh.Issue):
             continue
         task = named[number]

@@ -129,7 +129,7 @@ def _settle_unlinked(
     if line.id in snapshot.making:
         return
     missing.append(line.ref)
-    if line.mention is not None and not line.checked and not policy.create:
+    if line.mention is not None and not policy.create:
         conflicts.append(_mentions(line))
     if policy.create and snapshot.complete:
         actions.append(Action(CREATE, line.id, line.ref, None, "a task without an issue"))

@@ -71,6 +71,8 @@ def snapshots(
             with context.store.write() as tx:
                 discovery.remember_issues(tx, repo, spec, known[spec.id], mine.parents, mine.tasks)
             known[spec.id] = issues.of_spec(context.store, repo, spec.id)
+        if learn:
+            _answer_waiting(context, sync, spec, {n for n in answers if n in children})
         below = [trees[p] for p in parents[spec.id] - mine.foreign if p in trees]
         view = _snapshot(context, spec, known[spec.id], below, others, decided[spec.id], lists)
         if spec.issue in mine.foreign:
@@ -78,6 +80,25 @@ def snapshots(
             view = view._replace(blocked=view.blocked or words)
         views.append((spec, view))
     return views
+
+
+def _answer_waiting(context: Context, sync: SyncContext, spec: Spec, seen: Collection[int]) -> None:
+    """Take back writes to issues that all lines and issues together do not give to their tasks.
+
+    What was decided is in box and base: the merge sends it to the issue that is the task's.
+    """
+    wrong = [
+        (str(row.task_id), row.issue)
+        for row in outbox.waiting(context.store)
+        if row.spec_id == spec.id
+        and row.issue in seen
+        and row.issue is not None
+        and "ownership_check" in row.payload
+        and not ownership.is_known(sync, row.spec_id, row.task_id, row.issue)
+    ]
+    if wrong:
+        with context.store.write() as tx:
+            issues.disown(tx, spec.id, wrong)
 
 
 def _vouched(sync: SyncContext, tree: gh.Tree | gh.Gone, linked: set[int]) -> gh.Tree | gh.Gone:
