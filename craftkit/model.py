@@ -80,6 +80,21 @@ class Task(NamedTuple):
     others: tuple[Mention, ...] = ()  # numbers in its words besides its link
 
 
+# Codes of diagnostics.
+MERGE_CONFLICT = "conflict_markers"  # lines of the file are a conflict that nobody has resolved
+IN_METADATA = "conflict_in_metadata"  # such lines are part of what the file says of the spec
+
+
+class Hunk(NamedTuple):
+    """The lines of a merge conflict, markers included, counted from 1."""
+
+    first: int
+    last: int
+
+    def __str__(self) -> str:
+        return f"lines {self.first} to {self.last}"
+
+
 class Spec(NamedTuple):
     """What one spec file says.  `text` is the file decoded with surrogateescape, unchanged."""
 
@@ -99,6 +114,8 @@ class Spec(NamedTuple):
     diagnostics: tuple[Diagnostic, ...]
     says_id: bool = True  # the file states its id; else it comes from the path
     twin_of: str = ""  # the file whose id this one repeats
+    hunks: tuple[Hunk, ...] = ()  # merge conflicts that are left in the file
+    unmerged: tuple[Task, ...] = ()  # tasks that a conflict touches, each once; not among `tasks`
 
     @property
     def done(self) -> int:
@@ -107,7 +124,13 @@ class Spec(NamedTuple):
     @property
     def blocked_by(self) -> Diagnostic | None:
         """The diagnostic that forbids every edit of this spec, if there is one."""
-        return next((d for d in self.diagnostics if d.code == "conflict_markers"), None)
+        return next((d for d in self.diagnostics if d.code == IN_METADATA), None)
+
+    @property
+    def conflict(self) -> Diagnostic | None:
+        """The diagnostic of the first merge conflict that is left in the file."""
+        codes = (IN_METADATA, MERGE_CONFLICT)
+        return next((d for d in self.diagnostics if d.code in codes), None) if self.hunks else None
 
 
 class Session(NamedTuple):

@@ -56,6 +56,7 @@ def list_(
 
         spec = spec_index.choose_spec(context, spec_name).spec
         spec_index.record_snapshot(context, spec)
+        spec_index.note_conflicts(context, spec)
         rows = spec_index.task_statuses(context, spec)
         shown = [r for r in rows if r.ready] if ready else rows
         data = {
@@ -77,6 +78,7 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
 
         spec = spec_index.choose_spec(context, spec_name).spec
         spec_index.record_snapshot(context, spec)
+        spec_index.note_conflicts(context, spec)
         rows = spec_index.task_statuses(context, spec)
         row, now = task_status.next_ready(rows), task_lookup.current(context, spec, rows)
         data = {
@@ -87,7 +89,7 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
             "remaining": len(task_status.open_required(rows)),
         }
         notes = [_current_note(now, context.session.id)] if now else []
-        return Reply(data, [_next_line(row, rows)], notes)
+        return Reply(data, [_next_line(spec, row, rows)], notes)
 
     return run_command("task next", as_json, action, session=session, repair=True, only_reads=True)
 
@@ -182,7 +184,9 @@ def done(
         _mention_hooks(context)
         verb = "done" if outcome.changed else "is done already"
         reply = _outcome_reply(outcome, verb, require_sync)
-        return reply._replace(lines=[*reply.lines, _next_line(outcome.next, outcome.rows)])
+        return reply._replace(
+            lines=[*reply.lines, _next_line(outcome.spec, outcome.next, outcome.rows)]
+        )
 
     return run_command("task done", as_json, action, session=session, offline=offline, repair=True)
 
@@ -333,12 +337,15 @@ def _details(spec: Spec, row: TaskStatus, page: str) -> list[str]:
     return [*lines, f"    {page}"] if page else lines
 
 
-def _next_line(row: TaskStatus | None, rows: list[TaskStatus]) -> str:
+def _next_line(spec: Spec, row: TaskStatus | None, rows: list[TaskStatus]) -> str:
     from craftkit.loop import task_status
 
     if row is not None:
         return f"next: {row.task.ref} {row.task.title}"
     left = task_status.open_required(rows)
+    if spec.unmerged and not left:
+        names = ", ".join(task.ref for task in spec.unmerged[:5])
+        return f"no other task is open: a merge conflict holds {names} ({spec.hunks[0]})"
     if not rows:
         return "there are no tasks yet: craftkit task add …"
     if not left:

@@ -75,10 +75,12 @@ def _refresh(
 def _clear_stale(context: Context, spec: Spec) -> list[dict[str, str]]:
     """Claims on tasks that are done, or whose line is gone, are cleared."""
     by_id = {task.id: task for task in spec.tasks}
+    held = {task.id for task in spec.unmerged}
     stale = [
         claim.task_id
         for claim in claims.in_worktree(context.store, context.worktree, spec.id)
-        if claim.task_id not in by_id or by_id[claim.task_id].checked
+        if claim.task_id not in held
+        and (claim.task_id not in by_id or by_id[claim.task_id].checked)
     ]
     notes = []
     for task_id in stale:

@@ -29,7 +29,7 @@ def update(
     Returns data, lines and notes.  Raises SpecNeedsAttention if the file cannot be touched.
     """
     spec = spec_index.choose_spec(context, wanted_spec).spec
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_unmerged(spec, "update")
     if new_id:
         spec = _give_id(context, spec)
     place = (context.store, context.worktree, spec.path)

@@ -23,6 +23,10 @@ DOUBTFUL = "?"  # begins the name of a line that is nobody's; no task's id begin
 
 def assign(context: Context, spec: Spec) -> Spec:
     """The spec, its tasks under the ids that they are remembered by, and named by them."""
+    if spec.unmerged:  # they are lines as well: none of them is gone, or another one's task
+        whole = assign(context, spec._replace(tasks=(*spec.tasks, *spec.unmerged), unmerged=()))
+        size = len(spec.tasks)
+        return spec._replace(tasks=whole.tasks[:size], unmerged=whole.tasks[size:])
     if not spec.tasks or not context.store.readable:
         return spec
     spec = with_own_links(context, spec)

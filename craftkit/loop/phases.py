@@ -46,7 +46,7 @@ def move(
     if target not in PHASES:
         raise UsageProblem(f"There is no phase {target}.", f"one of {', '.join(PHASES)}")
     spec = spec_index.choose_spec(context, wanted_spec).spec
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_unmerged(spec, "change the phase of")
     broken = next((d for d in spec.diagnostics if d.code == INVALID), None)
     if broken is not None:  # the phase in it may not be what it says
         raise SpecNeedsAttention(broken.message, broken.hint, broken.target)

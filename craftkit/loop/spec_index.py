@@ -15,7 +15,7 @@ from craftkit.errors import (
     UnsafePath,
 )
 from craftkit.loop import conflicts, identity, spec_identity, task_status
-from craftkit.model import Spec
+from craftkit.model import IN_METADATA, MERGE_CONFLICT, Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import edit, files, parse
 from craftkit.store import claims, decisions, lines, sessions, specs, tasks
@@ -242,7 +242,7 @@ def _is_on_branch(context: Context, spec: Spec) -> bool:
 
 
 def _is_open(context: Context, spec: Spec) -> bool:
-    return bool(task_status.open_required(task_statuses(context, spec)))
+    return bool(spec.unmerged or task_status.open_required(task_statuses(context, spec)))
 
 
 def _specs_in_progress_here(context: Context) -> set[str]:
@@ -304,10 +304,11 @@ def refuse_another(spec: Spec, spec_id: str) -> None:
 
 def refuse_if_blocked(spec: Spec) -> None:
     """Raise SpecNeedsAttention for a spec that only a person can put right."""
-    blocker = spec.blocked_by
-    if blocker is not None:
-        raise SpecNeedsAttention(
-            f"{spec.path} has merge-conflict markers, so nothing in it is touched.",
-            "settle the conflict in the file, then run the command again",
-            blocker.target,
-        )
+    edit.refuse_if_blocked(spec)
+
+
+def note_conflicts(context: Context, spec: Spec) -> None:
+    """Say which lines of the file are a merge conflict, and what to do."""
+    for note in spec.diagnostics:
+        if note.code in (MERGE_CONFLICT, IN_METADATA):
+            context.note(*note)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
+from craftkit.specs import edit
 
 
 class TaskStatus(NamedTuple):
@@ -51,6 +52,7 @@ def derive_statuses(
     for task in spec.tasks:
         if task.key:
             by_key.setdefault(task.key.casefold(), []).append(task)
+    held = {task.key.casefold(): task.ref for task in spec.unmerged if task.key}
     parts: dict[str, list[Task]] = {}
     for task in spec.tasks:
         if task.parent and not task.optional:
@@ -60,6 +62,7 @@ def derive_statuses(
         needs = [t for key in task.depends_on for t in by_key.get(key.casefold(), ())]
         needs += parts.get(task.id, [])
         waits = tuple(t.ref for t in needs if states[t.id] not in (DONE, DROPPED))
+        waits += tuple(held[k.casefold()] for k in task.depends_on if k.casefold() in held)
         state = states[task.id]
         reopened = task.id in recorded and state not in (DONE, DROPPED)
         double = task.id in duplicates and state not in (DONE, DROPPED)

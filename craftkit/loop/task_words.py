@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from craftkit.errors import AmbiguousTask, UnknownTask
 from craftkit.model import Spec, Task
-from craftkit.specs import names
+from craftkit.specs import edit, names
 from craftkit.text import one_line, typed
 
 _ISSUE = r"(?:#|gh)([1-9][0-9]{0,9})"
@@ -30,8 +30,21 @@ class Known(NamedTuple):
 
 
 def resolve(spec: Spec, word: str, known: Known | None = None) -> Task:
-    """The task that `word` names.  Raises UnknownTask or AmbiguousTask, with what to write."""
-    known, wanted = known or Known(), word.strip()
+    """The task that `word` names.
+
+    Raises UnknownTask or AmbiguousTask, with what to write, and SpecNeedsAttention for a task
+    that a merge conflict touches.
+    """
+    if not spec.unmerged:
+        return _resolve(spec, word, known or Known())
+    every = spec._replace(tasks=(*spec.tasks, *spec.unmerged), unmerged=())
+    task = _resolve(every, word, known or Known())
+    edit.refuse_if_held(spec, [task.id])
+    return task
+
+
+def _resolve(spec: Spec, word: str, known: Known) -> Task:
+    wanted = word.strip()
     if wanted.casefold().startswith(("http://", "https://")):
         return _at_address(spec, wanted, known)
     issue = re.fullmatch(_ISSUE, wanted, re.IGNORECASE | re.ASCII)

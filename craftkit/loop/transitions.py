@@ -260,6 +260,7 @@ def _flip_boxes(context: Context, decision: Decision, path: str) -> spec_writer.
 
     def change(spec: Spec) -> str:
         spec_index.refuse_another(spec, decision.spec)
+        edit.refuse_if_held(spec, decision.task_ids)
         text, now = spec.text, spec
         for task_id in decision.task_ids:
             task = next((t for t in now.tasks if t.id == task_id), None)

@@ -12,7 +12,7 @@ from craftkit.loop import (
     task_lookup,
     task_status,
 )
-from craftkit.model import Spec, Task
+from craftkit.model import IN_METADATA, MERGE_CONFLICT, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import claims, outbox
 from craftkit.text import count, for_model, one_line, shell_word, typed
@@ -88,7 +88,7 @@ def describe(
         action, command = "done", f"craftkit task done {typed(now.task.ref)}{context.flag}"
     elif following is not None:
         action, command = "start", f"craftkit task start {typed(following.task.ref)}{context.flag}"
-    elif left:
+    elif left or spec.hunks:  # the list says what has to be resolved first
         action, command = "none", f"craftkit task list{context.flag}"
     else:
         action, command = "none", _after_last_task(phase, spec)
@@ -192,7 +192,11 @@ def local_conflicts(
     for note in spec.diagnostics:
         if note.severity == "error" or note.code in ("dependency_cycle", "duplicate_key"):
             hint, line = note.hint or f"edit {note.target}", note.target.rpartition(":")[2]
-            where = f" (line {line})" if line.isdecimal() else ""
+            where = (
+                f" (line {line})"
+                if line.isdecimal() and note.code not in (MERGE_CONFLICT, IN_METADATA)
+                else ""
+            )
             found.append({"code": note.code, "message": f"{note.message}{where}", "hint": hint})
     return found
 

@@ -209,6 +209,7 @@ def _standing(context: Context, spec: str, repaired: list[dict[str, str]]) -> di
 def _tasks(context: Context, spec: str) -> tuple[Spec, list[task_status.TaskStatus]]:
     found = spec_index.choose_spec(context, named(context, spec)).spec
     spec_index.record_snapshot(context, found)
+    spec_index.note_conflicts(context, found)
     return found, spec_index.task_statuses(context, found)
 
 

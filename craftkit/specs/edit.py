@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Collection, Mapping, Sequence, Set
 
 from ..errors import SpecNeedsAttention, UsageProblem
 from ..model import Spec, Task
@@ -146,11 +146,37 @@ def _mark(spec: Spec, task: Task, mark: str) -> str:
     return spec.text[: task.mark_at] + mark + spec.text[task.mark_at + 1 :]
 
 
+def refuse_if_blocked(spec: Spec) -> None:
+    """Raise SpecNeedsAttention for a spec that only a person can put right."""
+    if spec.blocked_by is not None:
+        _refuse(spec, f"Cannot change {spec.path}: {spec.blocked_by.message}")
+
+
+def refuse_unmerged(spec: Spec, what: str) -> None:
+    """Raise SpecNeedsAttention for what cannot be done while a merge conflict is left."""
+    if spec.hunks:
+        _refuse(spec, f"Cannot {what} {spec.path}: {spec.hunks[0]} are a merge conflict.")
+
+
+def refuse_if_held(spec: Spec, task_ids: Collection[str]) -> None:
+    """Raise SpecNeedsAttention if a merge conflict touches one of the tasks."""
+    task = next((task for task in spec.unmerged if task.id in task_ids), None)
+    if task is None:
+        return
+    found = min(spec.hunks, key=lambda hunk: abs(hunk.first - task.line))
+    hunk = next((h for h in spec.hunks if h.first <= task.line <= h.last), found)
+    where = "stands in" if hunk.first <= task.line <= hunk.last else "is touched by"
+    _refuse(spec, f"{task.ref} {where} a merge conflict ({hunk}), so nothing is done for it.")
+
+
+def _refuse(spec: Spec, words: str) -> None:
+    hint, target = (spec.conflict.hint, spec.conflict.target) if spec.conflict else ("", spec.path)
+    raise SpecNeedsAttention(words, hint, target)
+
+
 def _editable(spec: Spec, task: Task | None = None, *, any_mark: bool = False) -> Dialect:
     kind = DIALECTS[spec.dialect]
-    blocked = spec.blocked_by
-    if blocked is not None:
-        raise SpecNeedsAttention(blocked.message, blocked.hint, blocked.target)
+    refuse_if_blocked(spec)
     if task is None:
         return kind
     target = f"{spec.path}:{task.line}"
@@ -303,7 +329,7 @@ def add_task(
     tasks = spec.tasks
     if group is not None:
         tasks = tuple(task for task in tasks if _same(task.group, group))
-    keys = [task.key for task in spec.tasks if task.key is not None]
+    keys = [task.key for task in (*spec.tasks, *spec.unmerged) if task.key is not None]
     near = [task.key for task in tasks if task.key is not None]
     if tasks or group is None:
         key = "" if spec.tasks and not keys else kind.next_key([*used, *keys], near, group)

@@ -1,7 +1,6 @@
 """Turn the bytes of a spec file into a Spec; never raises, linear in the file's size."""
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -11,9 +10,9 @@ from . import names
 from .checks import capped, check_tasks
 from .dialects import DIALECTS, Dialect
 from .meta import CC_KEYS, Meta, bold_fields, front_span, number_of, phase_of, read_meta
-from .scanner import Box, Scan, scan
+from .scanner import Box, Scan, find_conflicts, scan
 from .sections import Section, criteria_boxes, find_section
-from .taskline import Words, depends_in, read_words, text_digest
+from .taskline import Words, depends_in, line_names, read_words
 
 # Kept as text: one file needs few of them, and `re` compiles a pattern when it is first used.
 _PATHS = (
@@ -64,6 +63,29 @@ def parse(
     """Read a spec file.  What is wrong with it becomes a diagnostic, never an exception."""
     notes: list[Diagnostic] = []
     text = _decode(data, path, notes)
+
+    def read(text: str) -> Spec:
+        return _read(text, path, dialect, task_sections, load_yaml)
+
+    conflicts = find_conflicts(text) if "<<<<<<<" in text else ()
+    if conflicts:
+        from .unmerged import read_unmerged  # once in a while
+
+        spec = read_unmerged(text, path, conflicts, read)
+    else:
+        spec = read(text)
+    found = capped([*notes, *spec.diagnostics]) if notes else spec.diagnostics
+    return spec._replace(digest=digests.sha256(data), diagnostics=found)
+
+
+def _read(
+    text: str,
+    path: str,
+    dialect: str | None,
+    task_sections: Sequence[str],
+    load_yaml: Callable[[str], Any] | None,
+) -> Spec:
+    notes: list[Diagnostic] = []
     kind = DIALECTS[dialect if dialect in DIALECTS else detect(path, text)]
     meta = (
         read_meta(text, path, load_yaml)
@@ -80,16 +102,6 @@ def parse(
                 "this code fence is never closed",
                 "close it; what follows is read again from the next `## ` heading",
                 f"{path}:{_line_of(text, at)}",
-            )
-        )
-    if found.conflict is not None:
-        notes.append(
-            Diagnostic(
-                "error",
-                "conflict_markers",
-                "the file holds merge conflict markers",
-                "settle the conflict; until then the file is not edited",
-                f"{path}:{_line_of(text, found.conflict)}",
             )
         )
     tasks, criteria = _read_tasks(text, path, kind, found, task_sections, notes)
@@ -115,7 +127,7 @@ def parse(
         pr=meta.get("pr"),
         path=path,
         dialect=kind.name,
-        digest=digests.sha256(data),
+        digest="",
         text=text,
         tasks=tuple(tasks),
         criteria_done=sum(1 for box in criteria if box.mark in kind.done),
@@ -315,23 +327,15 @@ def _sub_depends(text: str, found: Scan, i: int, end: int) -> tuple[str, ...]:
 def _identify(
     text: str, kind: Dialect, lines: Sequence[_Line], steps: Sequence[list[int]]
 ) -> list[Task]:
-    keys = Counter([line.words.key for line in lines])
-    links = Counter([line.words.issue for line in lines])
-    seen: Counter[str] = Counter()
     tasks: list[Task] = []
+    read_as = line_names([entry.words for entry in lines])
     line, counted, named = 1, 0, True
     for i, (box, said, group, parent, more) in enumerate(lines):
         line += text.count("\n", counted, box.at)
         counted = box.at
-        linked = said.issue is not None and links[said.issue] == 1
-        if said.key is not None and keys[said.key] == 1:
-            name = ref = said.key
-        else:
-            ref, named = "", False
-            name = _shared_name(said)
-            if said.key is not None or not linked:
-                seen[name] += 1
-                name += f"{'.' if name[0] == '~' else '~'}{seen[name]}"
+        name = read_as[i]
+        ref = name if name == said.key else ""
+        named = named and ref != ""
         depends = said.depends_on
         tasks.append(
             Task(
@@ -362,10 +366,3 @@ def _identify(
             )
         )
     return tasks if named else names.with_refs(tasks)
-
-
-def _shared_name(said: Words) -> str:
-    """What identifies a task without a key of its own, but for its occurrence."""
-    if said.key is not None:
-        return said.key
-    return f"#{said.issue}" if said.issue is not None else f"~{text_digest(said.title)}"

@@ -11,6 +11,8 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
+from .conflicts import Conflict, marked
+
 _MARKER = r"(?:[-*+]|[0-9]{1,9}+[.)])"
 
 # The leading literal newline lets the regex engine search with memchr.  Nearly every box is
@@ -22,13 +24,12 @@ _LINE = re.compile(
     rf"|(?P<fence>(?:{_MARKER}[ \t]++)*+(?:`{{3,}}+|~{{3,}}+))"
     r"|(?P<hash>\#{1,6}+)(?P<title>(?=[ \t\r\n]|\Z)[^\n]*+)"
     r"|(?P<comment><!--)"
-    r"|(?P<conflict><<<<<<<[ ]|>>>>>>>[ ])"
+    r"|(?P<conflict><{7}(?=[ \r\n]|\Z))"
     r")"
 )
 _ITEM = re.compile(rf"({_MARKER})([ \t]++|(?=[\r\n]|\Z))")
 # Kept as text, because few files need them: `re` compiles a pattern when it is first used.
 _BARE_FENCE = r"\n {0,3}(`{3,}+|~{3,}+)[ \t]*+\r?(?=\n|\Z)"
-_CONFLICT = r"\n(<<<<<<<|>>>>>>>) "
 # A line that begins so ends every paragraph: nothing is four columns left of it.
 _NO_MORE = ("- [", "\n", "  - [", "\r\n", "* [", "## ", "   - [")
 # What begins a block in the middle of a paragraph, ordered items aside.
@@ -70,7 +71,7 @@ class Scan(NamedTuple):
     headings: tuple[Heading, ...]
     boxes: tuple[Box, ...]
     unclosed: tuple[int, ...]  # where fences that never close begin
-    conflict: int | None  # where the first conflict marker is, when both kinds are there
+    conflicts: tuple[Conflict, ...]
 
 
 class _State:
@@ -86,8 +87,10 @@ class _State:
         self.headings: list[Heading] = []
         self.boxes: list[Box] = []
         self.unclosed: list[int] = []
-        self.ours: int | None = None
-        self.theirs: int | None = None
+        self.conflicts: list[Conflict] = []
+        # Whatever looks like one, by where it begins in `src`.
+        self.marked = marked(src) if "<<<<<<<" in src else {}
+        self.begins = list(self.marked)
         self.fences: _Fences | None = None
 
 
@@ -120,8 +123,13 @@ def scan(text: str, start: int = 0) -> Scan:
             pos = _on_comment(st, m)
         else:
             pos = _on_conflict(st, m)
-    both = st.ours is not None and st.theirs is not None
-    return Scan(tuple(st.headings), tuple(st.boxes), tuple(st.unclosed), st.ours if both else None)
+    conflicts = tuple(st.conflicts)
+    return Scan(tuple(st.headings), tuple(st.boxes), tuple(st.unclosed), conflicts)
+
+
+def find_conflicts(text: str) -> tuple[Conflict, ...]:
+    """The merge conflicts of a text, from its start on: they may stand in its metadata."""
+    return scan(text, int(text.startswith("\ufeff"))).conflicts
 
 
 def width_of(blanks: str, col: int = 0) -> int:
@@ -354,9 +362,10 @@ def _on_fence(st: _State, m: re.Match[str]) -> int:
     _truncate(st, depth)
     st.lazy = False
     if depth:
-        st.gap = _fence_in_item(st, m.start(), end, char, size)
+        stop = _fence_in_item(st, m.start(), end, char, size)
     else:
-        st.gap = _fence_at_root(st, m.start(), end, char, size)
+        stop = _fence_at_root(st, m.start(), end, char, size)
+    st.gap = _across(st, m.start(), stop)
     return st.gap
 
 
@@ -396,8 +405,8 @@ def _fence_at_root(st: _State, newline: int, end: int, char: str, size: int) -> 
     st.unclosed.append(newline + 1 + st.shift)
     m = re.compile(r"\n##[ \t]").search(src, end)
     stop = m.start() if m is not None else len(src)
-    for found in re.compile(_CONFLICT).finditer(src, end, stop):
-        _note_conflict(st, found)
+    for at in st.begins[bisect_left(st.begins, end) : bisect_left(st.begins, stop)]:
+        stop = max(stop, _take_conflict(st, at))
     return stop
 
 
@@ -436,8 +445,8 @@ def _on_comment(st: _State, m: re.Match[str]) -> int:
     stop = len(src) if close < 0 else _line_end(src, close)
     if depth:
         stop = _dedent(src, end, stop, st.content[-1])
-    st.gap = stop
-    return stop
+    st.gap = _across(st, m.start(), stop)
+    return st.gap
 
 
 def _dedent(src: str, end: int, stop: int, content: int) -> int:
@@ -453,18 +462,25 @@ def _dedent(src: str, end: int, stop: int, content: int) -> int:
 
 
 def _on_conflict(st: _State, m: re.Match[str]) -> int:
-    end = _line_end(st.src, m.end())
-    if m["indent"]:
-        return m.end()  # not at the margin: ordinary text, left in the gap
-    _note_conflict(st, m)
+    if m.start() not in st.marked:
+        return m.end()  # ordinary text, left in the gap
+    st.gap = _take_conflict(st, m.start())
     _truncate(st, 0)
-    st.gap, st.lazy = end, True
-    return end
+    st.lazy = False
+    return st.gap
 
 
-def _note_conflict(st: _State, m: re.Match[str]) -> None:
-    if st.src[m.start() + 1] == "<":
-        if st.ours is None:
-            st.ours = m.start() + 1 + st.shift
-    elif st.theirs is None:
-        st.theirs = m.start() + 1 + st.shift
+def _take_conflict(st: _State, newline: int) -> int:
+    """Note a conflict; the newline that ends it.  Nothing in it is read."""
+    found = st.marked[newline]
+    if not st.conflicts or st.conflicts[-1].at < found.at + st.shift:
+        st.conflicts.append(found.moved(st.shift))
+    return found.end - 1 if st.src[found.end - 1] == "\n" else found.end
+
+
+def _across(st: _State, start: int, stop: int) -> int:
+    """The end of code or a comment, behind the conflict that reaches beyond it."""
+    i = bisect_left(st.begins, stop) - 1
+    if i < 0 or st.begins[i] < start or st.marked[st.begins[i]].end - 1 <= stop:
+        return stop
+    return _take_conflict(st, st.begins[i])

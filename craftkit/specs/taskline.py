@@ -2,8 +2,9 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from .. import digests
 
@@ -217,3 +218,33 @@ def text_digest(title: str) -> str:
         title = unicodedata.normalize("NFC", title)
     folded = " ".join(title.split())
     return digests.sha256(folded.encode("utf-8", "surrogateescape"))[:12]
+
+
+class Named(Protocol):
+    """What a line is known by."""
+
+    @property
+    def key(self) -> str | None: ...
+    @property
+    def issue(self) -> int | None: ...
+    @property
+    def title(self) -> str: ...
+
+
+def line_names(lines: Sequence[Named]) -> list[str]:
+    """What each task line of a file is read as: its key, if no other line has it."""
+    keys = Counter([line.key for line in lines])
+    links = Counter([line.issue for line in lines])
+    seen: Counter[str] = Counter()
+    out: list[str] = []
+    for line in lines:
+        key, issue = line.key, line.issue
+        if key is not None and keys[key] == 1:
+            out.append(key)
+            continue
+        name = key or (f"#{issue}" if issue is not None else f"~{text_digest(line.title)}")
+        if key is not None or issue is None or links[issue] > 1:
+            seen[name] += 1
+            name += f"{'.' if name[0] == '~' else '~'}{seen[name]}"
+        out.append(name)
+    return out

@@ -66,7 +66,7 @@ def save(tx: sqlite3.Connection, worktree: str, spec: Spec, now: str) -> None:
     }
     new = {
         task.place: (task.read_as, "" if task.doubt else task.id, task.doubt, task.key, task.title)
-        for task in spec.tasks
+        for task in (*spec.tasks, *spec.unmerged)
     }
     if old and {row[1:] for row in old.values()} != {row[1:] for row in new.values()}:
         _keep_as_shown(tx, place, now)

@@ -18,6 +18,7 @@ from craftkit.loop.github_writes import issue_title
 from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
+from craftkit.specs import edit
 from craftkit.store import issues, outbox
 from craftkit.store import issues as table
 from craftkit.store.key_values import KeyValueCache
@@ -175,7 +176,7 @@ def propose(
     """
     context.require_github()
     spec = spec_index.choose_spec(context, wanted_spec).spec
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_unmerged(spec, "link")
     twin = spec_identity.twin(spec)
     if twin is not None:
         raise SpecNeedsAttention(f"{twin.words}.", twin.hint, spec.path)

@@ -41,13 +41,14 @@ class MarkerIndex(NamedTuple):
 
 
 def index_markers(snapshot: SpecSnapshot) -> MarkerIndex:
-    named = frozenset(line.issue for line in snapshot.lines or ())
+    lines = (*(snapshot.lines or ()), *snapshot.unmerged)
+    named = frozenset(line.issue for line in lines)
     found: dict[str, list[RemoteIssue]] = {}
     for number, seen in sorted(snapshot.issues.items()):
         known = number in named or number not in snapshot.unlinked
         if seen.marker is not None and seen.child and known:
             found.setdefault(seen.marker, []).append(seen)
-    return MarkerIndex(found, named, frozenset(line.id for line in snapshot.lines or ()))
+    return MarkerIndex(found, named, frozenset(line.id for line in lines))
 
 
 def issue_of(snapshot: SpecSnapshot, index: MarkerIndex, line: SpecTask) -> int | None:

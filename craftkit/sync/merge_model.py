@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from craftkit.model import MERGE_CONFLICT, Spec
+
 # What an action does.  The first four change a box or an issue's state.
 TICK, UNTICK, CLOSE, REOPEN = "tick", "untick", "close", "reopen"
 
@@ -105,6 +107,7 @@ class SpecSnapshot(NamedTuple):
     unlinked: frozenset[int] = frozenset()  # a person said of these that a marker is not enough
     doubts: tuple[Doubt, ...] = ()  # they are not among the lines
     held: frozenset[str] = frozenset()  # done in another worktree or branch: a merge brings them
+    unmerged: tuple[SpecTask, ...] = ()  # a merge conflict touches them: not among the lines either
 
 
 class Policy(NamedTuple):
@@ -141,3 +144,15 @@ class MergePlan(NamedTuple):
     ignored: tuple[int, ...] = ()  # issues whose marker does not count, for the same reason
     stopped: str = ""  # why nothing at all is done with this spec
     overridable: bool = False  # `Policy.yes` goes on all the same
+
+
+def with_hunks(plan: MergePlan, spec: Spec) -> MergePlan:
+    """The plan, and what a person has to resolve in the file before the rest can be merged."""
+    if not spec.hunks or plan.stopped:
+        return plan
+    found = tuple(
+        Conflict(MERGE_CONFLICT, "", "", None, note.message, (note.hint,))
+        for note in spec.diagnostics
+        if note.code == MERGE_CONFLICT
+    )
+    return plan._replace(conflicts=(*plan.conflicts, *found))

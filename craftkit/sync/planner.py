@@ -124,6 +124,8 @@ def _settle_unlinked(
     """A line of which nothing names the issue."""
     if snapshot.base.get(line.id, NEVER).dropped:
         return  # given up before it had an issue
+    if snapshot.unmerged:
+        return  # a merge conflict may hold the line that has its number
     if not snapshot.linked:
         return  # a first link shows and asks before it makes anything
     if line.id in snapshot.making:
@@ -341,7 +343,7 @@ def _orphans(
     """Sub-issues without a line: somebody else's, or what is left of a removed line."""
     known = linked | {a.issue for a in actions if a.kind == CLOSE_DUPLICATE} | snapshot.unlinked
     loose = sorted(s for n, s in snapshot.issues.items() if n not in known and s.child)
-    if not loose:
+    if not loose or snapshot.unmerged:  # their lines may stand in a merge conflict
         return []
     found: list[int] = []
     ours = {base.issue: task for task, base in snapshot.base.items() if base.issue}

@@ -106,6 +106,8 @@ def _task_lists(context: Context, sync: SyncContext, specs: Sequence[Spec]) -> N
     for spec in specs:
         known = issues.of_spec(context.store, sync.settings.repo, spec.id)
         parent = next((k.number for k in known if k.task_id is None), None)
+        if spec.hunks:  # a merge conflict holds tasks of the list
+            continue
         issue = sync.gateway.issues([parent]).get(parent) if parent is not None else None
         if not isinstance(issue, gh.Issue):
             continue
@@ -154,6 +156,7 @@ def _compared(
         plan = planner.plan_merge(view, policy)
         mine = reopenings.look(sync, plan)
         plan = reopenings.confirm(plan, mine, reopenings.known(box, mine))
+        plan = merge_model.with_hunks(plan, spec)
         found.append(SpecReport(spec, plan, False, linked=view.linked))
         by |= mine
     return found, by

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from craftkit.errors import EXIT_ATTENTION, EXIT_DRIFT, CraftkitError
 from craftkit.loop import spec_identity
-from craftkit.model import Spec
+from craftkit.model import MERGE_CONFLICT, Spec
 from craftkit.sync import connection, merge_model
 from craftkit.text import count, shell_word
 
@@ -110,10 +110,9 @@ def label(action: merge_model.Action) -> str:
 
 def stop_reason(item: SpecReport) -> tuple[str, str]:
     """Why nothing is done with a spec, and what to do about it."""
-    why, blocker = item.plan.stopped, item.spec.blocked_by
-    if blocker is not None:
-        line = blocker.target.rpartition(":")[2]
-        return f"{why} (line {line})", "settle the conflict in the file, then run it again"
+    why, blocker = item.plan.stopped, item.spec.conflict
+    if blocker is not None and not item.plan.overridable:
+        return why, blocker.hint
     twin = spec_identity.twin(item.spec)
     if twin is not None:
         return why, twin.hint
@@ -217,6 +216,8 @@ def conflict_notes(item: SpecReport) -> list[dict[str, str]]:
     """What a person has to settle, in the same words as `reconcile` uses."""
     found = []
     for conflict in item.plan.conflicts:
+        if conflict.code == MERGE_CONFLICT:
+            continue  # what the file says itself is read anew
         hint = " or ".join(
             f"`{command}`" if command.startswith("craftkit ") else command
             for command in named(item.spec.id, conflict.commands)
@@ -224,7 +225,7 @@ def conflict_notes(item: SpecReport) -> list[dict[str, str]]:
         found.append(
             {"code": conflict.code, "task": conflict.ref, "message": conflict.message, "hint": hint}
         )
-    if item.plan.stopped and item.spec.blocked_by is None:  # what the file says itself is read anew
+    if item.plan.stopped and (item.plan.overridable or item.spec.conflict is None):
         message, hint = stop_reason(item)
         found.append({"code": "stopped", "task": "", "message": message, "hint": hint})
     return found

@@ -210,7 +210,7 @@ def _snapshot(
         gone,
         undelivered,
         all(isinstance(tree, gh.Tree) and tree.complete for tree in trees),
-        "the file holds merge conflict markers" if spec.blocked_by is not None else "",
+        _why_blocked(spec),
         spec.issue is not None or bool(known) or any(t.issue for t in spec.tasks) or bool(making),
         lists=lists,
         making=making,
@@ -221,7 +221,16 @@ def _snapshot(
             if t.doubt
         ),
         held=_held(context, spec, base, undelivered),
+        unmerged=tuple(_spec_task(t) for t in spec.unmerged),
     )
+
+
+def _why_blocked(spec: Spec) -> str:
+    if spec.blocked_by is not None:
+        return spec.blocked_by.message
+    if spec.unmerged and not spec.tasks:
+        return f"all its tasks stand in a merge conflict ({spec.hunks[0]})"
+    return ""
 
 
 def _spec_task(task: Task) -> merge_model.SpecTask:

@@ -28,6 +28,8 @@ def unlinked(context: Context, spec_id: str) -> frozenset[int]:
 def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -> dict[str, Any]:
     """Forget the issue of one task, or all of a spec, here and in its file; not on GitHub."""
     spec = spec_index.choose_spec(context, wanted_spec).spec
+    if word is None:
+        edit.refuse_unmerged(spec, "unlink")
     spec_index.refuse_if_blocked(spec)
     task = task_lookup.resolve(context, spec, word) if word is not None else None
     only = task.id if task is not None else None

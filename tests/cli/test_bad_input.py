@@ -478,10 +478,13 @@ def test_conflict_markers(place: Place) -> None:
     text = place.spec.read_bytes()
     ours, theirs = b"<<<<<<< HEAD\n- [ ] T003 Three\n=======\n", b"- [x] T003 Three\n>>>>>>> x\n"
     place.spec.write_bytes(text.replace(b"- [ ] T003 Three\n", ours + theirs))
-    for command in (("task", "done", "T001"), ("task", "add", "Four"), ("spec", "phase", "design")):
+    for command in (("task", "done", "T003"), ("spec", "update"), ("spec", "phase", "design")):
         place.refuses(*command, code=5, name="spec_needs_attention", says="conflict")
-    place.spec.write_bytes(text)
     place.good("task", "done", "T001")
+    ours, theirs = b"<<<<<<< HEAD\nphase: design\n=======\n", b"phase: review\n>>>>>>> x\n"
+    place.spec.write_bytes(text.replace(b"phase: requirements\n", ours + theirs))
+    for command in (("task", "done", "T002"), ("task", "add", "Four"), ("spec", "update")):
+        place.refuses(*command, code=5, name="spec_needs_attention", says="conflict")
 
 
 def test_a_cycle_is_named_as_one(place: Place) -> None:

@@ -228,27 +228,76 @@ def test_a_phase_can_be_forced_with_a_reason(spec: Path, ck: Ck) -> None:
     assert answer["data"]["events"][-1]["data"]["reason"] == "shipped"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ("task", "start", "T001"),
-        ("task", "done", "T001"),
-        ("task", "reopen", "T001"),
-        ("task", "drop", "T001"),
-        ("task", "add", "x"),
-        ("spec", "phase", "design"),
-    ],
-)
-def test_conflict_markers_stop_every_change(spec: Path, ck: Ck, command: tuple[str, ...]) -> None:
-    ours, theirs = b"<<<<<<< HEAD\n- [ ] T003 Three\n=======\n", b"- [x] T003 Three\n>>>>>>> x\n"
-    spec.write_bytes(spec.read_bytes().replace(b"- [ ] T003 Three\n", ours + theirs))
-    before = spec.read_bytes()
-    code, answer, _ = ck(*command, "--json")
-    assert code == 5 and problem(answer)["code"] == "spec_needs_attention"
-    assert spec.read_bytes() == before
+OURS, THEIRS = b"<<<<<<< HEAD\n- [ ] T003 Three\n=======\n", b"- [x] T003 Three\n>>>>>>> x\n"
+
+
+@pytest.fixture
+def unmerged(spec: Path, ck: Ck) -> Path:
+    """The spec with a merge conflict in the line of T003."""
+    ck("status")
+    spec.write_bytes(spec.read_bytes().replace(b"- [ ] T003 Three\n", OURS + THEIRS))
+    return spec
+
+
+@pytest.mark.parametrize("verb", ["start", "done", "reopen", "drop"])
+def test_a_task_in_a_merge_conflict_is_left_alone(unmerged: Path, ck: Ck, verb: str) -> None:
+    before = unmerged.read_bytes()
+    code, answer, _ = ck("task", verb, "T003", "--json")
+    found = problem(answer)
+    assert code == 5 and found["code"] == "spec_needs_attention"
+    assert "T003 stands in a merge conflict (lines 26 to 30)" in found["message"]
+    assert ck("session-resume")[0] == 0 and unmerged.read_bytes() == before
+
+
+@pytest.mark.parametrize("what", [("phase", "design"), ("update",)])
+def test_what_needs_the_whole_file_waits_for_the_conflict(
+    unmerged: Path, ck: Ck, what: tuple[str, ...]
+) -> None:
+    before = unmerged.read_bytes()
+    _, answer, _ = ck("spec", *what, "--json")
+    found = problem(answer)
+    assert found["code"] == "spec_needs_attention" and "lines 26 to 30" in found["message"]
+    assert unmerged.read_bytes() == before
+
+
+def test_tasks_outside_of_a_merge_conflict_go_on(unmerged: Path, ck: Ck) -> None:
+    code, answer, _ = ck("task", "list", "--json")
+    assert [task["key"] for task in answer["data"]["tasks"]] == ["T001", "T002"]
+    assert [note["code"] for note in answer["diagnostics"]] == ["conflict_markers"]
+    before = unmerged.read_text()
+    assert ck("task", "start", "T001")[0] == 0 and ck("task", "done", "T001")[0] == 0
+    unmerged.write_text(unmerged.read_text().replace("[ ] T002", "[x] T002"))
     code, answer, _ = ck("session-resume", "--json")
-    assert code == 0 and answer["data"]["attention"]
-    assert spec.read_bytes() == before
+    assert code == 0 and answer["data"]["progress"] == {"done": 2, "total": 2}
+    assert answer["data"]["next_command"] == "craftkit task list"
+    (note,) = answer["data"]["attention"]
+    assert note["code"] == "conflict_markers" and "lines 26 to 30" in note["message"]
+    assert unmerged.read_text() == before.replace("[ ] T001", "[x] T001").replace(
+        "[ ] T002", "[x] T002"
+    )
+    assert "a merge conflict holds T003 (lines 26 to 30)" in ck("task", "next")[1]
+    assert ck("task", "add", "Four")[0] == 0 and "- [ ] T004 Four\n<<<<<<< HEAD\n" in (
+        unmerged.read_text()
+    )
+
+
+def test_a_task_is_the_same_before_and_after_a_merge_conflict(unmerged: Path, ck: Ck) -> None:
+    text = unmerged.read_bytes()
+    assert ck("task", "start", "T002")[0] == 0
+    unmerged.write_bytes(text.replace(OURS + THEIRS, b"- [ ] T003 Three more\n"))
+    code, answer, _ = ck("spec", "update", "--json")
+    assert code == 0 and answer["data"]["new"] == answer["data"]["removed"] == []
+    assert [t["key"] for t in answer["data"]["changed"]] == ["T003"]
+
+
+def test_what_is_in_progress_stays_so_while_its_line_is_in_a_conflict(spec: Path, ck: Ck) -> None:
+    assert ck("task", "start", "T003")[0] == 0
+    before = spec.read_bytes()
+    spec.write_bytes(before.replace(b"- [ ] T003 Three\n", OURS + THEIRS))
+    code, answer, _ = ck("session-resume", "--json")
+    assert code == 0 and answer["data"]["repaired"] == []
+    spec.write_bytes(before)
+    assert states(ck)["T003"] == "in_progress"
 
 
 def test_i15_a_deleted_database_is_rebuilt(repo: Path, spec: Path, ck: Ck) -> None:

@@ -225,8 +225,8 @@ def test_a_spec_with_conflict_markers_does_not_stop_the_others(desk: Desk) -> No
     desk.replace(line, f"<<<<<<< HEAD\n{line}=======\n>>>>>>> other\n")
     desk.close(6)
     said = job(desk, code=5)
-    assert "demo: stopped" in said.out and "[x] T002" in (desk.repo / OTHER).read_text()
-    assert "conflict markers (line 11); settle the conflict" in said.out
+    assert "demo: lines 11 to 14 are a merge conflict" in said.out
+    assert "[x] T002" in (desk.repo / OTHER).read_text()
 
 
 def test_where_all_together_fail_each_is_tried_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -889,17 +889,57 @@ def test_much_that_would_be_unticked_waits_for_yes(desk: Desk) -> None:
     agreed(desk)
 
 
-def test_a_file_with_conflict_markers_is_left_alone(desk: Desk) -> None:
+def _conflict(desk: Desk, line: str, theirs: str) -> None:
+    desk.replace(line, f"<<<<<<< HEAD\n{line}=======\n{theirs}>>>>>>> other\n")
+
+
+def test_i18_only_the_tasks_in_a_merge_conflict_are_left_alone(desk: Desk) -> None:
+    desk.begin(4).link()
+    ours = "- [ ] T002 Task 2 (#3)\n"
+    _conflict(desk, ours, "- [x] T002 Other words (#3)\n- [ ] T009 New\n")
+    desk.close(2)
+    desk.close(3)
+    desk.replace("[ ] T003", "[x] T003")
+    text = desk.text
+    titles = {number: issue["title"] for number, issue in desk.issues().items()}
+    said = desk.ck("reconcile", "--create", "--adopt")
+    assert said.code == 5 and "attention: lines 12 to 17 are a merge conflict" in said.out
+    assert desk.text == text.replace("[ ] T001", "[x] T001")
+    assert state(desk, 4)[0] == "closed" and state(desk, 5)[0] == "open"
+    assert {number: issue["title"] for number, issue in desk.issues().items()} == titles
+    assert "line is gone" not in said.out
+    for command in (("spec", "link", "--yes"), ("task", "done", "T002"), ("spec", "unlink")):
+        said = desk.ck(*command)
+        assert said.code == 5 and "merge conflict" in said.err, said
+    end = desk.end()
+    assert desk.ck("reconcile", "--create", "--adopt").code == 5 and desk.end() == end
+    shown = desk.ok("status").out
+    assert shown.count("lines 12 to 17 are a merge conflict") == 1 and "spec link" not in shown
+    desk.replace(text[text.index("<<<<<<<") : text.index(">>>>>>> other\n") + 14], ours)
+    desk.ok("reconcile")
+    assert "- [x] T002 Task 2 (#3)" in desk.text
+    agreed(desk)
+
+
+def test_a_merge_conflict_without_tasks_stops_nothing(desk: Desk) -> None:
     desk.begin(2).link()
     desk.replace("- [ ] T001", "<<<<<<< HEAD\n=======\n>>>>>>> other\n- [ ] T001")
     desk.close(2)
-    text = desk.text
     said = desk.ck("reconcile")
-    assert said.code == 5 and desk.text == text
-    assert "conflict markers (line 11); settle the conflict" in said.out
-    assert desk.ok("status").out.count("conflict markers (line 11): settle") == 1
+    assert said.code == 5 and "lines 11 to 13 are a merge conflict" in said.out
+    assert "- [x] T001" in desk.text
     desk.replace("<<<<<<< HEAD\n=======\n>>>>>>> other\n", "")
     assert "conflict" not in desk.ok("status").out
+
+
+def test_a_merge_conflict_around_every_task_stops_the_spec(desk: Desk) -> None:
+    desk.begin(1).link()
+    line = next(row for row in desk.text.split("\n") if "T001" in row) + "\n"
+    _conflict(desk, line, line.replace("[ ]", "[x]"))
+    end = desk.end()
+    said = desk.ck("reconcile")
+    assert said.code == 5 and "all its tasks stand in a merge conflict" in said.out
+    assert "bring its task lines back" not in said.out and desk.end() == end
 
 
 def test_a_command_outranks_everything(desk: Desk) -> None:

@@ -201,7 +201,7 @@ def test_kiro() -> None:
         ("    - [ ] code\n", 0, "no_tasks"),
         ("- [~] odd\n", 1, "unknown_mark"),
         ("- [a] letter\n- [x](link)\n- [ ]\n", 0, "no_tasks"),
-        ("- [ ] a\n<<<<<<< HEAD\n- [ ] b\n=======\n>>>>>>> x\n", 2, "conflict_markers"),
+        ("- [ ] a\n<<<<<<< HEAD\n- [ ] b\n=======\n>>>>>>> x\n", 1, "conflict_markers"),
         ("```\n<<<<<<< HEAD\n>>>>>>> x\n```\n- [ ] a\n", 1, None),
         ("- [ ] T001 a\n- [ ] T001 b\n", 2, "duplicate_key"),
         ("- [ ] a (#1)\n- [ ] b (#1)\n", 2, "duplicate_link"),

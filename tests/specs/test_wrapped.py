@@ -12,37 +12,11 @@ from craftkit.model import Spec, Task
 from craftkit.specs import parse
 from craftkit.specs.edit import add_task, encode, link, link_all, tick, unlink, untick
 
-WORD = st.sampled_from(
-    [
-        "write",
-        "読む",
-        "`a",
-        "b`",
-        "`(#7)`",
-        "**bold**",
-        "see",
-        "#12",
-        "fixes",
-        "(P)",
-        "-",
-        "e.g.",
-        "_Requirements: 1.1_",
-        "_Depends: 1.1_",
-        "(depends on T002)",
-        "<!-- (#9) -->",
-        "2024",
-        "(#3)",
-        "(#44)",
-        "(#3),",
-        "T009",
-        "[P]",
-        "[US1]",
-        "a_b",
-        "x)",
-        "(y",
-        "\\",
-    ]
+WORDS = (
+    "write|読む|`a|b`|`(#7)`|**bold**|see|#12|fixes|(P)|-|e.g.|_Requirements: 1.1_|_Depends: 1.1_"
+    "|(depends on T002)|<!-- (#9) -->|2024|(#3)|(#44)|(#3),|T009|[P]|[US1]|a_b|x)|(y|\\"
 )
+WORD = st.sampled_from(WORDS.split("|"))
 PATHS = st.sampled_from(["specs/a.md", "specs/001-a/tasks.md", ".kiro/specs/a/tasks.md", "a.md"])
 EOL = st.sampled_from(["\n", "\r\n"])
 

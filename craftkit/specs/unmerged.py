@@ -1,0 +1,224 @@
+"""Read a spec file in which merge conflicts are left: only what both sides agree on is a task.
+
+The file is read twice, as it would be with the one and with the other side of every conflict.  A
+task that stands outside of the conflicts and reads the same both times is a task like any other.
+Everything else is held back: it is known to be there, and nothing is done for it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ..model import IN_METADATA, MERGE_CONFLICT, Diagnostic, Hunk, Spec, Task
+from . import names
+from .checks import capped
+from .conflicts import Conflict
+from .meta import bold_fields, front_span
+from .taskline import line_names
+
+_HINT = "keep what is right of these lines, and delete those with `<<<<<<<`, `=======`, `>>>>>>>`"
+
+
+class _Side(NamedTuple):
+    """The text with one side of every conflict, and which index of it is which of the file."""
+
+    text: str
+    starts: list[int]  # of each piece, in this text
+    origins: list[int]  # of each piece, in the file
+
+    def origin(self, at: int) -> int:
+        piece = bisect_right(self.starts, at) - 1
+        return self.origins[piece] + at - self.starts[piece]
+
+
+def _side(text: str, conflicts: Sequence[Conflict], theirs: bool) -> _Side:
+    pieces: list[str] = []
+    starts: list[int] = []
+    origins: list[int] = []
+    size = reached = 0
+    for conflict in conflicts:
+        kept = conflict.theirs if theirs else conflict.ours
+        for start, end in ((reached, conflict.at), kept):
+            starts.append(size)
+            origins.append(start)
+            pieces.append(text[start:end])
+            size += end - start
+        reached = conflict.end
+    pieces.append(text[reached:])
+    return _Side("".join(pieces), [*starts, size], [*origins, reached])
+
+
+class _Reading(NamedTuple):
+    """What one side says, its places being those of the file."""
+
+    spec: Spec
+    tasks: dict[int, Task]  # by the place of their marks
+    parents: dict[int, int]  # the mark of a part -> that of its whole
+
+
+def _reading(text: str, side: _Side, read: Callable[[str], Spec]) -> _Reading:
+    spec = read(side.text)
+    tasks: dict[int, Task] = {}
+    marks: dict[str, int] = {}
+    parents: dict[int, int] = {}
+    line, counted = 1, 0
+    for task in spec.tasks:
+        mark = side.origin(task.mark_at)
+        line += text.count("\n", counted, mark)
+        counted = mark
+        marks[task.id] = mark
+        if task.parent is not None:
+            parents[mark] = marks[task.parent]
+        # What ends a paragraph is not what begins the next piece.
+        link_at, end_at = (side.origin(at - 1) + 1 for at in (task.link_at, task.end_at))
+        others = tuple(one._replace(at=side.origin(one.at)) for one in task.others)
+        tasks[mark] = task._replace(
+            mark_at=mark, line=line, link_at=link_at, end_at=end_at, others=others
+        )
+    return _Reading(spec, tasks, parents)
+
+
+def read_unmerged(
+    text: str, path: str, conflicts: Sequence[Conflict], read: Callable[[str], Spec]
+) -> Spec:
+    """The spec of a file with `conflicts`; `read` reads the text of a side."""
+    sides = [_side(text, conflicts, theirs) for theirs in (False, True)]
+    ours, theirs = (_reading(text, side, read) for side in sides)
+    certain = _certain(ours, theirs, conflicts)
+    held = [task for mark, task in ours.tasks.items() if mark not in certain]
+    seen = set().union(*map(_names, held))
+    for mark, task in theirs.tasks.items():
+        if mark not in certain and not seen & _names(task):
+            held.append(task)
+            seen |= _names(task)
+    # What stands in a conflict and outside of it as well is one task, and nobody knows which line.
+    twice = [mark for mark in certain if _names(ours.tasks[mark]) & seen]
+    tasks = [_both(ours.tasks[mark], theirs.tasks[mark]) for mark in certain if mark not in twice]
+    held = [task for task in held if not any(_names(ours.tasks[m]) & _names(task) for m in twice)]
+    held += [ours.tasks[mark] for mark in twice]
+    kept, left = _named(tasks, held, ours.parents)
+    hunks = tuple(_hunk(text, conflict) for conflict in conflicts)
+    inside = [note for note in _moved(ours.spec, sides[0], text, conflicts)]
+    return ours.spec._replace(
+        path=path,
+        text=text,
+        tasks=kept,
+        unmerged=left,
+        hunks=hunks,
+        diagnostics=capped(
+            [*_remarks(path, hunks, _in_metadata(ours, theirs, conflicts)), *inside]
+        ),
+    )
+
+
+def _certain(ours: _Reading, theirs: _Reading, conflicts: Sequence[Conflict]) -> dict[int, None]:
+    """The marks of the tasks that no conflict touches, in order."""
+    found: dict[int, None] = {}
+    for mark, task in ours.tasks.items():
+        other = theirs.tasks.get(mark)
+        if other is None or any(c.at < task.end_at and mark < c.end for c in conflicts):
+            continue
+        same = ("key", "title", "issue", "mention", "optional", "link_at", "end_at", "others")
+        if all(getattr(task, name) == getattr(other, name) for name in same):
+            found[mark] = None
+    # A whole is done with its last part: if one of them is not certain, it is not.
+    for one in (ours, theirs):
+        for part, whole in reversed(one.parents.items()):
+            if part not in found:
+                found.pop(whole, None)
+    moved = [mark for mark in found if ours.parents.get(mark) != theirs.parents.get(mark)]
+    for mark in moved:
+        for one in (ours, theirs):
+            found.pop(one.parents.get(mark, -1), None)
+    return found
+
+
+def _names(task: Task) -> set[tuple[str, object]]:
+    """By what a task is the same as another one of the file."""
+    found: set[tuple[str, object]] = set()
+    if task.key is not None:
+        found.add(("key", task.key.casefold()))
+    if task.issue is not None:
+        found.add(("issue", task.issue))
+    if not found:
+        found.add(("title", task.title.casefold()))
+    return found
+
+
+def _both(task: Task, other: Task) -> Task:
+    """A task with what either side says of the rest of its item."""
+    return task._replace(
+        depends_on=tuple(dict.fromkeys((*task.depends_on, *other.depends_on))),
+        steps_done=min(task.steps_done, other.steps_done),
+        steps_total=max(task.steps_total, other.steps_total),
+    )
+
+
+def _named(
+    tasks: Sequence[Task], held: Sequence[Task], parents: dict[int, int]
+) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+    """The tasks, and those that are held back, with names that no two of them share."""
+    every = [*tasks, *held]
+    read_as = line_names(every)
+    by_mark = {task.mark_at: name for task, name in zip(every, read_as, strict=True)}
+    inside = {task.mark_at for task in tasks}
+    out = []
+    for i, (task, name) in enumerate(zip(every, read_as, strict=True)):
+        whole = parents.get(task.mark_at)
+        parent = by_mark[whole] if whole in inside and task.mark_at in inside else None
+        ref = name if name == task.key else ""
+        out.append(task._replace(id=name, read_as=name, ref=ref, place=i + 1, parent=parent))
+    out = names.with_refs(out)
+    return tuple(out[: len(tasks)]), tuple(out[len(tasks) :])
+
+
+def _hunk(text: str, conflict: Conflict) -> Hunk:
+    first = text.count("\n", 0, conflict.at) + 1
+    last = first + text.count("\n", conflict.at, conflict.end)
+    return Hunk(first, last - (text[conflict.end - 1] == "\n"))
+
+
+def _moved(spec: Spec, side: _Side, text: str, conflicts: Sequence[Conflict]) -> list[Diagnostic]:
+    """What is said of one side, with the lines of the file; not what is said of a conflict."""
+    out = []
+    starts = [0]
+    while (at := side.text.find("\n", starts[-1])) >= 0:
+        starts.append(at + 1)
+    for note in spec.diagnostics:
+        path, _, line = note.target.rpartition(":")
+        if not line.isdecimal() or int(line) > len(starts):
+            out.append(note)
+            continue
+        at = side.origin(starts[int(line) - 1])
+        if not any(conflict.at <= at < conflict.end for conflict in conflicts):
+            out.append(note._replace(target=f"{path}:{text.count(chr(10), 0, at) + 1}"))
+    return out
+
+
+def _in_metadata(ours: _Reading, theirs: _Reading, conflicts: Sequence[Conflict]) -> bool:
+    """Whether it is not certain what the file says of the spec itself."""
+    one, other = ours.spec, theirs.spec
+    if (one.id, one.issue, one.phase) != (other.id, other.issue, other.phase):
+        return True
+    for spec in (one, other):
+        span = front_span(spec.text)
+        end = span[2] if span is not None else 0
+        if spec.dialect == "cc-craft-kit" or span is None:
+            end = max([end, *(m.end() for _, m in bold_fields(spec.text))])
+        if conflicts[0].at < end:
+            return True
+    return False
+
+
+def _remarks(path: str, hunks: Sequence[Hunk], in_metadata: bool) -> list[Diagnostic]:
+    out = []
+    for hunk in hunks:
+        words = f"{hunk} are a merge conflict, so the tasks in them are left alone"
+        out.append(Diagnostic("error", MERGE_CONFLICT, words, _HINT, f"{path}:{hunk.first}"))
+    if in_metadata:
+        words = f"a merge conflict ({hunks[0]}) is part of the spec's metadata, so nothing in this"
+        words += " file is changed"
+        out[0] = Diagnostic("error", IN_METADATA, words, _HINT, f"{path}:{hunks[0].first}")
+    return out
