@@ -77,12 +77,13 @@ def announce(context: Context, spec: Spec, before: Sequence[SeenLine]) -> None:
     """Say once what moved, what contradicts itself, and which linked task has lost its line."""
     if not before:
         return
-    found = compare(before, spec, issues_of(context, spec))
+    lines = spec._replace(tasks=(*spec.tasks, *spec.unmerged))
+    found = compare(before, lines, issues_of(context, spec))
     by_kind = {kind: [one for one in found if one.kind == kind] for kind in KINDS}
     records = tasks.of_spec(context.store, spec.id)
     lost = [one for one in by_kind[GONE] if _is_open(records.get(one.id))]
     bare = [one.ref for one in lost if one.issue is None]
-    if by_kind[MOVED] or by_kind[CONTRADICTED] or bare:
+    if (by_kind[MOVED] or by_kind[CONTRADICTED] or bare) and not spec.hunks:
         words = ", ".join(
             phrase(kind, len(by_kind[kind])) for kind in KINDS if by_kind[kind] and kind != SAME
         )

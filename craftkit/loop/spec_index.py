@@ -302,11 +302,6 @@ def refuse_another(spec: Spec, spec_id: str) -> None:
         )
 
 
-def refuse_if_blocked(spec: Spec) -> None:
-    """Raise SpecNeedsAttention for a spec that only a person can put right."""
-    edit.refuse_if_blocked(spec)
-
-
 def note_conflicts(context: Context, spec: Spec) -> None:
     """Say which lines of the file are a merge conflict, and what to do."""
     for note in spec.diagnostics:

@@ -36,7 +36,7 @@ def rewrite(context: Context, path: str, change: Callable[[Spec], str]) -> Rewri
     fresh = not spec_index.is_known(context, path)
     spec = spec_index.known(context, path)
     for _ in range(TRIES):
-        spec_index.refuse_if_blocked(spec)
+        edit.refuse_if_blocked(spec)
         text = change(spec)
         if text == spec.text and fresh:
             return Rewritten(spec, spec)

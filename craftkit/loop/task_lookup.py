@@ -164,6 +164,8 @@ def doubt(task: Task, spec: Spec) -> tuple[str, str]:
     """What is said of a line that contradicts itself: a clause, and the two ways out."""
     update = f"craftkit spec update {shell_word(spec.id)} --trust"
     hint = f"`{update} titles` or `{update} numbers` says what counts in this file"
+    if spec.conflict is not None:  # refused until it is resolved
+        hint = spec.conflict.hint
     return f"Nobody can say whose line {task.line} is: {task.doubt}", hint
 
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, TODO, Spec, Task
-from craftkit.specs import edit
 
 
 class TaskStatus(NamedTuple):

@@ -35,7 +35,7 @@ def start(
 ) -> transitions.TaskOutcome:
     """Put a task in progress for this session.  Raises TaskClaimed, AnotherTaskInProgress…"""
     spec, task = task_lookup.find(context, wanted_spec, word)
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)
     rows = spec_index.task_statuses(context, spec)
@@ -140,7 +140,7 @@ def done(
             "leave out `--reason`, or add `--anyway`",
         )
     spec, task = task_lookup.find(context, wanted_spec, word)
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     return complete(context, spec, task, "command", anyway=anyway, reason=redact(reason))
 
@@ -193,7 +193,7 @@ def complete(
 @transitions.retry_on_conflict
 def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.TaskOutcome:
     spec, task = task_lookup.find(context, wanted_spec, word)
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
@@ -213,7 +213,7 @@ def drop(
     context: Context, wanted_spec: str | None, word: str, reason: str
 ) -> transitions.TaskOutcome:
     spec, task = task_lookup.find(context, wanted_spec, word)
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
     version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 _LINE = r"\n(?:(?P<begin><{7})|(?P<base>\|{7})|(?P<middle>={7}(?=\r?(?:\n|\Z)))|>{7})(?=[ \r\n]|\Z)"
 
 
-class Conflict(NamedTuple):
+class MergeConflict(NamedTuple):
     """The whole of a merge conflict, its markers included, and the spans of its two sides."""
 
     at: int
@@ -14,10 +14,10 @@ class Conflict(NamedTuple):
     ours: tuple[int, int]
     theirs: tuple[int, int]
 
-    def moved(self, shift: int) -> "Conflict":
+    def moved(self, shift: int) -> "MergeConflict":
         """The same in a text in which everything stands `shift` characters further on."""
         ours, theirs = self.ours, self.theirs
-        return Conflict(
+        return MergeConflict(
             self.at + shift,
             self.end + shift,
             (ours[0] + shift, ours[1] + shift),
@@ -25,12 +25,12 @@ class Conflict(NamedTuple):
         )
 
 
-def marked(src: str) -> dict[int, Conflict]:
+def marked(src: str) -> dict[int, MergeConflict]:
     """What looks like a conflict, by the index of the newline before it, in order.
 
     A beginning without an end is text.  Of conflicts in one another the outermost counts.
     """
-    found: dict[int, Conflict] = {}
+    found: dict[int, MergeConflict] = {}
     begun: list[list[re.Match[str]]] = []  # the lines of conflicts that have no end yet
     for m in re.finditer(_LINE, src):
         if m["begin"]:
@@ -46,12 +46,12 @@ def marked(src: str) -> dict[int, Conflict]:
     return found
 
 
-def _between(src: str, lines: list[re.Match[str]], last: re.Match[str]) -> Conflict:
+def _between(src: str, lines: list[re.Match[str]], last: re.Match[str]) -> MergeConflict:
     middle = next((line for line in lines if line["middle"]), None)
     stop = last.start() + 1
     ours = (_next_line(src, lines[0]), (lines[1].start() + 1 if len(lines) > 1 else stop))
     theirs = (stop if middle is None else _next_line(src, middle), stop)
-    return Conflict(lines[0].start() + 1, _next_line(src, last), ours, theirs)
+    return MergeConflict(lines[0].start() + 1, _next_line(src, last), ours, theirs)
 
 
 def _next_line(src: str, line: re.Match[str]) -> int:

@@ -11,7 +11,7 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
-from .conflicts import Conflict, marked
+from .conflicts import MergeConflict, marked
 
 _MARKER = r"(?:[-*+]|[0-9]{1,9}+[.)])"
 
@@ -71,7 +71,7 @@ class Scan(NamedTuple):
     headings: tuple[Heading, ...]
     boxes: tuple[Box, ...]
     unclosed: tuple[int, ...]  # where fences that never close begin
-    conflicts: tuple[Conflict, ...]
+    conflicts: tuple[MergeConflict, ...]
 
 
 class _State:
@@ -87,7 +87,7 @@ class _State:
         self.headings: list[Heading] = []
         self.boxes: list[Box] = []
         self.unclosed: list[int] = []
-        self.conflicts: list[Conflict] = []
+        self.conflicts: list[MergeConflict] = []
         # Whatever looks like one, by where it begins in `src`.
         self.marked = marked(src) if "<<<<<<<" in src else {}
         self.begins = list(self.marked)
@@ -127,7 +127,7 @@ def scan(text: str, start: int = 0) -> Scan:
     return Scan(tuple(st.headings), tuple(st.boxes), tuple(st.unclosed), conflicts)
 
 
-def find_conflicts(text: str) -> tuple[Conflict, ...]:
+def find_conflicts(text: str) -> tuple[MergeConflict, ...]:
     """The merge conflicts of a text, from its start on: they may stand in its metadata."""
     return scan(text, int(text.startswith("\ufeff"))).conflicts
 

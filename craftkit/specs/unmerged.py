@@ -7,6 +7,7 @@ Everything else is held back: it is known to be there, and nothing is done for i
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from ..model import IN_METADATA, MERGE_CONFLICT, Diagnostic, Hunk, Spec, Task
 from . import names
 from .checks import capped
-from .conflicts import Conflict
+from .conflicts import MergeConflict
 from .meta import bold_fields, front_span
 from .taskline import line_names
 
@@ -33,7 +34,7 @@ class _Side(NamedTuple):
         return self.origins[piece] + at - self.starts[piece]
 
 
-def _side(text: str, conflicts: Sequence[Conflict], theirs: bool) -> _Side:
+def _side(text: str, conflicts: Sequence[MergeConflict], theirs: bool) -> _Side:
     pieces: list[str] = []
     starts: list[int] = []
     origins: list[int] = []
@@ -81,7 +82,7 @@ def _reading(text: str, side: _Side, read: Callable[[str], Spec]) -> _Reading:
 
 
 def read_unmerged(
-    text: str, path: str, conflicts: Sequence[Conflict], read: Callable[[str], Spec]
+    text: str, path: str, conflicts: Sequence[MergeConflict], read: Callable[[str], Spec]
 ) -> Spec:
     """The spec of a file with `conflicts`; `read` reads the text of a side."""
     sides = [_side(text, conflicts, theirs) for theirs in (False, True)]
@@ -96,11 +97,12 @@ def read_unmerged(
     # What stands in a conflict and outside of it as well is one task, and nobody knows which line.
     twice = [mark for mark in certain if _names(ours.tasks[mark]) & seen]
     tasks = [_both(ours.tasks[mark], theirs.tasks[mark]) for mark in certain if mark not in twice]
-    held = [task for task in held if not any(_names(ours.tasks[m]) & _names(task) for m in twice)]
+    again = set().union(*(_names(ours.tasks[mark]) for mark in twice))
+    held = [task for task in held if not again & _names(task)]
     held += [ours.tasks[mark] for mark in twice]
     kept, left = _named(tasks, held, ours.parents)
-    hunks = tuple(_hunk(text, conflict) for conflict in conflicts)
-    inside = [note for note in _moved(ours.spec, sides[0], text, conflicts)]
+    hunks = _hunks(text, conflicts)
+    inside = _moved(ours.spec, sides[0], text, conflicts)
     return ours.spec._replace(
         path=path,
         text=text,
@@ -113,12 +115,16 @@ def read_unmerged(
     )
 
 
-def _certain(ours: _Reading, theirs: _Reading, conflicts: Sequence[Conflict]) -> dict[int, None]:
+def _certain(
+    ours: _Reading, theirs: _Reading, conflicts: Sequence[MergeConflict]
+) -> dict[int, None]:
     """The marks of the tasks that no conflict touches, in order."""
     found: dict[int, None] = {}
+    starts = [conflict.at for conflict in conflicts]
     for mark, task in ours.tasks.items():
         other = theirs.tasks.get(mark)
-        if other is None or any(c.at < task.end_at and mark < c.end for c in conflicts):
+        before = bisect_right(starts, task.end_at - 1) - 1
+        if other is None or (before >= 0 and mark < conflicts[before].end):
             continue
         same = ("key", "title", "issue", "mention", "optional", "link_at", "end_at", "others")
         if all(getattr(task, name) == getattr(other, name) for name in same):
@@ -174,18 +180,23 @@ def _named(
     return tuple(out[: len(tasks)]), tuple(out[len(tasks) :])
 
 
-def _hunk(text: str, conflict: Conflict) -> Hunk:
-    first = text.count("\n", 0, conflict.at) + 1
-    last = first + text.count("\n", conflict.at, conflict.end)
-    return Hunk(first, last - (text[conflict.end - 1] == "\n"))
+def _hunks(text: str, conflicts: Sequence[MergeConflict]) -> tuple[Hunk, ...]:
+    out = []
+    line, counted = 1, 0
+    for conflict in conflicts:
+        line += text.count("\n", counted, conflict.at)
+        last = conflict.end - (text[conflict.end - 1] == "\n")
+        out.append(Hunk(line, line + text.count("\n", conflict.at, last)))
+        counted = conflict.at
+    return tuple(out)
 
 
-def _moved(spec: Spec, side: _Side, text: str, conflicts: Sequence[Conflict]) -> list[Diagnostic]:
+def _moved(
+    spec: Spec, side: _Side, text: str, conflicts: Sequence[MergeConflict]
+) -> list[Diagnostic]:
     """What is said of one side, with the lines of the file; not what is said of a conflict."""
     out = []
-    starts = [0]
-    while (at := side.text.find("\n", starts[-1])) >= 0:
-        starts.append(at + 1)
+    starts = [0, *(m.end() for m in re.finditer("\n", side.text))]
     for note in spec.diagnostics:
         path, _, line = note.target.rpartition(":")
         if not line.isdecimal() or int(line) > len(starts):
@@ -197,7 +208,7 @@ def _moved(spec: Spec, side: _Side, text: str, conflicts: Sequence[Conflict]) ->
     return out
 
 
-def _in_metadata(ours: _Reading, theirs: _Reading, conflicts: Sequence[Conflict]) -> bool:
+def _in_metadata(ours: _Reading, theirs: _Reading, conflicts: Sequence[MergeConflict]) -> bool:
     """Whether it is not certain what the file says of the spec itself."""
     one, other = ours.spec, theirs.spec
     if (one.id, one.issue, one.phase) != (other.id, other.issue, other.phase):

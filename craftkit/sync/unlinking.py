@@ -30,7 +30,7 @@ def unlink(context: Context, wanted_spec: str | None, word: str | None = None) -
     spec = spec_index.choose_spec(context, wanted_spec).spec
     if word is None:
         edit.refuse_unmerged(spec, "unlink")
-    spec_index.refuse_if_blocked(spec)
+    edit.refuse_if_blocked(spec)
     task = task_lookup.resolve(context, spec, word) if word is not None else None
     only = task.id if task is not None else None
     repo = connection.settings(context).repo

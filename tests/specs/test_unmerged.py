@@ -234,7 +234,8 @@ def test_a_whole_with_a_part_in_a_conflict_is_held_back() -> None:
 
 
 def test_a_task_waits_for_one_in_a_conflict() -> None:
-    from craftkit.loop.task_status import derive_statuses, resolve_task
+    from craftkit.loop.task_status import derive_statuses
+    from craftkit.loop.task_words import resolve
 
     hunk = conflict("- [x] T002 b (#2)\n", "- [ ] T002 b (#2)\n")
     spec = read(hunk + "- [ ] T003 c (depends on T002)\n")
@@ -242,6 +243,6 @@ def test_a_task_waits_for_one_in_a_conflict() -> None:
     assert not row.ready and row.waits_for == ("T002",)
     for word in ("T002", "t002", "#2"):
         with pytest.raises(SpecNeedsAttention, match="T002 stands in a merge conflict"):
-            resolve_task(spec, word)
+            resolve(spec, word)
     with pytest.raises(CraftkitError, match="has no task T009"):
-        resolve_task(spec, "T009")
+        resolve(spec, "T009")
