@@ -35,6 +35,8 @@ DURABLE = "tests/specs/test_durable.py"
 PLANNER, ONE = "tests/sync/test_planner.py", "tests/sync/test_one_issue.py"
 SYNC, OWNED = "tests/online/test_online_sync.py", "tests/online/test_online_ownership.py"
 CREATE, SCHEMA = "tests/online/test_online_creations.py", "tests/unit/test_schema.py"
+MATCHING, FOLLOWS = "tests/specs/test_matching.py", "tests/specs/test_consequences.py"
+SAID, IDENTITY = "tests/cli/test_identity.py", "tests/online/test_online_identity.py"
 MUTANTS = (
     Mutant("a dropped fsync of a file", "specs/files.py", "os.fsync(fd)", "pass", DURABLE),
     Mutant("a dropped fsync of a folder", "specs/files.py", "os.fsync(folder.fd)", "pass", DURABLE),
@@ -69,6 +71,30 @@ MUTANTS = (
     Mutant("notes before the answer", "cli/output.py", "sys.stdout.flush()", "pass", "tests/cli/test_streams.py"),
     Mutant("no look for double issues", "sync/issue_creation.py", "            _queue_look(tx, sync, row)\n", "            pass\n", "tests/online/test_double_issues.py"),
     Mutant("a list that fell short closes issues", "sync/double_issues.py", "and not tree.complete:", "and False:", "tests/sync/test_doubles.py"),
+    Mutant("identity: a number is believed whatever stands beside it", "specs/matching.py", "            self._contradict(i)\n", "            pass\n", MATCHING),
+    Mutant("identity: a number needs neither key nor text", "specs/matching.py", "return close(one, other) or (same_key and", "return True or (same_key and", MATCHING),
+    Mutant("identity: a key speaks for a number that has moved", "specs/matching.py", "strict = bool(self.contradicted)", "strict = False", MATCHING),
+    Mutant("identity: a number twice is the first line's", "specs/matching.py", "if len(found) == 1:", "if found:", MATCHING),
+    Mutant("identity: a key is enough", "specs/matching.py", "return similar(one, other) and not tasks[one] and not lines[other]", "return True", FOLLOWS),
+    Mutant("identity: half of the words are enough without a key", "specs/matching.py", "SIMILAR, CLOSE = 1 / 2, 2 / 3", "SIMILAR, CLOSE = 1 / 2, 1 / 4", FOLLOWS),
+    Mutant("identity: the first of many lines with one text", "specs/matching.py", "if value is None or more or len(these) != 1:", "if value is None or len(these) != 1:", MATCHING),
+    Mutant("identity: case and emphasis tell texts apart", "specs/matching.py", 'unicodedata.normalize("NFKC", title)).casefold()', 'unicodedata.normalize("NFKC", title))', MATCHING),
+    Mutant("identity: what another branch had is matched by text alone", "specs/matching.py", "    second.by_key_and_title()\n    known", "    second.by_key_and_title()\n    second.by_title()\n    known", MATCHING),
+    Mutant("identity: a text that went to another line is forgotten", "specs/matching.py", "if title != own_title and self._stands_elsewhere(own_title):", "if False:", MATCHING),
+    Mutant("identity: a place speaks in a file that contradicts itself", "specs/matching.py", "if self.contradicted:\n            return", "if False:\n            return", MATCHING),
+    Mutant("identity: the number of another branch's task is not heard", "specs/matching.py", "if line.issue in self.elsewhere and line.issue != task.issue:", "if False:", MATCHING),
+    Mutant("identity: the lines of the last snapshot are the answer", "loop/identity.py", "if specs.is_as_seen(store, context.worktree, spec):", "if True:", IDENTITY),
+    Mutant("identity: new keys and texts are taken for ticked boxes", "loop/identity.py", "(one.read_as, one.key, one.title) == (task.read_as, task.key, task.title)", "True", IDENTITY),
+    Mutant("identity: a contradicted line is a task of its own", "loop/identity.py", "if verdict.kind == CONTRADICTED:", "if False:", SAID),
+    Mutant("identity: a line is asked for its number, not the memory", "loop/identity.py", "Remembered(one.task_id, one.key, one.title, own.get(one.task_id, record.issue))", "Remembered(one.task_id, one.key, one.title, None)", IDENTITY),
+    Mutant("identity: a new task gets the name of a gone one", "loop/identity.py", "    if wanted not in taken:\n        return wanted", "    if wanted:\n        return wanted", IDENTITY),
+    Mutant("identity: a person who trusts texts gets numbers", "loop/identity.py", "    if what == NUMBERS:", "    if what != KEYS:", SAID),
+    Mutant("identity: a marker speaks for whoever has the key now", "sync/marker_owners.py", "matching.match((), lines, strangers).matches", "matching.match(strangers, lines).matches", "tests/sync/test_owners.py"),
+    Mutant("identity: a marker is asked before the memory", "sync/marker_owners.py", "number: known.get(number)\n        or owners", "number: owners", "tests/sync/test_owners.py"),
+    Mutant("identity: a title that a person gave is written over", "sync/planner.py", "and seen.title == base.title and not seen.closed", "and not seen.closed", PLANNER),
+    Mutant("identity: an issue of something else is settled", "sync/planner.py", "conflict, goes_on = conflict or _foreign(line, number), False", "conflict, goes_on = conflict or _foreign(line, number), True", FOLLOWS),
+    Mutant("identity: two lines with one issue are both settled", "sync/planner.py", "if number in shared:", "if False:", "tests/sync/test_owners.py"),
+    Mutant("identity: a line that contradicts itself is said to be gone", "sync/planner.py", "gone = seen.marker not in alive and not snapshot.doubts", "gone = seen.marker not in alive", "tests/sync/test_owners.py"),
     Mutant("two senders at once", "runtime/locks.py", "yield descriptor is not None", "yield True", "tests/unit/test_locks.py"),
 )  # fmt: skip
 

@@ -39,6 +39,16 @@ def test_i18_work_goes_to_the_issue_that_moved_with_its_text(linked: Desk) -> No
     assert (found[4][1], found[5][1]) == ("open", "open")
 
 
+def test_i18_as_many_lines_as_before_may_be_others(linked: Desk) -> None:
+    """The list is turned round and numbered anew, and its links are lost."""
+    front = linked.text.partition("\n## Tasks")[0] + "\n"
+    turned = enumerate(reversed(TITLES), 1)
+    linked.write("".join(f"- [ ] T{n:03d} {title}\n" for n, title in turned), front)
+    linked.ok("task", "done", "T001")
+    linked.ok("reconcile")
+    assert [n for n, (_, state) in states(linked).items() if state == "closed"] == [5]
+
+
 def stayed(desk: Desk) -> None:
     """A task is put in, and the numbers stay in their rows: they stand behind other texts now."""
     titles = (TITLES[0], "Choose a licence", *TITLES[1:])

@@ -81,6 +81,38 @@ def test_another_task_under_an_old_key_is_new() -> None:
     assert judged(("T002", "Buy a domain", None)) == [(NEW, None)]
 
 
+def test_one_text_in_two_lines_is_neither() -> None:
+    lines = [("T008", "Write the parser", None), ("T009", "Write the parser", None)]
+    assert judged(*lines) == [(NEW, None), (NEW, None)]
+
+
+def test_case_and_emphasis_are_no_part_of_a_text() -> None:
+    assert judged(("T009", "~~WRITE the **parser**~~", None)) == [(MOVED, "b")]
+
+
+def test_i18_a_number_whose_text_went_to_another_line_is_contradicted() -> None:
+    first, _ = judged(("T002", "Something else", 12), ("T004", "Write the parser", None))
+    assert first == (CONTRADICTED, None)
+
+
+def test_i18_a_place_says_nothing_in_a_file_that_contradicts_itself() -> None:
+    texts = ("Set the project up", "Ship it", "Choose a licence", "Write a parser of all dates", "")
+    before = [Remembered(t, None, t, n) for t, n in zip(texts, (11, 12, 13, None, 14), strict=True)]
+    lines = [Line(None, task.title, task.issue) for task in before]
+    lines[3] = Line(None, "Write a parser of all times", None)
+    assert matching.match(before, lines).matches[3].id == texts[3]
+    lines[:2] = [Line(None, texts[1], 11), Line(None, texts[0], 12)]
+    found = [v.id for v in matching.match(before, lines).matches]
+    assert found == [None, None, texts[2], None, texts[4]]
+
+
+def test_i18_the_number_of_a_task_that_another_branch_has_is_heard() -> None:
+    before = [Remembered("a", "T001", "Set the project up", None)]
+    others = [Remembered("b", "T002", "Write the parser", 12)]
+    found = matching.match(before, [Line("T001", "Set the project up", 12)], others)
+    assert [(v.kind, v.id) for v in found.matches] == [(CONTRADICTED, None)]
+
+
 def test_what_another_branch_had_needs_the_number_or_key_and_title() -> None:
     here = [BEFORE[0]]
     lines = [Line("T009", "Write the parser", 12), Line("T003", "Write the printer", None)]
