@@ -4,7 +4,7 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check install -qq
 
-CLIENTS := @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-ai \
+CLIENTS := prettier @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-ai \
            @github/copilot @modelcontextprotocol/inspector@2.12.0
 
 # The tests start craftkit thousands of times: compiled once, not every time.

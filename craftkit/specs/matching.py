@@ -21,6 +21,7 @@ SIMILAR, CLOSE = 1 / 2, 2 / 3  # of the words of the longer title
 BEGINNING = 8  # characters from which on one title may be the beginning of another
 _STOPS = ".,;:!?"
 _EMPHASIS = re.compile(r"[*_`~]+")
+_MARKS = re.compile(r"(?<!\w)[*_~]+|[*_~]+(?!\w)|\\(?=[!-/:-@\[-`{-~])")
 
 
 class Remembered(NamedTuple):
@@ -62,6 +63,11 @@ def normal(title: str) -> str:
     NFKC is Unicode's compatibility composition (UAX #15).
     """
     return " ".join(_EMPHASIS.sub("", unicodedata.normalize("NFKC", title)).casefold().split())
+
+
+def looks_alike(one: str, other: str) -> bool:
+    """Whether two titles differ in emphasis and escapes alone, as after a formatter."""
+    return one == other or _MARKS.sub("", one) == _MARKS.sub("", other)
 
 
 @lru_cache(maxsize=20_000)

@@ -312,8 +312,7 @@ def _sub_depends(text: str, found: Scan, i: int, end: int) -> tuple[str, ...]:
     """Dependencies in the indented lines below a task, up to the next box."""
     box = found.boxes[i]
     stop = found.boxes[i + 1].at if i + 1 < len(found.boxes) else end
-    at = text.find("_Depends", box.end, stop)
-    if at < 0:
+    if not any(text.find(word, box.end, stop) >= 0 for word in ("_Depends", "*Depends")):
         return ()
     keys: list[str] = []
     for line in text[box.end : stop].split("\n")[1:]:

@@ -15,12 +15,14 @@ from .conflicts import MergeConflict, marked
 
 _MARKER = r"(?:[-*+]|[0-9]{1,9}+[.)])"
 
+# Markdown does not know a box with a star, so that a formatter writes it `\[ \]\*`.
+_ESCAPED_BOX = r"\\\[(?P<starred>[^\n\r\[\]\\])\\\]\\\*"
 # The leading literal newline lets the regex engine search with memchr.  Nearly every box is
 # written like `task`, which is taken in whole; `box` is for the rest.
 _LINE = re.compile(
     r"\n(?P<indent>[ \t]*+)(?:"
     r"[-*+] \[(?P<plain>[^\n\r\[\]])\]\*?+[ \t]++(?P<task>[^ \t\r\n][^\n]*+)"
-    rf"|(?P<box>(?:{_MARKER}[ \t]++)++\[(?P<mark>[^\n\r\[\]])\]\*?+(?=[ \t]))"
+    rf"|(?P<box>(?:{_MARKER}[ \t]++)++(?:\[(?P<mark>[^\n\r\[\]])\]\*?+|{_ESCAPED_BOX})(?=[ \t]))"
     rf"|(?P<fence>(?:{_MARKER}[ \t]++)*+(?:`{{3,}}+|~{{3,}}+))"
     r"|(?P<hash>\#{1,6}+)(?P<title>(?=[ \t\r\n]|\Z)[^\n]*+)"
     r"|(?P<comment><!--)"
@@ -44,6 +46,9 @@ _BEGINS = (
     r"(?:[ \t\r>]|/>|\Z))"
 )
 _ORDERED = r"([0-9]{1,9})[.)][ \t]+(\[[^\n\r\[\]]\]\*?[ \t])?"
+# Above a rule without a blank line between them, a field is a heading (Markdown calls it setext),
+# and a formatter writes the hashes.  Nobody meant it: the part that it stands in goes on.
+_FIELD = r"[ \t]*\*\*[^*\n]+(?:\*\*[ \t]*[:：]|[:：]\*\*)"
 _RULE = r"(?:(?:-[ \t]*+){3,}+|(?:\*[ \t]*+){3,}+|(?:_[ \t]*+){3,}+)\r?\Z"
 
 
@@ -250,10 +255,10 @@ def _on_box(st: _State, m: re.Match[str]) -> int:
     col = width_of(m["indent"])
     end = _line_end(src, m.end())
     _approach(st, m.start(), col)
-    mark_at = m.start("mark")
+    mark_at = max(m.start("mark"), m.start("starred"))
     opened = _open_items(st, src, m.start("box"), col)
     st.gap = end
-    if opened is None or opened[0] != mark_at - 1:
+    if opened is None or opened[0] != mark_at - (2 if m["starred"] else 1):
         return end
     body_at = m.end()
     while body_at < end and src[body_at] in " \t\r":
@@ -307,7 +312,7 @@ def _add_box(st: _State, newline: int, end: int, col: int, mark_at: int, body_at
             mark,
             mark_at + shift,
             body_at + shift,
-            st.src[mark_at + 2] == "*",
+            st.src[mark_at + 2] == "*" or st.src[mark_at + 1] == "\\",
             parent,
         )
     )
@@ -327,7 +332,7 @@ def _on_heading(st: _State, m: re.Match[str]) -> int:
     if st.content:
         _truncate(st, depth)
     st.lazy = False
-    if depth == 0:
+    if depth == 0 and not (len(hashes) > 1 and re.match(_FIELD, title)):
         title = title.strip()
         if title[-1:] == "#":  # a closing run of hashes is not part of the title
             bare = title.rstrip("#")

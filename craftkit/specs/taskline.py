@@ -12,8 +12,10 @@ _BLANKS = " \t\r\n\f\v"
 _LINK = re.compile(r"(?:\A|[ \t]+)\(#([1-9][0-9]{0,9})\)\Z")
 _TAG = re.compile(r"[ \t]*\[(?:(P)|US[0-9]+|[A-Za-z]+:[^\]\n]*)\](?=[ \t]|\Z)")
 _DEPENDS = re.compile(r"\(depends on:?[ \t]([^()\n]*)\)", re.IGNORECASE)
-_DEPENDS_LINE = r"_Depends(?: on)?:([^_\n]*)_"
-_ANNOTATION = r"_(?:Depends(?: on)?|Requirements|Boundary|Leverage):[^_\n]*_"
+# A formatter may write `*` for `_`.
+_DEPENDS_LINE = r"([_*])Depends(?: on)?:([^_*\n]*)\1"
+_ANNOTATION = r"([_*])(?:Depends(?: on)?|Requirements|Boundary|Leverage):[^_*\n]*\1"
+_ESCAPED = r"\\([!-/:-@\[-`{-~])"  # CommonMark 0.31, section 2.4: a backslash before punctuation
 _KEY = re.compile(r"(?<![\w.])(?:T[0-9]{3,}[a-z]?|[0-9]+(?:\.[0-9]+)*[a-z]?)(?![\w])")
 _PARALLEL = r"(?:\A|[ \t])\(P\)(?=[ \t]|\Z)"
 # Kept as text, because few lines need them: `re` compiles a pattern when it is first used.
@@ -65,12 +67,14 @@ def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Word
     depends: tuple[str, ...] = ()
     if "epends" in rest:
         rest, depends = _strip_depends(rest)
-    if "_" in rest:
+    if ":" in rest and ("_" in rest or "*" in rest):
         rest = re.sub(_ANNOTATION, "", rest, flags=re.I)
     if "(P)" in rest:
         rest, count = re.subn(_PARALLEL, "", rest)
         parallel = parallel or count > 0
     title = " ".join(rest.split())
+    if "\\" in title:
+        title = _unescaped(title)
     return Words(key, title, parallel, starred, depends, issue, link_at, others, end)
 
 
@@ -207,9 +211,19 @@ def _strip_tags(rest: str) -> tuple[str, bool]:
     return rest[pos:], parallel
 
 
+def _unescaped(title: str) -> str:
+    """The title as Markdown shows it: a formatter writes `\\_x` for `_x`, outside of code."""
+    words = _masked(title)[1]
+    out, reached = "", 0
+    for m in re.finditer(_ESCAPED, words):
+        out += title[reached : m.start()]
+        reached = m.start() + 1
+    return out + title[reached:]
+
+
 def depends_in(text: str) -> list[str]:
     """The keys that `_Depends: 1.1, 1.2_` annotations name."""
-    return [key for m in re.finditer(_DEPENDS_LINE, text, re.I) for key in _KEY.findall(m[1])]
+    return [key for m in re.finditer(_DEPENDS_LINE, text, re.I) for key in _KEY.findall(m[2])]
 
 
 def text_digest(title: str) -> str:

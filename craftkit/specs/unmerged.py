@@ -88,18 +88,18 @@ def read_unmerged(
     sides = [_side(text, conflicts, theirs) for theirs in (False, True)]
     ours, theirs = (_reading(text, side, read) for side in sides)
     certain = _certain(ours, theirs, conflicts)
-    held = [task for mark, task in ours.tasks.items() if mark not in certain]
-    seen = set().union(*map(_names, held))
-    for mark, task in theirs.tasks.items():
-        if mark not in certain and not seen & _names(task):
-            held.append(task)
-            seen |= _names(task)
+    touched = [
+        one.tasks[mark] for one in (ours, theirs) for mark in one.tasks if mark not in certain
+    ]
     # What stands in a conflict and outside of it as well is one task, and nobody knows which line.
-    twice = [mark for mark in certain if _names(ours.tasks[mark]) & seen]
+    twice = _with_names_of(touched, {mark: ours.tasks[mark] for mark in certain})
     tasks = [_both(ours.tasks[mark], theirs.tasks[mark]) for mark in certain if mark not in twice]
-    again = set().union(*(_names(ours.tasks[mark]) for mark in twice))
-    held = [task for task in held if not again & _names(task)]
-    held += [ours.tasks[mark] for mark in twice]
+    held: list[Task] = []
+    known: set[tuple[str, object]] = set()
+    for task in [*(ours.tasks[mark] for mark in twice), *touched]:
+        if _names(task)[0] not in known:  # else it is there already, by its key if it has one
+            held.append(task)
+            known.update(_names(task))
     kept, left = _named(tasks, held, ours.parents)
     hunks = _hunks(text, conflicts)
     inside = _moved(ours.spec, sides[0], text, conflicts)
@@ -141,16 +141,30 @@ def _certain(
     return found
 
 
-def _names(task: Task) -> set[tuple[str, object]]:
-    """By what a task is the same as another one of the file."""
-    found: set[tuple[str, object]] = set()
+def _names(task: Task) -> list[tuple[str, object]]:
+    """By what a task is the same as another one of the file, the surest first."""
+    found: list[tuple[str, object]] = []
     if task.key is not None:
-        found.add(("key", task.key.casefold()))
+        found.append(("key", task.key.casefold()))
     if task.issue is not None:
-        found.add(("issue", task.issue))
-    if not found:
-        found.add(("title", task.title.casefold()))
-    return found
+        found.append(("issue", task.issue))
+    return found or [("title", task.title.casefold())]
+
+
+def _with_names_of(touched: Sequence[Task], certain: dict[int, Task]) -> dict[int, None]:
+    """The marks of the tasks that have a name of a touched one, or of one that has, in order."""
+    by_name: dict[tuple[str, object], list[int]] = {}
+    for mark, task in certain.items():
+        for name in _names(task):
+            by_name.setdefault(name, []).append(mark)
+    found: set[int] = set()
+    left = list(touched)
+    while left:
+        for name in _names(left.pop()):
+            marks = by_name.pop(name, [])
+            left += [certain[mark] for mark in marks if mark not in found]
+            found.update(marks)
+    return dict.fromkeys(mark for mark in certain if mark in found)
 
 
 def _both(task: Task, other: Task) -> Task:

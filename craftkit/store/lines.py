@@ -3,7 +3,7 @@
 import sqlite3
 from typing import NamedTuple
 
-from craftkit.model import Spec
+from craftkit.model import Spec, Task
 from craftkit.store import tasks
 from craftkit.store.db import Store
 
@@ -64,9 +64,10 @@ def save(tx: sqlite3.Connection, worktree: str, spec: Spec, now: str) -> None:
             place,
         )
     }
-    new = {
-        task.place: (task.read_as, "" if task.doubt else task.id, task.doubt, task.key, task.title)
-        for task in (*spec.tasks, *spec.unmerged)
+    new = {task.place: _row(task) for task in spec.tasks}
+    # A merge brought the doubt: it is not held against the line when the conflict is resolved.
+    new |= {
+        t.place: (t.read_as, "", t.doubt, None, "") if t.doubt else _row(t) for t in spec.unmerged
     }
     if old and {row[1:] for row in old.values()} != {row[1:] for row in new.values()}:
         _keep_as_shown(tx, place, now)
@@ -82,6 +83,10 @@ def save(tx: sqlite3.Connection, worktree: str, spec: Spec, now: str) -> None:
         "delete from lines where worktree = ? and path = ? and place = ?",
         [(*place, at) for at in old if at not in new],
     )
+
+
+def _row(task: Task) -> tuple[str, str, str, str | None, str]:
+    return task.read_as, "" if task.doubt else task.id, task.doubt, task.key, task.title
 
 
 SHOWN = "shown "  # begins the name under which the lines are kept that a person saw last

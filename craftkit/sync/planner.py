@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 
 from craftkit.loop import task_status
+from craftkit.specs.matching import looks_alike
 from craftkit.sync import marker_index
 from craftkit.sync.marker_index import MarkerIndex, Unclaimed
 from craftkit.sync.merge_model import (
@@ -199,7 +200,7 @@ def _settle_task(
     elif verdict:
         evidence = _evidence(base, line.checked, seen, intent)
         actions += [Action(kind, line.id, line.ref, number, evidence) for kind in verdict]
-    if base.title in (None, line.title) or seen.title != base.title:
+    if base.title is None or looks_alike(base.title, line.title) or seen.title != base.title:
         return
     if line.bare:
         why = "its line was known by its place alone"

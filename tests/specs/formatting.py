@@ -1,6 +1,6 @@
 """Markdown formatters, and what a spec says before and after them.
 
-    python tests/specs/formatting.py FOLDER       prints what differs in the Markdown files below it
+python tests/specs/formatting.py FOLDER       prints what differs in the Markdown files below it
 """
 
 from __future__ import annotations
@@ -10,54 +10,55 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from craftkit.model import Task
 from craftkit.specs import parse
-from craftkit.specs.matching import SAME, Line, Remembered, match, normal
+from craftkit.specs.matching import SAME, Line, Remembered, looks_alike, match, normal
 
 ROOT = Path(__file__).parents[2]
 Files = Mapping[str, str]  # path -> text
 
 
 class Fact(NamedTuple):
-    """What a task line says."""
+    """What a task line says, its title aside."""
 
     key: str | None
-    title: str
-    checked: bool
+    mark: str
     issue: int | None
+    others: tuple[int, ...]
+    optional: bool
+    depends_on: tuple[str, ...]
 
 
-def facts(text: str, path: str) -> list[Fact]:
-    spec = parse(text.encode(), path)
-    return [Fact(t.key, normal(_unescaped(t.title)), t.checked, t.issue) for t in spec.tasks]
-
-
-def _unescaped(title: str) -> str:
-    """A formatter writes `\\_` and `*` for `_`: the words are the same."""
-    return "".join(c for c in title if c not in "\\*_")
+def fact(task: Task) -> Fact:
+    others = tuple(one.number for one in task.others)
+    mark = task.mark.lower()
+    return Fact(task.key, mark, task.issue, others, task.optional, task.depends_on)
 
 
 def differences(before: str, after: str, path: str) -> list[str]:
     """What a formatter changed of the tasks; nothing, as it should be."""
-    one, other = facts(before, path), facts(after, path)
+    one, other = (parse(text.encode(), path).tasks for text in (before, after))
     if len(one) != len(other):
         return [f"{len(one)} tasks, then {len(other)}"]
-    found = [f"{a} then {b}" for a, b in zip(one, other, strict=True) if a != b]
-    remembered = [Remembered(str(n), f.key, f.title, f.issue) for n, f in enumerate(one)]
-    lines = [Line(f.key, f.title, f.issue) for f in other]
+    pairs = list(zip(one, other, strict=True))
+    found = [f"{fact(a)} then {fact(b)}" for a, b in pairs if fact(a) != fact(b)]
+    found += [f"{a.title!r}, {b.title!r}" for a, b in pairs if not looks_alike(a.title, b.title)]
+    remembered = [Remembered(str(n), t.key, t.title, t.issue) for n, t in enumerate(one)]
+    lines = [Line(task.key, task.title, task.issue) for task in other]
     verdicts = match(remembered, lines).matches
     if not found and any(v.kind != SAME for v in verdicts) and _are_told_apart(one):
         found.append("the lines are not the same tasks")
     return found
 
 
-def _are_told_apart(tasks: list[Fact]) -> bool:
-    return len({(f.key, f.title, f.issue) for f in tasks}) == len(tasks)
+def _are_told_apart(tasks: Sequence[Task]) -> bool:
+    return len({(t.key, normal(t.title), t.issue) for t in tasks}) == len(tasks)
 
 
 def mdformat(files: Files, wrap: str | int = "keep") -> dict[str, str]:
@@ -104,14 +105,19 @@ FORMATTERS: dict[str, Callable[[Files], dict[str, str]]] = {
 
 
 def read(folder: Path) -> dict[str, str]:
-    """The Markdown files of a folder whose tasks can be read, by their paths in it."""
+    """The Markdown files of a folder whose tasks can be read, by their paths.
+
+    Not those with a fence that is never closed: a formatter closes it at the end of the file, and
+    what craftkit reads before that is code from then on, as Markdown has it.
+    """
     found = {}
     for path in sorted(folder.rglob("*.md")):
         try:
             text = path.read_bytes().decode("utf-8")
         except UnicodeDecodeError:
             continue
-        if parse(text.encode(), path.as_posix()).tasks:
+        spec = parse(text.encode(), path.as_posix())
+        if spec.tasks and not any(note.code == "unclosed_fence" for note in spec.diagnostics):
             found[path.as_posix()] = text.replace("\r\n", "\n")
     return found
 

@@ -146,7 +146,7 @@ def keys(tasks: tuple[Task, ...]) -> list[str]:
         ),
         # A line was moved: it is one task, and nobody knows where it stands.
         (conflict("- [ ] T001 a\n", "") + "- [ ] T002 b\n- [ ] T001 a\n", ["T002"], ["T001"]),
-        (conflict("- [ ] T001 a (#4)\n", "") + "- [ ] T009 a (#4)\n", [], ["T009"]),
+        (conflict("- [ ] T001 a (#4)\n", "") + "- [ ] T009 a (#4)\n", [], ["T009", "T001"]),
         # Code that begins on both sides and ends behind them.
         (conflict("```\na\n", "```\nb\n") + "- [ ] T001 no\n```\n- [ ] T002 b\n", ["T002"], []),
         # A conflict that begins in code and ends behind it.

@@ -26,9 +26,13 @@ def test_i18_a_key_that_was_used_again_does_not_get_the_issue_of_before() -> Non
     assert found[7].startswith(marker_owners.NOBODY)
 
 
-def test_i18_a_text_under_another_key_is_no_evidence_for_an_issue_that_nothing_knows() -> None:
-    found = owners("- [ ] T003 Write the parser\n", {}, issue(7, "T002", "T002 Write the parser"))
-    assert found[7].startswith(marker_owners.NOBODY)
+def test_i18_a_text_under_another_key_is_evidence_if_nothing_else_has_it() -> None:
+    line, seen = "- [ ] T003 Write the parser\n", issue(7, "T002", "T002 Write the parser")
+    assert owners(line, {}, seen) == {7: "T003"}
+    twice = owners(line, {}, seen, issue(8, "T001", "T001 Write the parser"))
+    assert all(found.startswith(marker_owners.NOBODY) for found in twice.values())
+    again = owners(line + "- [ ] T004 Write the parser\n", {}, seen)
+    assert again[7].startswith(marker_owners.NOBODY)
 
 
 def test_i18_the_number_in_a_line_and_its_text_are_evidence() -> None:
