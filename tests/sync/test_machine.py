@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import shutil
 import sqlite3
 import sys
@@ -19,10 +18,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 from unittest import mock
 
 import pytest
+import rewrites
 import sampling
 from hypothesis import HealthCheck, Phase, currently_in_test_context, note, seed, settings
 from hypothesis import strategies as st
@@ -34,23 +34,20 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from places import database_of, state_of, switch_on
+from rewrites import INSERTIONS, REWRITES, WORD, WORDS, Line, Lines, lines_of
 from world import FAULTS, Crash, Door, Record, World, dump, iso
 
-from craftkit.commands import reconcile, recovery, session
+from craftkit.commands import reconcile, recovery, session, spec_update
 from craftkit.commands import task as commands
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
-from craftkit.loop import process_runner, transitions
+from craftkit.loop import process_runner, spec_index, transitions
 from craftkit.runtime.context import Context, open_context
 from craftkit.store import db
 from craftkit.sync import linking, merge_model, outbox_sender, reconcile_report
 
 PATH = "specs/demo.md"
 FRONT = "---\nid: demo\nname: Demo\nphase: implementation\n---\n\n## Tasks\n\n"
-# A task is known to this test by one word that nothing changes: its key, or one of its words.
-KEYED = tuple(f"T{n:03d}" for n in range(1, 9))
-BARE = ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")
-WORD = re.compile(r"\b(T\d{3}|" + "|".join(BARE) + r")\b")
 FIRST = 4  # tasks to begin with
 
 CLONES = ("a", "b")
@@ -67,24 +64,6 @@ FACTS = """select (select count(*) from history where event like 'merge.%'),
         select issue as number from tasks where synced_done = 1
         union select i.number from issues i join tasks t using (spec_id, task_id)
         where t.synced_done = 1))"""
-
-
-class Line(NamedTuple):
-    word: str
-    ticked: bool
-    issue: int | None
-    text: str
-
-
-def lines_of(text: str) -> list[Line]:
-    found = []
-    for line in text.splitlines():
-        task = re.match(r"- \[(.)\] (.*?)(?: \(#(\d+)\))?$", line)
-        word = WORD.search(line)
-        if task and word:
-            number = int(task[3]) if task[3] else None
-            found.append(Line(word[1], task[1] == "x", number, task[2]))
-    return found
 
 
 class Wire(db.Connection):
@@ -149,6 +128,7 @@ class Sync(RuleBasedStateMachine):
         self.ids = itertools.count(1)
         self.away: dict[str, bytes | None] = {}  # clone -> what its file was on its own branch
         self.finished: set[str] = set()  # `task done` returned
+        self.said: set[str] = set()  # somebody said, in whichever way, that it is done
         self.opened: set[str] = set()  # a box was opened by a pull, a branch or an editor
         self.only_local: set[str] = set()  # done, and nothing but a box says so
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
@@ -168,7 +148,7 @@ class Sync(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if sys.exc_info()[0] is None and hasattr(self, "words"):
+            if sys.exc_info()[0] is None and hasattr(self, "keyed"):
                 self.all_is_quiet(0)
                 type(self).traces.append(self.trace())
         finally:
@@ -176,11 +156,14 @@ class Sync(RuleBasedStateMachine):
                 patch.stop()
             shutil.rmtree(self.root, ignore_errors=True)
 
-    @initialize(words=st.sampled_from([KEYED, BARE]), linked=st.integers(0, 9))
-    def begin(self, words: tuple[str, ...], linked: int) -> None:
-        self.words = words
-        self.unused = list(words[FIRST:])
-        text = FRONT + "".join(f"- [ ] {self.title(word)}\n" for word in words[:FIRST])
+    @initialize(keyed=st.booleans(), linked=st.integers(0, 9))
+    def begin(self, keyed: bool, linked: int) -> None:
+        self.keyed = keyed
+        self.unused = list(WORDS[FIRST:])
+        begun: list[Line] = []
+        for word in WORDS[:FIRST]:
+            begun.append(rewrites.fresh(word, keyed, begun))
+        text = FRONT + "".join(line.written() for line in begun)
         for clone in CLONES:
             (self.root / clone / "specs").mkdir(parents=True)
             (self.root / clone / ".craftkit").mkdir()
@@ -195,9 +178,6 @@ class Sync(RuleBasedStateMachine):
         self.versions = [text.encode(), self.file("a").read_bytes()]
 
     # What is there
-
-    def title(self, word: str) -> str:
-        return f"{word} does one thing" if word in KEYED else f"Do {word} well"
 
     def fresh_database(self, clone: str) -> None:
         for path in state_of(self.root / clone).glob("craftkit.db*"):
@@ -242,12 +222,13 @@ class Sync(RuleBasedStateMachine):
     def issue_states(self, word: str) -> set[str]:
         return {r.state for r in self.children() if self.word_of(r) == word}
 
-    def edit(self, clone: str, change: Callable[[list[str]], list[str]]) -> None:
+    def edit(self, clone: str, change: Callable[[Lines], Lines]) -> None:
         """Save the file as an editor does."""
         if self.file(clone).exists():
             before = self.ticked(clone)
-            lines = self.text(clone).splitlines()
-            self.file(clone).write_text("\n".join(change(lines)) + "\n")
+            front = self.text(clone).partition("- [")[0]
+            lines = change(self.lines(clone))
+            self.file(clone).write_text(front + "".join(line.written() for line in lines))
             self.opened |= before - self.ticked(clone)
 
     def replace(self, clone: str, data: bytes | None) -> None:
@@ -289,6 +270,7 @@ class Sync(RuleBasedStateMachine):
             if change.kind == "reopen" and change.effective:
                 word = self.word_of(world.records[change.number])
                 assert word in self.may_reopen, f"I5: #{change.number} was re-opened unasked"
+        self.nothing_was_done_to_another_task(clone, sent, ticked)
         (after,) = self.ask(clone, FACTS)
         if was_here and not before[1]:
             for word in ticked - self.ticked(clone) - self.may_reopen:
@@ -300,17 +282,27 @@ class Sync(RuleBasedStateMachine):
             assert after[0] == before[0], "I6: an absent file is not evidence"
         return result
 
+    def nothing_was_done_to_another_task(self, clone: str, sent: int, ticked: set[str]) -> None:
+        """I18: of what was closed or ticked somebody has said that it is done."""
+        for change in self.world.sent[sent:]:
+            word = self.word_of(self.world.records[change.number])
+            if change.kind == "close" and change.effective and change.value == gh.COMPLETED:
+                assert word in self.said, f"I18: #{change.number} of {word} was closed"
+            if change.kind == "title" and change.effective:
+                assert word in change.value, f"I18: #{change.number} of {word}: {change.value!r}"
+        more = self.ticked(clone) - ticked - self.said
+        assert not more, f"I18: {more} was ticked"
+
     def task(self, clone: str, place: int, act: Callable[[Context, str], Any]) -> Any:
         line = self.pick(clone, place)
         if line is None:
             return None, None
-        name = line.word
-        if line.word in BARE:
-            name = f"@{[i.word for i in self.lines(clone)].index(line.word) + 1}"
+        at = self.lines(clone).index(line)
 
         def work(context: Context) -> Any:
             recovery.repair(context)
-            return act(context, name)
+            tasks = spec_index.choose_spec(context, None).spec.tasks
+            return act(context, tasks[at].ref)
 
         return line.word, self.run(clone, work)
 
@@ -344,6 +336,8 @@ class Sync(RuleBasedStateMachine):
 
     @rule(clone=CLONE, place=PLACE)
     def done(self, clone: str, place: int) -> None:
+        line = self.pick(clone, place)
+        self.said |= {line.word} if line is not None else set()
         word, answer = self.task(clone, place, lambda c, name: commands.done(c, None, name))
         if isinstance(answer, transitions.TaskOutcome):
             assert answer.applied and word in self.ticked(clone)
@@ -368,6 +362,7 @@ class Sync(RuleBasedStateMachine):
         if line is None:
             return
         self.may_reopen.add(line.word)
+        self.said.add(line.word)
         self.task(clone, place, lambda c, name: commands.done(c, None, name, anyway=True))
 
     @rule(clone=CLONE, place=PLACE)
@@ -401,52 +396,69 @@ class Sync(RuleBasedStateMachine):
         if self.file(clone).exists() and len(self.versions) < 6:
             self.versions.append(self.file(clone).read_bytes())
 
-    def change_line(self, clone: str, place: int, change: Callable[[str], str | None]) -> None:
-        line = self.pick(clone, place)
-        if line is None:
-            return
-
-        def changed(lines: list[str]) -> list[str]:
-            found = []
-            for text in lines:
-                mine = any(item.word == line.word for item in lines_of(text))
-                new = change(text) if mine else text
-                found += [] if new is None else [new]
-            return found
-
-        self.edit(clone, changed)
+    def change_line(self, clone: str, place: int, change: Callable[[Line], Line | None]) -> None:
+        lines = self.lines(clone)
+        if lines:
+            at = place % len(lines)
+            new = change(lines[at])
+            here = [] if new is None else [new]
+            self.edit(clone, lambda lines: [*lines[:at], *here, *lines[at + 1 :]])
 
     @rule(clone=CLONE, place=PLACE)
     def tick_by_hand(self, clone: str, place: int) -> None:
-        self.change_line(clone, place, lambda text: text.replace("- [ ]", "- [x]", 1))
+        self.change_line(clone, place, lambda line: line._replace(ticked=True))
+        self.said |= self.ticked(clone)
 
     @rule(clone=CLONE, place=PLACE)
     def untick_by_hand(self, clone: str, place: int) -> None:
         line = self.pick(clone, place)
         if line is not None:
             self.finished.discard(line.word)
-            self.change_line(clone, place, lambda text: text.replace("- [x]", "- [ ]", 1))
+            self.change_line(clone, place, lambda line: line._replace(ticked=False))
 
     @rule(clone=CLONE, place=PLACE)
     def retitle(self, clone: str, place: int) -> None:
         line = self.pick(clone, place)
         # The words of a line with neither key nor link are its identity.
-        if line is not None and (line.issue or line.word in KEYED):
+        if line is not None and (line.issue or line.key):
             new = f"{line.text} now" if not line.text.endswith("now") else line.text[:-4]
-            self.change_line(clone, place, lambda text: text.replace(line.text, new, 1))
+            self.change_line(clone, place, lambda line: line._replace(text=new))
 
     @rule(clone=CLONE)
     def add_line(self, clone: str) -> None:
         if self.unused and self.file(clone).exists():
             word = self.unused.pop(0)
-            self.edit(clone, lambda lines: [*lines, f"- [ ] {self.title(word)}"])
+            self.edit(clone, lambda lines: [*lines, rewrites.fresh(word, self.keyed, lines)])
 
     @rule(clone=CLONE, place=PLACE)
     def remove_line(self, clone: str, place: int) -> None:
         line = self.pick(clone, place)
         if line is not None and len(self.lines(clone)) > 2:
             self.finished.discard(line.word)
-            self.change_line(clone, place, lambda text: None)
+            self.change_line(clone, place, lambda line: None)
+
+    @rule(clone=CLONE, how=st.sampled_from(sorted(REWRITES)), at=PLACE, to=PLACE)
+    def rewrite(self, clone: str, how: str, at: int, to: int) -> None:
+        """An agent writes the list anew."""
+        size = len(self.lines(clone))
+        if size:
+            self.edit(clone, lambda lines: REWRITES[how](lines, at % size, to % size))
+
+    @rule(clone=CLONE, how=st.sampled_from(sorted(INSERTIONS)), at=PLACE)
+    def rewrite_with_a_new_task(self, clone: str, how: str, at: int) -> None:
+        size = len(self.lines(clone))
+        if size and self.unused:
+            word = self.unused.pop(0)
+
+            def change(lines: Lines) -> Lines:
+                return INSERTIONS[how](lines, at % size, rewrites.fresh(word, self.keyed, lines))
+
+            self.edit(clone, change)
+
+    @rule(clone=CLONE)
+    def trust_the_titles(self, clone: str) -> None:
+        """A person has looked at what is contradicted, and says that the texts count."""
+        self.run(clone, lambda c: spec_update.update(c, None, "titles"))
 
     @rule(clone=CLONE, old=st.none() | st.integers(0, 5))
     def switch_branch(self, clone: str, old: int | None) -> None:
@@ -475,6 +487,7 @@ class Sync(RuleBasedStateMachine):
         record = self.child(place)
         if record is not None:
             self.world.human_close(record, reason)
+            self.said.add(self.word_of(record))
 
     @rule(place=PLACE)
     def human_reopens(self, place: int) -> None:
@@ -544,7 +557,7 @@ class Sync(RuleBasedStateMachine):
 
     # When all is quiet
 
-    @precondition(lambda self: hasattr(self, "words"))
+    @precondition(lambda self: hasattr(self, "keyed"))
     @rule(winner=st.integers(0, 1))
     def all_is_quiet(self, winner: int) -> None:
         """No more edits and faults: after two reconciles per clone all agree, for good."""
@@ -738,7 +751,7 @@ def linked_clones() -> Iterator[Sync]:
     """The machine, driven by hand: sequences that once went wrong."""
     state = Sync()
     try:
-        state.begin(KEYED, 1)
+        state.begin(True, 1)
         yield state
         state.all_is_quiet(0)
     finally:
@@ -749,7 +762,7 @@ def test_a_clone_that_did_not_link_makes_sub_issues_too() -> None:
     with linked_clones() as state:
         state.add_line("b")
         state.reconcile("b", create=True, adopt=False, yes=False)
-        assert [state.word_of(r) for r in state.children()] == list(KEYED[: FIRST + 1])
+        assert [state.word_of(r) for r in state.children()] == list(WORDS[: FIRST + 1])
 
 
 def test_i4_two_clones_make_one_task_at_once() -> None:
@@ -763,7 +776,7 @@ def test_i4_two_clones_make_one_task_at_once() -> None:
         state.world.now += 100
         state.reconcile("a", create=False, adopt=False, yes=False)
         state.reconcile("b", create=False, adopt=False, yes=False)
-        both = [r for r in state.children() if state.word_of(r) == KEYED[FIRST]]
+        both = [r for r in state.children() if state.word_of(r) == WORDS[FIRST]]
         assert sorted((r.state, r.reason) for r in both) == [("closed", "duplicate"), ("open", "")]
 
 
@@ -772,13 +785,13 @@ def test_i3_done_on_an_old_branch_whose_file_has_no_links() -> None:
         state.switch_branch("a", 0)
         assert not any(line.issue for line in state.lines("a"))
         state.done("a", 1)
-        assert state.issue_states(KEYED[1]) == {gh.CLOSED}
+        assert state.issue_states(WORDS[1]) == {gh.CLOSED}
 
 
 def test_i4_linking_an_old_file_without_keys_and_links_makes_nothing_twice() -> None:
     state = Sync()
     try:
-        state.begin(BARE, 1)
+        state.begin(False, 1)
         made = state.world.created
         state.switch_branch("a", 0)
         state.link("a")
@@ -802,7 +815,7 @@ def test_i3_a_reopening_that_comes_late_does_not_undo_what_was_done_since() -> N
         state.done("a", 1)
         state.world.now += 100
         state.reconcile("b", create=False, adopt=False, yes=False)
-        assert state.issue_states(KEYED[1]) == {gh.CLOSED}
+        assert state.issue_states(WORDS[1]) == {gh.CLOSED}
 
 
 def test_i3_done_before_it_had_an_issue_and_then_lost_in_a_pull() -> None:
@@ -814,7 +827,7 @@ def test_i3_done_before_it_had_an_issue_and_then_lost_in_a_pull() -> None:
         state.pull("b")
         report = state.run("b", lambda c: reconcile_now(c, merge_model.Policy()))
         (doubt,) = report.specs[0].plan.conflicts
-        assert doubt.ref == KEYED[FIRST] and "was not closed" in doubt.message
+        assert doubt.ref == f"T{FIRST + 1:03d}" and "was not closed" in doubt.message
 
 
 def test_i2_a_templated_sibling_that_is_edited_alike_is_not_contradicted_twice() -> None:
@@ -825,4 +838,4 @@ def test_i2_a_templated_sibling_that_is_edited_alike_is_not_contradicted_twice()
         state.retitle("a", 3)
         state.tick_by_hand("a", 3)
         state.session_resume("a")
-        assert state.issue_states(KEYED[3]) == {gh.CLOSED}
+        assert state.issue_states(WORDS[3]) == {gh.CLOSED}

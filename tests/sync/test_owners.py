@@ -35,6 +35,14 @@ def test_i18_a_text_under_another_key_is_evidence_if_nothing_else_has_it() -> No
     assert again[7].startswith(marker_owners.NOBODY)
 
 
+def test_i18_a_key_with_a_text_that_is_only_similar_is_no_evidence() -> None:
+    line, seen = (
+        "- [ ] T002 Write the parsers of dates\n",
+        issue(7, "T002", "T002 Write the parser of dates"),
+    )
+    assert owners(line, {}, seen)[7].startswith(marker_owners.NOBODY)
+
+
 def test_i18_the_number_in_a_line_and_its_text_are_evidence() -> None:
     line = "- [ ] T003 Write the parser (#7)\n"
     assert owners(line, {}, issue(7, "T002", "T002 Write the parser")) == {7: "T003"}
