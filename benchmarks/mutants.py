@@ -76,7 +76,7 @@ MUTANTS = (
     Mutant("identity: a key speaks for a number that has moved", "specs/matching.py", "strict = bool(self.doubted or self.contradicted)", "strict = False", MATCHING),
     Mutant("identity: a number twice is the first line's", "specs/matching.py", "if len(found) == 1 and not (", "if found and not (", MATCHING),
     Mutant("identity: a key is enough", "specs/matching.py", "return similar(one, other) and not tasks[one] and not lines[other]", "return True", FOLLOWS),
-    Mutant("identity: half of the words are enough without a key", "specs/matching.py", "SIMILAR, CLOSE = 1 / 2, 2 / 3", "SIMILAR, CLOSE = 1 / 2, 1 / 4", FOLLOWS),
+    Mutant("identity: half of the words are enough without a key", "specs/matching.py", "SIMILAR, CLOSE = 1 / 2, 2 / 3", "SIMILAR, CLOSE = 1 / 2, 1 / 4", MATCHING),
     Mutant("identity: the first of many lines with one text", "specs/matching.py", "if value is None or more or len(these) != 1:", "if value is None or len(these) != 1:", MATCHING),
     Mutant("identity: case and emphasis tell texts apart", "specs/matching.py", 'unicodedata.normalize("NFKC", title)).casefold()', 'unicodedata.normalize("NFKC", title))', MATCHING),
     Mutant("identity: what another branch had is matched by text alone", "specs/matching.py", "    second.by_key_and_title()\n    known", "    second.by_key_and_title()\n    second.by_title()\n    known", MATCHING),

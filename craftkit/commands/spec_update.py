@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,8 +119,11 @@ def _settle(context: Context, spec: Spec, what: str) -> Spec:
         task.id for task, before in zip(settled.tasks, spec.tasks, strict=True) if before.doubt
     }
     records = tasks.of_spec(context.store, spec.id).values()
-    own = {one.task_id: one.issue for one in records if one.issue is not None}
-    own |= identity.numbers(context, spec)
+    confirmed = identity.numbers(context, spec)
+    said = {one.task_id: one.issue for one in records if one.issue is not None} | confirmed
+    count_of = Counter(said.values())
+    # What two lines said before, and GitHub of neither, is nobody's.
+    own = {task: n for task, n in said.items() if task in confirmed or count_of[n] == 1}
     known = tuple(t._replace(issue=own.get(t.id)) if t.id in doubtful else t for t in settled.tasks)
     with context.store.write() as tx:
         spec_index.save_snapshot(context, tx, settled._replace(tasks=known))

@@ -65,7 +65,8 @@ def with_own_links(context: Context, spec: Spec) -> Spec:
     if not mentioned and not any(task.others for task in spec.tasks):
         return spec
     known = set(numbers(context, spec).values())
-    return edit.with_mentions(edit.with_known_links(spec, known), mentioned - known)
+    prose = mentioned - known
+    return edit.with_mentions(edit.with_known_links(spec, known), lambda t: t.issue in prose)
 
 
 def _only_boxes_differ(
@@ -90,9 +91,13 @@ def compare(
     own = numbers(context, spec)
     seen = seen or lines.last_of_spec(context.store, spec.id)
     doubted = [(one.key, one.title) for one in seen if not one.task_id]
+    here = {one.task_id: one for one in seen}
+    if doubted:  # the tasks of these lines are in the file, too: as they were before the doubt
+        shown = lines.as_shown(context.store, context.worktree, spec.path) or ()
+        here |= {one.task_id: one for one in shown if one.task_id not in here}
     before = [
         Remembered(one.task_id, one.key, one.title, own.get(one.task_id, record.issue))
-        for one in seen
+        for one in here.values()
         if (record := records.get(one.task_id)) is not None
     ]
     known = {one.id for one in before}

@@ -43,7 +43,7 @@ def distinguish(context: Context, spec: Spec) -> Spec:
         return spec
     if not spec.says_id:
         return spec._replace(id=_from_path(spec))
-    bare = edit.with_mentions(spec, {task.issue for task in spec.tasks if task.issue is not None})
+    bare = edit.with_mentions(spec, lambda task: True)
     return bare._replace(id=f"{spec.id}!{spec.path}", issue=None, twin_of=first)
 
 

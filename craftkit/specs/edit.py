@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
 from ..errors import SpecNeedsAttention, UsageProblem
 from ..model import Spec, Task
@@ -68,7 +68,14 @@ def link(spec: Spec, task: Task, number: int) -> str:
             f"remove ` (#{task.issue})` from line {task.line} first",
             f"{spec.path}:{task.line}",
         )
-    return f"{spec.text[: task.link_at]} (#{number}){spec.text[task.link_at :]}"
+    return _with_link(spec.text, task, number)
+
+
+def _with_link(text: str, task: Task, number: int) -> str:
+    """The text with the link of a task, unless its line shows the number already."""
+    if number == task.mention or any(one.number == number for one in task.others):
+        return text
+    return f"{text[: task.link_at]} (#{number}){text[task.link_at :]}"
 
 
 def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) -> str:
@@ -80,19 +87,24 @@ def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) 
     text = spec.text
     for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
         if task.issue is None and task.id in numbers:
-            text = f"{text[: task.link_at]} (#{numbers[task.id]}){text[task.link_at :]}"
+            text = _with_link(text, task, numbers[task.id])
     if parent is None or spec.issue is not None:
         return text
     return set_meta(parse(encode(text), spec.path, dialect=spec.dialect), issue=parent)
 
 
 def with_known_links(spec: Spec, known: Set[int]) -> Spec:
-    """The spec if these are its issues: of several numbers in a line, that is the link."""
-    return spec._replace(tasks=tuple(_with_known_link(spec, t, known) for t in spec.tasks))
+    """The spec if these are its issues: of several numbers in a line, that is the link.
+
+    But not one that is the link of another line: there it is at home.
+    """
+    at_home = {task.issue for task in spec.tasks}
+    return spec._replace(tasks=tuple(_with_known_link(spec, t, known, at_home) for t in spec.tasks))
 
 
-def _with_known_link(spec: Spec, task: Task, known: Set[int]) -> Task:
-    own = next((one for one in reversed(task.others) if one.number in known), None)
+def _with_known_link(spec: Spec, task: Task, known: Set[int], at_home: Set[int | None]) -> Task:
+    numbers = (one for one in reversed(task.others) if one.number not in at_home)
+    own = next((one for one in numbers if one.number in known), None)
     if own is None or task.issue in known:
         return task
     at = own.at
@@ -102,11 +114,16 @@ def _with_known_link(spec: Spec, task: Task, known: Set[int]) -> Task:
     return task._replace(issue=own.number, mention=task.issue, link_at=at, others=others)
 
 
-def with_mentions(spec: Spec, numbers: Set[int]) -> Spec:
-    """The spec if these numbers are not the issues of its tasks; links go behind them."""
+def with_mentions(spec: Spec, is_mention: Callable[[Task], bool]) -> Spec:
+    """The spec if the numbers of these lines are not the issues of their tasks.
+
+    A link goes behind them.
+    """
     return spec._replace(
         tasks=tuple(
-            t._replace(issue=None, mention=t.issue, link_at=t.end_at) if t.issue in numbers else t
+            t._replace(issue=None, mention=t.issue, link_at=t.end_at)
+            if t.issue is not None and is_mention(t)
+            else t
             for t in spec.tasks
         )
     )

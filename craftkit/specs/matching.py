@@ -146,6 +146,7 @@ class _Match:
         self.said = Counter(
             title for line, title in zip(lines, self.titles, strict=True) if line.key in keys
         )
+        self.written = Counter(self.titles)
         self.old_titles = [normal(task.title) for task in tasks]
         # Whose text a line has is asked of all that is remembered, in both passes: what is
         # contradicted today must not be a match tomorrow, when it is asked of fewer.
@@ -263,7 +264,7 @@ class _Match:
                 return
         if title != own_title and self._was_doubted(i):
             self.contradicted[i] = f"nobody has said yet whether it is the line of #{line.issue}"
-        elif title != own_title and self._stands_elsewhere(own_title):
+        elif title != own_title and self._stands_elsewhere(own_title, title):
             self.contradicted[i] = f"the text of #{line.issue} stands in another line"
         elif not self._agrees(i, j, strict=False):
             self.contradicted[i] = f"#{line.issue} is the issue of a task with another text"
@@ -275,9 +276,14 @@ class _Match:
         """Whether a line shows all that a task showed: its text did not go to another line."""
         return (task.issue, task.key, title) in self.shown
 
-    def _stands_elsewhere(self, title: str) -> bool:
-        """Whether more lines have a task's title than there are other tasks with it."""
-        return self.said[title] > len(self.known[title]) - 1
+    def _stands_elsewhere(self, title: str, instead: str) -> bool:
+        """Whether more lines have a task's title than there are other tasks with it.
+
+        A new task may say what this one said before its words were edited.  But if its line says
+        something else now, the text has moved.
+        """
+        lines = self.said if similar(title, instead) else self.written
+        return lines[title] > len(self.known[title]) - 1
 
     def by_key_and_title(self) -> None:
         """Rule 2: same key and same title."""

@@ -143,10 +143,11 @@ def _links(context: Context, spec: Spec, found: Sequence[merge_model.Action]) ->
     numbers = {a.task: a.issue for a in found if a.issue is not None}
     if not numbers:
         return
-    mentions = {task.mention for task in spec.tasks if task.mention is not None}
+    mentions = {(task.id, task.mention) for task in spec.tasks if task.mention is not None}
 
     def change(now: Spec) -> str:
-        return edit.link_all(edit.with_mentions(now, mentions), numbers)
+        with_prose = edit.with_mentions(now, lambda task: (task.id, task.issue) in mentions)
+        return edit.link_all(with_prose, numbers)
 
     with spec_writer.edit_lock(context, spec.path):
         spec_writer.rewrite(context, spec.path, change)

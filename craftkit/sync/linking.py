@@ -50,17 +50,28 @@ class StrangeNumber(NamedTuple):
     spec: str  # another spec whose marker it carries; ""
 
 
+class Numbers(NamedTuple):
+    """What the numbers in the lines of a spec are, if not the issues of their tasks."""
+
+    strange: tuple[StrangeNumber, ...] = ()  # for a person to look at
+    mentions: ownership.Mentions = ownership.Mentions()
+
+    def in_spec(self, spec: Spec) -> Spec:
+        return edit.with_mentions(spec, self.mentions.has)
+
+
 def _look(
     context: Context, spec: Spec, dry: bool, take: Sequence[int]
-) -> tuple[gh.Repository | None, tuple[StrangeNumber, ...]]:
+) -> tuple[gh.Repository | None, Numbers]:
     """The repository, and in the database what is there of the spec; None if nobody answers."""
     try:
         if context.offline:
             raise gh.Unreachable("`--offline` was given")
         with connection.github_session(context, SECONDS) as sync:
             repository = preflight(context, sync)
-            discovery.rediscover_issues(context, sync, spec, repository)
-            return repository, _read_numbers(context, sync, spec, take)
+            found = _read_numbers(context, sync, spec, take)
+            discovery.rediscover_issues(context, sync, found.in_spec(spec), repository)
+            return repository, found
     except gh.GitHubError as error:
         if dry:
             context.note(
@@ -69,15 +80,13 @@ def _look(
                 f"GitHub was not asked what is there already: {error.message.rstrip('.')}.",
                 "issues that were made before would be found again, not made twice",
             )
-            return None, ()
+            return None, Numbers()
         if isinstance(error, gh.Unreachable):
             error.hint = "run `craftkit spec link` again when it can be reached"
         raise
 
 
-def _read_numbers(
-    context: Context, sync: SyncContext, spec: Spec, take: Sequence[int]
-) -> tuple[StrangeNumber, ...]:
+def _read_numbers(context: Context, sync: SyncContext, spec: Spec, take: Sequence[int]) -> Numbers:
     """Ask whose the numbers are that lines carry, and remember which are not the spec's.
 
     Raises UsageProblem for a number to take that cannot be a task's.
@@ -93,7 +102,7 @@ def _read_numbers(
     strange = [n for n in lines if n not in owners]
     asked = sorted({*strange, *([spec.issue] if spec.issue is not None else [])})
     if not strange:
-        return ()
+        return Numbers()
     answers = sync.gateway.issues(asked)
     for number in take:
         answer = answers.get(number)
@@ -108,14 +117,16 @@ def _read_numbers(
     mentioned = (found.strange | issues.prose(context.store, repo, spec.id)) - {*take}
     with context.store.write() as tx:
         issues.set_prose(tx, repo, spec.id, mentioned, context.now())
-        wrong = (mentioned | found.misplaced) - {*take}
-        issues.disown(tx, spec.id, [(lines[n].id, n) for n in strange if n in wrong])
+        wrong = {(lines[n].id, n) for n in strange if n in mentioned} | found.misplaced
+        issues.disown(tx, spec.id, [pair for pair in wrong if pair[1] not in take])
     context.specs_read.pop(spec.path, None)
-    return tuple(
+    shown = tuple(
         StrangeNumber(lines[n], n, one_line(issue.title, 60), issue.author, _spec_of(issue, spec))
         for n in strange
         if n in mentioned and isinstance(issue := answers.get(n), gh.Issue)
     )
+    misplaced = frozenset(pair for pair in found.misplaced if pair[1] not in take)
+    return Numbers(shown, ownership.Mentions(found.strange - {*take}, misplaced))
 
 
 def _spec_of(issue: gh.Issue, spec: Spec) -> str:
@@ -186,14 +197,14 @@ def propose(
             "`craftkit spec link --dry-run --offline` shows what would be sent",
         )
     spec_index.record_snapshot(context, spec)
-    repository, mentions = _look(context, spec, dry, take)
-    spec = spec_index.load(context, spec.path)
+    repository, numbers = _look(context, spec, dry, take)
+    spec = numbers.in_spec(spec_index.load(context, spec.path))
     repo = connection.settings(context).repo
     making = plan_links(spec, issues.of_spec(context.store, repo, spec.id), context)
     with context.store.read() as db:
         making = links.still_to_make(db, repo, spec, making)
     waits = waiting_creations(context, spec)
-    return LinkProposal(spec, making, repository, waits, mentions, tuple(take))
+    return LinkProposal(spec, making, repository, waits, numbers.strange, tuple(take))
 
 
 def secret_titles(found: LinkProposal) -> list[str]:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable
 
 from craftkit.loop import sessions, spec_index, spec_writer
-from craftkit.model import Spec
+from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
 from craftkit.store import claims, issues, outbox
@@ -63,11 +63,17 @@ def write_links(context: Context, spec_id: str, path: str) -> int:
     """Write ` (#N)` to every task line whose issue is known, and the parent's number; how many."""
     known = issues.of_spec(context.store, connection.settings(context).repo, spec_id)
     numbers = {k.task_id: k.number for k in known if k.task_id is not None}
+    owners = {number: task_id for task_id, number in numbers.items()}
     parents = [k.number for k in known if k.task_id is None]
+
+    def is_mention(task: Task) -> bool:
+        """A line may show the issue of another task, in front of its own."""
+        return task.id in numbers and owners.get(task.issue or 0, task.id) != task.id
 
     def change(spec: Spec) -> str:
         spec_index.refuse_another(spec, spec_id)
-        return edit.link_all(spec, numbers, parents[0] if parents else None)
+        own = edit.with_mentions(spec, is_mention)
+        return edit.link_all(own, numbers, parents[0] if parents else None)
 
     with spec_writer.edit_lock(context, path):
         before = spec_writer.rewrite(context, path, change).before
@@ -83,12 +89,12 @@ def with_mentions(context: Context, spec: Spec, found: ownership.Mentions, *, le
     if learn:
         repo = connection.settings(context).repo
         strange = issues.prose(context.store, repo, spec.id) | found.strange
-        shown = [(t.id, t.issue) for t in spec.tasks if t.issue is not None]
+        wrong = [(t.id, t.issue) for t in spec.tasks if t.issue is not None and found.has(t)]
         with context.store.write() as tx:
             issues.set_prose(tx, repo, spec.id, strange, context.now())
-            issues.disown(tx, spec.id, [pair for pair in shown if pair[1] in found.every])
+            issues.disown(tx, spec.id, wrong)
         context.specs_read.pop(spec.path, None)
-    return edit.with_mentions(spec, found.every)
+    return edit.with_mentions(spec, found.has)
 
 
 def lacks_parent(context: Context, spec: Spec) -> bool:

@@ -24,6 +24,7 @@ _MARKER = re.compile(
     r"^<!-- craftkit spec=([^\s=]{1,600})(?: task=([^\s=]{1,600})(?: of=([0-9a-f]{8}))?)? -->\r?$",
     re.M,
 )
+_KEY_FIRST = r"\A(?:t[0-9]{3,}[a-z]?|[0-9]+(?:\.[0-9]+)*[a-z]?)(?: |\Z)"  # of a normal title
 SEARCHED = 70_000  # characters; GitHub's bodies end at 65,536
 
 
@@ -68,10 +69,12 @@ def key_of(marker: Marker) -> str | None:
 
 
 def words_of(marker: Marker, title: str) -> str:
-    """The normal title of a task, by the title of its issue: a key leads that."""
-    key = key_of(marker)
+    """The normal title of a task, by the title of its issue.
+
+    A key leads that if the task had one: the marker's, or the one that it was given since.
+    """
     words = normal(title)
-    return words.removeprefix(normal(key)).strip() if key else words
+    return re.sub(_KEY_FIRST, "", words) if key_of(marker) else words
 
 
 def origin_of(marker: Marker, title: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from craftkit.errors import SpecNeedsAttention
 from craftkit.github import gateway as gh
 from craftkit.loop.github_writes import issue_title
-from craftkit.model import Spec
+from craftkit.model import Spec, Task
 from craftkit.specs.matching import normal
 from craftkit.store import issues
 from craftkit.sync import marker_owners, markers
@@ -60,11 +60,13 @@ class Mentions(NamedTuple):
     """Numbers in lines that are not the issues of their tasks."""
 
     strange: frozenset[int] = frozenset()  # pull requests, and issues of something else
-    misplaced: frozenset[int] = frozenset()  # issues of this spec, and of no line that shows them
+    # (task id, number) of lines that show an issue of this spec, which is not that task's.
+    misplaced: frozenset[tuple[str, int]] = frozenset()
 
-    @property
-    def every(self) -> frozenset[int]:
-        return self.strange | self.misplaced
+    def has(self, task: Task) -> bool:
+        return task.issue is not None and (
+            task.issue in self.strange or (task.id, task.issue) in self.misplaced
+        )
 
 
 def mentioned(
@@ -77,27 +79,36 @@ def mentioned(
 
     `known` has the numbers of which it is remembered whose they are.
     """
-    named = {t.issue: t for t in spec.tasks if t.issue not in (None, *known) and not t.doubt}
-    asked = {n: answers[n] for n in named if n is not None and n in answers}
+    named = [
+        (task, task.issue)
+        for task in spec.tasks
+        if task.issue is not None and task.issue not in known and not task.doubt
+    ]
+    asked = {number: answers[number] for _, number in named if number in answers}
     found = {n for n, a in asked.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
     seen = [issue for issue in answers.values() if isinstance(issue, gh.Issue)]
-    misplaced: set[int] = set()
     owners: Mapping[int, str] | None = None
-    for number, issue in asked.items():
+    misplaced: set[tuple[str, int]] = set()
+    placed: set[int] = set()
+    for task, number in named:
+        issue = asked.get(number)
         if not isinstance(issue, gh.Issue):
             continue
-        task = named[number]
         marker = markers.find(issue.body) if issue.trusted else None
         if marker is None:
             ours = is_ours(issue, spec.id, (task.title, issue_title(task)), parents)
         else:
             owners = marker_owners.find(spec, known, seen) if owners is None else owners
             ours = marker.spec == spec.id and owners.get(number) == task.id
-        if not ours and marker is not None and marker.spec == spec.id:
-            misplaced.add(number)
-        elif not ours:
+        if ours:
+            placed.add(number)
+        elif marker is not None and marker.spec == spec.id:
+            misplaced.add((task.id, number))
+        else:
             found.add(number)
-    return Mentions(frozenset(found), frozenset(misplaced))
+    # What one line shows rightly is no stranger, only out of place in another.
+    misplaced |= {(t.id, n) for t, n in named if n in found & placed}
+    return Mentions(frozenset(found - placed), frozenset(misplaced))
 
 
 def is_parent(tree: gh.Tree, spec_id: str, name: str, named: Collection[int]) -> bool:

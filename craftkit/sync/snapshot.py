@@ -61,7 +61,7 @@ def snapshots(
     for spec in specs:
         answers = {**children, **others}
         mine = _sort_out(spec, known[spec.id], parents[spec.id], trees, answers)
-        if mine.mentions.every:
+        if mine.mentions != ownership.Mentions():
             spec = links.with_mentions(context, spec, mine.mentions, learn=learn)
         if learn and (mine.parents or mine.tasks):
             more = _further_parents(sync, spec, mine, parents[spec.id])
@@ -147,7 +147,7 @@ def _sort_out(
     for task in spec.tasks:
         if task.doubt:
             continue  # nobody can say whose its number is
-        issue = issues.get(task.issue or 0) if task.issue not in mentions.every else None
+        issue = issues.get(task.issue or 0) if not mentions.has(task) else None
         if isinstance(issue, gh.Issue) and not {issue.number, task.id} & have:
             tasks[task.id] = issue
     return Sorted(tuple(fresh), tasks, frozenset(foreign), mentions)

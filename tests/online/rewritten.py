@@ -67,6 +67,8 @@ class Story:
         self.twins: dict[str, str] = {}
         self.born = 0
         self.last = ""
+        self.shown: set[tuple[str, int]] = set()  # what lines said when somebody saved them
+        self.doubled: list[str] = []
         self.seen: dict[int, tuple[str, str]] = {}
 
     def begin(self, keyed: bool, linked: int) -> None:
@@ -116,7 +118,7 @@ class Story:
             mine = str(row.id)
             if number != row.issue and number is not None:
                 owner = self.owners.setdefault(number, mine)
-                if not self.same(owner, mine):
+                if not self.same(owner, mine) and (mine, number) not in self.shown:
                     wrongs.append(Wrong("link", f"#{number} is of {owner}, not of {row}"))
             if ticked and not row.ticked and not (mine == may_tick or self.is_done(mine)):
                 wrongs.append(Wrong("tick", f"{row} was finished by nobody"))
@@ -156,11 +158,15 @@ class Story:
     def ck(self, *words: str, of: str = "") -> tuple[int, str, list[Wrong]]:
         """Run a command, and what it did wrong; `of` is the task that it was given."""
         said = self.desk.ck(*words, prepare=lambda: None)
+        if TRACE:
+            print(said.words)
         return said.code, said.words, self.judge(" ".join(words), of)
 
     def judge(self, words: str, of: str) -> list[Wrong]:
         self.last = words
         wrongs: list[Wrong] = []
+        if TRACE:
+            print(f"--- {words}\n{self.desk.text.partition('## Tasks')[2]}", self.issues())
         self.read(wrongs, of)
         after = self.issues()
         for number, (title, state) in after.items():
@@ -187,7 +193,9 @@ class Story:
         row = next((row for row in self.rows if row.issue == number), None)
         row = row or next((row for row in self.rows if normal(row.title) in normal(title)), None)
         mine = str(row.id) if row is not None else f"of nobody {number}"
-        self.counts["second issue"] += mine in self.owners.values()
+        if any(owner == mine and other != number for other, owner in self.owners.items()):
+            self.counts["second issue"] += 1
+            self.doubled.append(f"#{number} {title!r} of {mine} after {self.last}")
         self.owners[number] = mine
 
     def done(self) -> list[Wrong]:
@@ -209,13 +217,30 @@ class Story:
             self.counts["done refused"] += 1
             self.asked = was
             return wrongs
-        own = [n for n, owner in self.owners.items() if owner == mine]
-        twin = [n for n, owner in self.owners.items() if self.same(owner, mine)]
         if not self.rows[at].ticked:
             wrongs.append(Wrong("box", f"{row} is done, and its box is open"))
-        if own and not any(self.seen[n][1] == "closed" for n in twin if n in self.seen):
-            wrongs.append(Wrong("not closed", f"{row} is done, and {own} is open"))
-        return wrongs
+        return wrongs or self.closed(row, words)
+
+    def closed(self, row: Row, words: str) -> list[Wrong]:
+        """What is done is closed: at once, or by a `reconcile` if the command has said so."""
+        mine = str(row.id)
+        own = {n for n, owner in self.owners.items() if owner == mine}
+        twin = {n for n, owner in self.owners.items() if self.same(owner, mine)} & set(self.seen)
+        if not own or any(self.seen[n][1] == "closed" for n in twin):
+            return []
+        if any(self.same(str(other.id), mine) and not other.ticked for other in self.rows):
+            return []  # the open issue may be the other one's
+        if "was given up" in words and row.issue not in own:
+            return []  # its number is nobody's, and the command has said so
+        self.counts["done, and waits"] += 1
+        code, words, wrongs = self.ck("reconcile")
+        if wrongs or any(self.seen[n][1] == "closed" for n in twin if n in self.seen):
+            return wrongs
+        named = {f"#{n}" for n in {*own, row.issue}} | {row.key or f"gh{row.issue}"}
+        if code == 5 and any(re.search(rf"{name}\b", words) for name in named):
+            self.counts["done, and a person is asked"] += 1
+            return []
+        return [Wrong("not closed", f"{row} is done, and {sorted(own)} is open: {words}")]
 
     def listed(self) -> tuple[int, list[dict[str, Any]], list[Wrong]]:
         said = self.desk.ck("task", "list", "--json", prepare=lambda: None)
@@ -234,24 +259,28 @@ class Story:
             return self.done()
         if which < 5:
             return self.edited()
-        words = [("status",), ("reconcile", "--create"), ("session", "resume")][which - 5]
+        words = [("status",), ("reconcile", "--create"), ("session-resume",)][which - 5]
         return self.ck(*words)[2]
 
     # One turn
 
     def turn(self, kinds: list[str]) -> list[Wrong]:
+        if TRACE:
+            print("===", kinds, *self.rows, sep="\n    ")
         for kind in kinds:
             self.rows = KINDS[kind](self.rng, self.rows)
         for n, row in enumerate(self.rows):
             if row.id is None:
                 self.born += 1
                 self.rows[n] = row._replace(id=f"true{self.born}")
+                self.twins[f"true{self.born}"] = normal(row.title)
             elif not row.ticked and self.rng.random() < 0.08:  # by hand
                 self.rows[n] = row._replace(ticked=True)
         for row in self.rows:
             if row.ticked:
                 self.asked.add(str(row.id))
         self.save()
+        self.shown |= {(str(row.id), row.issue) for row in self.rows if row.issue is not None}
         return self.commands(self.rng.randint(1, 2)) or self.trusting()
 
     def commands(self, number: int) -> list[Wrong]:
@@ -298,6 +327,8 @@ class Story:
 PARTS = ("NAME", "EMAIL")
 BEGINNINGS = ((True, 6), (True, 4), (True, 0), (False, 6), (False, 4))
 LEFT_OUT: tuple[str, ...] = ()
+SHOW_DOUBLES = "CRAFTKIT_SHOW_DOUBLES" in os.environ
+TRACE = "CRAFTKIT_TRACE" in os.environ
 
 
 class Found(NamedTuple):
@@ -331,6 +362,9 @@ def tell(desk: Desk, number: int, counts: Counter[str], turns: int = TURNS) -> l
             steps += kinds
             counts["rewrites"] += 1
             wrongs = story.turn(kinds)
+        if SHOW_DOUBLES and story.doubled:
+            print(number, steps, story.doubled)
+            story.doubled = []
         if wrongs:
             evidence = any(step in rewriting.BY_EVIDENCE for step in steps)
             for wrong in wrongs:

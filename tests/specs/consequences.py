@@ -58,6 +58,7 @@ class Story:
         self.seen = list(self.records)  # ids of the last snapshot, in order
         self.issues: dict[int, Issue] = {}
         self.base: dict[str, Base] = {}
+        self.certain = self.seen  # the same of the last snapshot without a doubt
         self.doubted: list[tuple[str | None, str]] = []  # lines that are contradicted
         for row in self.rows:
             self._link_at_first(row)
@@ -114,8 +115,9 @@ class Story:
                 self.issues[number] = issue._replace(closed=False, completed=False)
 
     def look(self) -> Matching:
-        before = [self.records[task] for task in self.seen]
-        others = [task for task in self.records.values() if task.id not in set(self.seen)]
+        here = dict.fromkeys((*self.seen, *(self.certain if self.doubted else ())))
+        before = [self.records[task] for task in here if task in self.records]
+        others = [task for task in self.records.values() if task.id not in here]
         lines = [Line(row.key, row.title, row.issue) for row in self.rows]
         others, before = (others, before) if before else ([], others)
         return matching.match(before, lines, others, doubted=self.doubted)
@@ -208,6 +210,8 @@ class Story:
             self.records[task] = Remembered(task, row.key, row.title, number)
             self.base.setdefault(task, Base(None))
             self.seen.append(task)
+        if not self.doubted:
+            self.certain = self.seen
 
     def _is_really(self, at: int, task: str) -> None:
         """A line that is new to craftkit gets a name of its own, and may have had one."""

@@ -90,6 +90,10 @@ def test_case_and_emphasis_are_no_part_of_a_text() -> None:
     assert judged(("T009", "~~WRITE the **parser**~~", None)) == [(MOVED, "b")]
 
 
+def test_i18_half_of_the_words_are_not_enough_without_the_key() -> None:
+    assert judged(("T009", "Write the release notes", 12)) == [(CONTRADICTED, None)]
+
+
 def test_i18_a_number_whose_text_went_to_another_line_is_contradicted() -> None:
     first, _ = judged(("T002", "Something else", 12), ("T004", "Write the parser", None))
     assert first == (CONTRADICTED, None)

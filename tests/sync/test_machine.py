@@ -131,6 +131,8 @@ class Sync(RuleBasedStateMachine):
         self.said: set[str] = set()  # somebody said, in whichever way, that it is done
         self.opened: set[str] = set()  # a box was opened by a pull, a branch or an editor
         self.only_local: set[str] = set()  # done, and nothing but a box says so
+        self.reworded: set[str] = set()
+        self.displaced: set[str] = set()  # an edit has taken its number from it
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
         self.retitled: set[int] = set()  # issues to which a person gave a title
         self.human_labels: set[tuple[int, str]] = set()
@@ -227,7 +229,9 @@ class Sync(RuleBasedStateMachine):
         if self.file(clone).exists():
             before = self.ticked(clone)
             front = self.text(clone).partition("- [")[0]
+            numbers = {line.word: line.issue for line in self.lines(clone) if line.issue}
             lines = change(self.lines(clone))
+            self.displaced |= {n.word for n in lines if numbers.get(n.word, n.issue) != n.issue}
             self.file(clone).write_text(front + "".join(line.written() for line in lines))
             self.opened |= before - self.ticked(clone)
 
@@ -421,6 +425,7 @@ class Sync(RuleBasedStateMachine):
         line = self.pick(clone, place)
         # The words of a line with neither key nor link are its identity.
         if line is not None and (line.issue or line.key):
+            self.reworded.add(line.word)
             new = f"{line.text} now" if not line.text.endswith("now") else line.text[:-4]
             self.change_line(clone, place, lambda line: line._replace(text=new))
 
@@ -662,6 +667,8 @@ class Sync(RuleBasedStateMachine):
         }
         for word, records in by_word.items():
             left = [r.number for r in records if r.state == gh.OPEN]
+            if word in self.reworded & self.displaced and len({r.first for r in records}) > 1:
+                continue  # for all that a clone without memory can know, it is another task
             assert len(left) <= 1 or word not in alive, f"I4: {word} has {left}"
 
     def done_is_done(self) -> None:
@@ -673,6 +680,8 @@ class Sync(RuleBasedStateMachine):
                     continue
                 if line.word in self.only_local & self.opened:
                     continue  # nothing but a box said so, and a pull has opened it
+                if line.issue is None and line.word in self.displaced & self.opened:
+                    continue  # neither box nor number is left of it
                 if line.issue is None and not self.knows_parent(clone):
                     continue  # a file from before the links, where nobody could know of them
                 record = self.world.records.get(line.issue or 0)
