@@ -328,6 +328,7 @@ PARTS = ("NAME", "EMAIL")
 BEGINNINGS = ((True, 6), (True, 4), (True, 0), (False, 6), (False, 4))
 LEFT_OUT: tuple[str, ...] = ()
 SHOW_DOUBLES = "CRAFTKIT_SHOW_DOUBLES" in os.environ
+SHOW = "CRAFTKIT_SHOW" in os.environ
 TRACE = "CRAFTKIT_TRACE" in os.environ
 
 
@@ -387,7 +388,10 @@ def measure(desk: Desk, rewrites: int, seed: int = 0) -> tuple[Counter[str], lis
     found: list[Found] = []
     number = seed
     while counts["rewrites"] < rewrites:
-        found += tell(desk, number, counts)
+        wrong = tell(desk, number, counts)
+        if wrong and SHOW:
+            print(*wrong, sep="\n", flush=True)
+        found += wrong
         number += 1
     counts["stories"] = number - seed
     return counts, found

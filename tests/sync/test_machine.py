@@ -132,6 +132,7 @@ class Sync(RuleBasedStateMachine):
         self.opened: set[str] = set()  # a box was opened by a pull, a branch or an editor
         self.only_local: set[str] = set()  # done, and nothing but a box says so
         self.reworded: set[str] = set()
+        self.closed_by_people: set[str] = set()
         self.displaced: set[str] = set()  # an edit has taken its number from it
         self.may_reopen: set[str] = set()  # somebody asked for it by a command
         self.retitled: set[int] = set()  # issues to which a person gave a title
@@ -493,6 +494,7 @@ class Sync(RuleBasedStateMachine):
         if record is not None:
             self.world.human_close(record, reason)
             self.said.add(self.word_of(record))
+            self.closed_by_people.add(self.word_of(record))
 
     @rule(place=PLACE)
     def human_reopens(self, place: int) -> None:
@@ -669,6 +671,9 @@ class Sync(RuleBasedStateMachine):
             left = [r.number for r in records if r.state == gh.OPEN]
             if word in self.reworded & self.displaced and len({r.first for r in records}) > 1:
                 continue  # for all that a clone without memory can know, it is another task
+            asked = set().union(*(self.doubts(clone) for clone in CLONES))
+            if word in self.displaced and word in self.closed_by_people and asked & set(left):
+                continue  # it was closed when its number went astray, and opened again since
             assert len(left) <= 1 or word not in alive, f"I4: {word} has {left}"
 
     def done_is_done(self) -> None:
