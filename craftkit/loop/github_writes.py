@@ -52,7 +52,10 @@ def ownership_check(context: Context, spec: Spec, task: Task | None, number: int
     if table.is_of(context.store, repo, number, spec.id):
         return {}
     titles = [spec.name] if task is None else [task.title, issue_title(task)]
-    return {"ownership_check": {"titles": titles, "parent": spec.issue}}
+    check: dict[str, Any] = {"titles": titles, "parent": spec.issue}
+    if task is not None and sum(other.issue == number for other in spec.tasks) > 1:
+        check["shared"] = True
+    return {"ownership_check": check}
 
 
 Checks = Mapping[str, dict[str, Any]]  # task id -> what its writes have to ask first

@@ -51,7 +51,33 @@ def _assigned(context: Context, spec: Spec) -> Spec:
     seen = lines.of_file(store, context.worktree, spec.path)
     if _only_boxes_differ(spec, seen, records):
         return _with_ids(spec, [(one.task_id, "") for one in seen])
-    return with_matching(spec, compare(context, spec, seen, records), records)
+    found = compare(context, spec, seen, records)
+    _note_rewritten(context, spec, found, records)
+    return with_matching(spec, found, records)
+
+
+def _note_rewritten(
+    context: Context, spec: Spec, found: Matching, records: dict[str, TaskRecord]
+) -> None:
+    """Another text under a kept key and number: a new title, or another task."""
+    from craftkit.specs.matching import EDITED, normal, similar
+
+    own = numbers(context, spec)
+    for task, verdict in zip(spec.tasks, found.matches, strict=True):
+        if verdict.kind != EDITED or verdict.id is None:
+            continue
+        old = records[verdict.id]
+        linked = own.get(verdict.id, old.issue) is not None
+        if linked and not similar(normal(old.title), normal(task.title)):
+            context.rewritten[spec.id, verdict.id] = old.title
+
+
+def rewritten_hint(context: Context, spec: Spec, task: Task) -> str:
+    number = numbers(context, spec).get(task.id, task.issue)
+    return (
+        "if it is the same task, run the command again; if it is another one, give it a key of its"
+        f" own and take (#{number}) out of its line"
+    )
 
 
 def with_own_links(context: Context, spec: Spec) -> Spec:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from craftkit.errors import CraftkitError
 from craftkit.loop import identity
-from craftkit.model import Spec
+from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import files
 from craftkit.specs.matching import CONTRADICTED, EDITED, MOVED, NEW, SAME, normal
@@ -18,7 +18,7 @@ from craftkit.text import count, one_line, shell_word
 
 GONE = "gone"
 KINDS = (MOVED, EDITED, NEW, GONE, CONTRADICTED, SAME)
-REMATCHED, VANISHED = "rematched", "line_gone"  # codes of what is said
+REMATCHED, VANISHED, REWRITTEN = "rematched", "line_gone", "rewritten"  # codes of what is said
 SAID = 3  # vanished lines that are named
 SHORT = 8  # characters below which a text may stand anywhere
 
@@ -90,6 +90,10 @@ def announce(context: Context, spec: Spec, before: Sequence[SeenLine]) -> None:
         words += f" ({', '.join(bare[:SAID])}{', …' if bare[SAID:] else ''})" if bare else ""
         hint = f"`craftkit spec update {shell_word(spec.id)}` shows which"
         context.note("info", REMATCHED, f"{spec.path}: {words}.", hint, spec.path)
+    for task in spec.tasks:
+        old = context.rewritten.get((spec.id, task.id))
+        if old is not None:
+            _say_rewritten(context, spec, task, old)
     linked = [one for one in lost if one.issue is not None]
     for one in linked[:SAID]:
         _say_vanished(context, spec, one)
@@ -113,6 +117,16 @@ def phrase(kind: str, number: int) -> str:
         SAME: ("is the same", "are the same"),
     }[kind]
     return f"{number} {words[number != 1]}"
+
+
+def _say_rewritten(context: Context, spec: Spec, task: Task, old: str) -> None:
+    context.note(
+        "warning",
+        REWRITTEN,
+        f"{task.ref} says “{one_line(task.title, 60)}” now, and said “{one_line(old, 60)}” before.",
+        identity.rewritten_hint(context, spec, task),
+        f"{spec.path}:{task.line}",
+    )
 
 
 def _say_vanished(context: Context, spec: Spec, one: LineChange) -> None:

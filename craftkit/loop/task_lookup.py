@@ -18,7 +18,7 @@ from craftkit.loop import identity, spec_index, task_status
 from craftkit.model import IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import claims, tasks
-from craftkit.text import shell_word
+from craftkit.text import one_line, shell_word
 
 LISTED = "`craftkit task list` shows the names"
 
@@ -158,6 +158,23 @@ def _certain(task: Task, spec: Spec) -> Task:
         words, hint = doubt(task, spec)
         raise SpecNeedsAttention(f"{words}, so nothing is done for it.", hint, spec.path)
     return task
+
+
+def refuse_rewritten(context: Context, spec: Spec, task: Task) -> None:
+    """Raise SpecNeedsAttention if this command is the first to see the task with other words.
+
+    The words may be another task's, under a key and a number that stayed.
+    """
+    old = context.rewritten.get((spec.id, task.id))
+    if old is not None and context.store.durable:
+        place = f"{spec.path}:{task.line}"
+        context.diagnostics = [note for note in context.diagnostics if note.target != place]
+        raise SpecNeedsAttention(
+            f"{task.ref} says “{one_line(task.title, 60)}” now, and said “{one_line(old, 60)}”"
+            " before, so nothing was done.",
+            identity.rewritten_hint(context, spec, task),
+            place,
+        )
 
 
 def doubt(task: Task, spec: Spec) -> tuple[str, str]:

@@ -142,6 +142,7 @@ def done(
     spec, task = task_lookup.find(context, wanted_spec, word)
     edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
+    task_lookup.refuse_rewritten(context, spec, task)
     return complete(context, spec, task, "command", anyway=anyway, reason=redact(reason))
 
 
@@ -195,6 +196,7 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     spec, task = task_lookup.find(context, wanted_spec, word)
     edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
+    task_lookup.refuse_rewritten(context, spec, task)
     version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
     base = task_records.is_done(context.store, spec.id, task.id)
@@ -215,6 +217,7 @@ def drop(
     spec, task = task_lookup.find(context, wanted_spec, word)
     edit.refuse_if_blocked(spec)
     spec_index.record_snapshot(context, spec)
+    task_lookup.refuse_rewritten(context, spec, task)
     version = transitions.decision_version(context, spec, task)
     row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
     if row.state == DONE:

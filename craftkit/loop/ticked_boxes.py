@@ -33,7 +33,11 @@ def only_reminds(context: Context) -> bool:
 def ticked_unrecorded(context: Context, spec: Spec) -> list[Task]:
     """Tasks whose box is ticked though nobody recorded them as done."""
     known = task_records.known_open(context.store, spec.id)
-    return [task for task in spec.tasks if task.checked and task.id in known]
+    return [
+        task
+        for task in spec.tasks
+        if task.checked and task.id in known and (spec.id, task.id) not in context.rewritten
+    ]
 
 
 def record_ticked_boxes(context: Context, spec: Spec) -> list[dict[str, str]]:

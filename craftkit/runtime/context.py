@@ -65,6 +65,9 @@ class Context:
         self.progress: Callable[[int, int], None] | None = None
         self.diagnostics: list[Diagnostic] = []
         self.specs_read: dict[str, tuple[bytes, Spec]] = {}  # path -> bytes, and what they say
+        # (spec id, task id) of linked tasks that this command is the first to see with other words,
+        # and what they said before: nothing is done to their issues by it.
+        self.rewritten: dict[tuple[str, str], str] = {}
         self.standing = clone.ON
         self.clone: clone.Clone | None = None  # as it is recorded
         self.agreed: trust.Agreed = {}  # values that a person has agreed to

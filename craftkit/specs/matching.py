@@ -357,6 +357,8 @@ class _Match:
             if len(here) != len(there):
                 continue
             for i, j in zip(here, there, strict=True):
+                if self.titles[i] != self.old_titles[j] and self.written[self.old_titles[j]]:
+                    continue  # its words stand in another line
                 if close(self.titles[i], self.old_titles[j]):
                     self._give(i, j, "it stands in the same place and the text is close")
 

@@ -19,7 +19,7 @@ from craftkit.loop.process_runner import ProcessStep
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.specs import edit
-from craftkit.store import issues, outbox
+from craftkit.store import issues, outbox, tasks
 from craftkit.store import issues as table
 from craftkit.store.key_values import KeyValueCache
 from craftkit.sync import (
@@ -237,7 +237,8 @@ def steps(context: Context, decision: LinkDecision) -> tuple[ProcessStep, ...]:
     """The steps of a linking; all but the writing of the links ask GitHub."""
 
     def write(path: str) -> dict[str, Any]:
-        return {"written": links.write_links(context, decision.spec, path)}
+        made = {*tasks.ids(context.store, decision.spec)} - decision.adopted.keys()
+        return {"written": links.write_links(context, decision.spec, path, made)}
 
     def write_links() -> dict[str, Any]:
         return spec_index.at_current_path(context, decision.spec, decision.path, write)

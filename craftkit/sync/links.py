@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from craftkit.loop import sessions, spec_index, spec_writer
 from craftkit.model import Spec, Task
@@ -59,16 +59,17 @@ def still_to_make(db: sqlite3.Connection, repo: str, spec: Spec, making: LinkPla
     )
 
 
-def write_links(context: Context, spec_id: str, path: str) -> int:
-    """Write ` (#N)` to every task line whose issue is known, and the parent's number; how many."""
+def write_links(context: Context, spec_id: str, path: str, made: Collection[str] = ()) -> int:
+    """Write ` (#N)` to every task line whose issue is known, and the parent's number; how many.
+
+    A number that stands in the line of a task in `made` is not its own: its link goes behind that.
+    """
     known = issues.of_spec(context.store, connection.settings(context).repo, spec_id)
     numbers = {k.task_id: k.number for k in known if k.task_id is not None}
-    owners = {number: task_id for task_id, number in numbers.items()}
     parents = [k.number for k in known if k.task_id is None]
 
     def is_mention(task: Task) -> bool:
-        """A line may show the issue of another task, in front of its own."""
-        return task.id in numbers and owners.get(task.issue or 0, task.id) != task.id
+        return task.id in made and numbers.get(task.id, task.issue) != task.issue
 
     def change(spec: Spec) -> str:
         spec_index.refuse_another(spec, spec_id)

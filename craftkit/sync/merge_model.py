@@ -108,6 +108,7 @@ class SpecSnapshot(NamedTuple):
     doubts: tuple[Doubt, ...] = ()  # they are not among the lines
     held: frozenset[str] = frozenset()  # done in another worktree or branch: a merge brings them
     unmerged: tuple[SpecTask, ...] = ()  # a merge conflict touches them: not among the lines either
+    rewritten: frozenset[str] = frozenset()  # seen with other words for the first time now
 
 
 class Policy(NamedTuple):

@@ -142,7 +142,7 @@ def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
             continue  # what is gone is refused by itself
         titles, parents = check["titles"], {check["parent"]} - {None}
         judge = ownership.is_ours if row.task_id is None else ownership.is_tasks
-        ours = judge(issue, row.spec_id, titles, parents)
+        ours = judge(issue, row.spec_id, titles, parents) if not check.get("shared") else None
         if not ours:
             held.add(row.id)
         with sync.store.write() as tx:
@@ -151,7 +151,8 @@ def _ours(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
                 facts = (row.spec_id, row.task_id, "", issue.id, issue.node_id, titles[-1])
                 issues.remember(tx, sync.settings.repo, issues.LinkedIssue(issue.number, *facts))
             elif ours is None:
-                why = f"#{row.issue} has other words: the next reconcile says whose it is"
+                what = "stands in two lines" if check.get("shared") else "has other words"
+                why = f"#{row.issue} {what}: the next reconcile says whose it is"
                 outbox.mark(tx, [row.id], "queued", sync.now(), error=why)
             else:
                 why = f"#{row.issue} is not the issue of this task: it has another title"

@@ -7,6 +7,7 @@ task.  None of these may be closed for it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
@@ -88,8 +89,10 @@ def mentioned(
     found = {n for n, a in asked.items() if isinstance(a, gh.Gone) and a.why == gh.PULL_REQUEST}
     seen = [issue for issue in answers.values() if isinstance(issue, gh.Issue)]
     owners: Mapping[int, str] | None = None
+    ids = {task.id for task in spec.tasks}
     misplaced: set[tuple[str, int]] = set()
     placed: set[int] = set()
+    lines = Counter(number for _, number in named)
     for task, number in named:
         issue = asked.get(number)
         if not isinstance(issue, gh.Issue):
@@ -100,6 +103,9 @@ def mentioned(
         else:
             owners = marker_owners.find(spec, known, seen) if owners is None else owners
             ours = marker.spec == spec.id and owners.get(number) == task.id
+            if not ours and lines[number] > 1:  # a person says which of these lines it is
+                same = normal(task.title) == markers.words_of(marker, issue.title)
+                ours = same and marker.spec == spec.id and owners.get(number) not in ids
         if ours:
             placed.add(number)
         elif marker is not None and marker.spec == spec.id:

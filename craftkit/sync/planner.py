@@ -89,7 +89,7 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
             )
         if conflict is not None:
             conflicts.append(conflict)
-        if goes_on:
+        if goes_on and line.id not in snapshot.rewritten:
             _settle_task(snapshot, index, line, number, actions, conflicts)
     conflicts += [
         Conflict("contradicted", "", one.ref, one.issue, one.words, (one.hint,))

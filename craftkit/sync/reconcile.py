@@ -182,7 +182,8 @@ def _note_edits(context: Context, report: SpecReport) -> None:
         return
     kinds = {a.kind for a in report.plan.actions}
     if merge_model.CREATE in kinds or links.lacks_parent(context, report.spec):
-        links.write_links(context, report.spec.id, report.spec.path)
+        made = {a.task for a in report.plan.actions if a.kind == merge_model.CREATE}
+        links.write_links(context, report.spec.id, report.spec.path, made)
     if kinds & (merge_model.WRITES_SPEC | {merge_model.CREATE}):
         spec_index.record_snapshot(context, spec_index.load(context, report.spec.path), again=True)
 

@@ -222,6 +222,7 @@ def _snapshot(
         ),
         held=_held(context, spec, base, undelivered),
         unmerged=tuple(_spec_task(t) for t in spec.unmerged),
+        rewritten=frozenset(i for s, i in context.rewritten if s == spec.id),
     )
 
 

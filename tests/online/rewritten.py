@@ -25,7 +25,7 @@ import rewriting  # type: ignore[import-not-found]  # noqa: E402
 import simulated  # type: ignore[import-not-found]  # noqa: E402
 from rewriting import KINDS, Row, Rows  # noqa: E402
 
-from craftkit.specs.matching import normal  # noqa: E402
+from craftkit.specs.matching import close, normal  # noqa: E402
 
 Desk = Any
 TURNS = 4  # rewrites of one story, in a row
@@ -131,6 +131,16 @@ class Story:
         title = self.twins.get(one)
         return one == other or (title is not None and title == self.twins.get(other))
 
+    def twin_of(self, new: Row) -> str:
+        """What it has in common with the line that it was copied from, however that began."""
+        title = normal(new.title)
+        rows = (str(row.id) for row in self.rows if row.id is not None and row is not new)
+        old = (row for row in rows if normal(self.title_of(row)) == title)
+        return next((self.twins[row] for row in old if row in self.twins), f"new {title}")
+
+    def title_of(self, task: str) -> str:
+        return next((row.title for row in self.rows if str(row.id) == task), "")
+
     def is_done(self, task: str) -> bool:
         return any(self.same(one, task) for one in self.asked)
 
@@ -177,16 +187,22 @@ class Story:
                 continue
             if owner is None or before == (title, state):
                 continue
-            if state == "closed" and before[1] == "open" and not self.is_done(owner):
+            closed = state == "closed" and before[1] == "open"
+            if closed and not self.is_done(owner) and not self.is_evident(number, before[0]):
                 wrongs.append(Wrong("close", f"#{number} of {owner} after {words}"))
             if state == "open" and before[1] == "closed":
                 wrongs.append(Wrong("re-open", f"#{number} of {owner} after {words}"))
-            if title != before[0]:
+            if title != before[0] and not self.is_evident(number, before[0]):
                 mine = [row for row in self.rows if self.same(str(row.id), owner)]
                 if not any(normal(row.title) in normal(title) for row in mine):
                     wrongs.append(Wrong("rename", f"#{number} of {owner} is {title!r} now"))
         self.seen = after
         return wrongs
+
+    def is_evident(self, number: int, title: str) -> bool:
+        """Whether a line shows the number, and nearly the words: templated siblings are alike."""
+        words = normal(re.sub(r"^(T\d+|\d+\.\d+) ", "", title))
+        return any(row.issue == number and close(normal(row.title), words) for row in self.rows)
 
     def made(self, number: int, title: str) -> None:
         """A new issue is the task's in whose line it stands, or whose words it has."""
@@ -273,7 +289,7 @@ class Story:
             if row.id is None:
                 self.born += 1
                 self.rows[n] = row._replace(id=f"true{self.born}")
-                self.twins[f"true{self.born}"] = normal(row.title)
+                self.twins[f"true{self.born}"] = self.twin_of(row)
             elif not row.ticked and self.rng.random() < 0.08:  # by hand
                 self.rows[n] = row._replace(ticked=True)
         for row in self.rows:

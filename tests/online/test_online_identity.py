@@ -49,6 +49,40 @@ def test_i18_as_many_lines_as_before_may_be_others(linked: Desk) -> None:
     assert [n for n, (_, state) in states(linked).items() if state == "closed"] == [5]
 
 
+def other_words(desk: Desk, mark: str = " ") -> None:
+    """Another text stands under the key and the number of T002."""
+    desk.replace("- [ ] T002 Write the parser", f"- [{mark}] T002 Call the bank")
+
+
+def test_i18_other_words_are_said_before_they_rename_anything(linked: Desk) -> None:
+    other_words(linked)
+    said = linked.ck("reconcile")
+    assert "T002 says “Call the bank” now, and said “Write the parser” before" in said.words
+    assert states(linked)[3][0] == "T002 Write the parser"
+    linked.ok("reconcile")
+    assert states(linked)[3][0] == "T002 Call the bank"
+
+
+@pytest.mark.parametrize("verb", ["done", "drop", "reopen"])
+def test_i18_the_command_that_sees_other_words_first_does_nothing(linked: Desk, verb: str) -> None:
+    before = states(linked)
+    other_words(linked)
+    words = ("task", verb, "T002", *(("--reason", "why") if verb == "drop" else ()))
+    said = linked.ck(*words)
+    assert said.code == 5 and "so nothing was done" in said.words
+    assert said.words.count("Call the bank") == 1
+    assert "- [ ] T002 Call the bank (#3)" in linked.text and states(linked) == before
+    assert linked.ck(*words).code == 0  # a person has seen it
+
+
+def test_i18_a_box_that_came_with_other_words_is_recorded_by_the_next_command(linked: Desk) -> None:
+    other_words(linked, "x")
+    linked.ck("session-resume")
+    assert states(linked)[3][1] == "open"
+    linked.ck("session-resume")
+    assert states(linked)[3][1] == "closed"
+
+
 def stayed(desk: Desk) -> None:
     """A task is put in, and the numbers stay in their rows: they stand behind other texts now."""
     titles = (TITLES[0], "Choose a licence", *TITLES[1:])
