@@ -111,7 +111,7 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
         tuple(outsiders),
         tuple(sorted(n for n, seen in snapshot.issues.items() if seen.ignored)),
     )
-    return result if policy.yes else _guard(result, len(snapshot.lines))
+    return result if policy.yes else _guard(result, len(snapshot.lines) + len(snapshot.doubts))
 
 
 def _settle_unlinked(

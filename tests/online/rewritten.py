@@ -252,7 +252,7 @@ class Story:
         code, words, wrongs = self.ck("reconcile")
         if wrongs or any(self.seen[n][1] == "closed" for n in twin if n in self.seen):
             return wrongs
-        named = {f"#{n}" for n in {*own, row.issue}} | {row.key or f"gh{row.issue}"}
+        named = {f"#{n}" for n in {*own, row.issue}} | {row.key or f"gh{row.issue}", "stopped"}
         if code == 5 and any(re.search(rf"{name}\b", words) for name in named):
             self.counts["done, and a person is asked"] += 1
             return []
