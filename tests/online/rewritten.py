@@ -69,6 +69,7 @@ class Story:
         self.last = ""
         self.shown: set[tuple[str, int]] = set()  # what lines said when somebody saved them
         self.doubled: list[str] = []
+        self.keys: dict[int, str | None] = {}  # issue -> the key beside it before the last rewrite
         self.seen: dict[int, tuple[str, str]] = {}
 
     def begin(self, keyed: bool, linked: int) -> None:
@@ -200,9 +201,16 @@ class Story:
         return wrongs
 
     def is_evident(self, number: int, title: str) -> bool:
-        """Whether a line shows the number, and nearly the words: templated siblings are alike."""
+        """Whether a line shows the number, and nearly the words or the key that it had before.
+
+        Templated siblings are alike.  Of other words a command says first that it has seen them.
+        """
         words = normal(re.sub(r"^(T\d+|\d+\.\d+) ", "", title))
-        return any(row.issue == number and close(normal(row.title), words) for row in self.rows)
+        rows = [row for row in self.rows if row.issue == number]
+        kept = any(row.key is not None and row.key == self.keys.get(number) for row in rows)
+        found = kept or any(close(normal(row.title), words) for row in rows)
+        self.counts["by number, with the key or nearly the words"] += found
+        return found
 
     def made(self, number: int, title: str) -> None:
         """A new issue is the task's in whose line it stands, or whose words it has."""
@@ -283,6 +291,7 @@ class Story:
     def turn(self, kinds: list[str]) -> list[Wrong]:
         if TRACE:
             print("===", kinds, *self.rows, sep="\n    ")
+        self.keys = {row.issue: row.key for row in self.rows if row.issue is not None}
         for kind in kinds:
             self.rows = KINDS[kind](self.rng, self.rows)
         for n, row in enumerate(self.rows):
