@@ -55,13 +55,14 @@ class Client:
         etags: Etags | None = None,
         project: Project | None = None,
         status_field: str = "Status",
+        actions: bool = False,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.rate_limiter = RateLimiter(limits, clock, sleep)
         if is_loopback(server):
             self.rate_limiter.gap = 0.0  # nobody else is kept waiting there
-        self.about = error_mapping.About("/".join(repository), server.host, token.source)
+        self.about = error_mapping.About("/".join(repository), server.host, token.source, actions)
         self._caller = Caller(server, token, self.about, self.rate_limiter, etags)
         self.access = Access(
             self._caller,
@@ -139,6 +140,20 @@ class Client:
 
     def may_push(self, issue: Issue) -> bool:
         return self.access.may_push(issue)
+
+    def has_comment(self, number: int, words: str) -> bool:
+        """Whether a comment of an issue holds `words`; all pages are read."""
+
+        def holds(item: dict[str, Any]) -> bool:
+            return words in mapping.member(item, "body", str, "")
+
+        def found(page: list[dict[str, Any]]) -> bool:
+            return any(self.access.read(holds, item) for item in page)
+
+        try:
+            return found(self.access.items(f"issues/{number}/comments", found))
+        except NotFound:
+            raise self.access.missing(number) from None
 
     def find_above(self, number: int) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first; no pull requests.

@@ -146,6 +146,9 @@ class Gateway(Protocol):
     def may_push(self, issue: Issue) -> bool:
         """Whether the issue is ours, or its author may push to the repository."""
 
+    def has_comment(self, number: int, words: str) -> bool:
+        """Whether a comment of an issue holds `words`."""
+
     def find_above(self, number: int) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first."""
 

@@ -126,7 +126,9 @@ class Wire:
             try:
                 outcome.append(_exchange(session, gate, request, seconds))
             except Exception as error:  # whatever a library or a server comes up with
-                outcome.append(Failure(gate.may_have_sent(), _words(error)))
+                why = _before_connecting(error)
+                sent = gate.may_have_sent() and not why
+                outcome.append(Failure(sent, why or _words(error)))
 
         thread = threading.Thread(target=work, name="github", daemon=True)
         thread.start()
@@ -290,12 +292,38 @@ def _exchange(
         return HttpResponse(response.status_code, headers, b"".join(chunks))
 
 
+def _before_connecting(error: BaseException) -> str:
+    """What kept a request from being tried at all; "" for all else."""
+    said = " ".join(str(found) for found in _chain(error))
+    if "dependencies for SOCKS" in said:
+        return "the environment names a SOCKS proxy, which needs the package PySocks"
+    if "invalid path" in said and ("TLS" in said or "certificate" in said):
+        return "the file with certificates that the environment names cannot be read"
+    if type(error).__name__ in (
+        "InvalidProxyURL",
+        "InvalidURL",
+        "InvalidSchema",
+        "ProxySchemeUnknown",
+    ):
+        return "the address of the proxy is not valid"
+    return ""
+
+
 def _words(error: BaseException) -> str:
     """What went wrong, in words of our own: those of the libraries hold addresses and headers."""
+    chain = _chain(error)
+    if any(type(found).__name__ in ("ProxyError", "SOCKSError") for found in chain):
+        wants_login = any("407" in str(found) for found in chain)
+        detail = "wants a user name and a password (407)" if wants_login else _reason(chain)
+        return f"the proxy {detail}" if wants_login else f"the proxy failed ({detail})"
+    return _reason(chain)
+
+
+def _reason(chain: list[BaseException]) -> str:
     import socket
     import ssl
 
-    for found in _chain(error):
+    for found in chain:
         name = type(found).__name__
         if isinstance(found, socket.gaierror) or name == "NameResolutionError":
             return "its name cannot be resolved"
@@ -309,9 +337,7 @@ def _words(error: BaseException) -> str:
             return "no answer in time"
         if isinstance(found, ConnectionError) or name in ("IncompleteRead", "RemoteDisconnected"):
             return "the connection broke off"
-        if name == "ProxyError":
-            return "the proxy failed"
-    return f"the exchange failed ({type(error).__name__})"
+    return f"the exchange failed ({type(chain[-1]).__name__})"
 
 
 def _chain(error: BaseException) -> list[BaseException]:

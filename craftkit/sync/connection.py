@@ -21,7 +21,7 @@ from craftkit.sync.context import GRACE, Settings, SyncContext
 from craftkit.text import count
 
 BUSY = "busy"
-BOARD = "board_status"
+BOARD, LABEL = "board_status", "label_refused"
 SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
 
 
@@ -86,7 +86,7 @@ def open_session(
     if seconds <= 0:
         raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
-    remark = functools.partial(note_board, context)
+    remark = functools.partial(note_extra, context)
     declined = functools.partial(note_declined, context)
     facts = settings(context)
     return SyncContext(context.store, gateway, facts, context.clock, progress, remark, declined)
@@ -100,6 +100,15 @@ def note_declined(context: Context, number: int, reason: str) -> None:
         f"#{number} was closed as {reason} on GitHub, so it is left as it is.",
         f"`craftkit task done gh{number} --anyway` re-opens it and closes it as completed",
     )
+
+
+def note_extra(context: Context, error: CraftkitError, kind: str) -> None:
+    """Tell, once in a command, that a label or a board does not show what was done."""
+    if kind == "status":
+        note_board(context, error)
+    elif all(note.code != LABEL for note in context.diagnostics):
+        words = "the label was not removed" if kind == "unlabel" else "the label was not set"
+        context.note("warning", LABEL, f"{error.message.rstrip('.')}; {words}.", error.hint)
 
 
 def note_board(context: Context, error: CraftkitError) -> None:
@@ -229,6 +238,7 @@ def connect(context: Context, seconds: float) -> Any:
         remembered=box,
         project=project,
         clock=context.clock,
+        actions=context.env.get("GITHUB_ACTIONS") == "true",
     )
     client.rate_limiter.deadline = context.clock() + seconds
     client.rate_limiter.queued = outbox.counts(context.store).queued

@@ -153,7 +153,8 @@ def preflight(context: Context, sync: SyncContext) -> gh.Repository:
         )
     if not seen.has_issues:
         raise SpecNeedsAttention(
-            f"Issues are switched off in {name}.", "switch them on in the repository's settings"
+            f"Issues are switched off in {name}.",
+            f"switch them on in the repository's settings{destination.instead(context)}",
         )
     other = destination.other_remote(context)
     if other is not None:
