@@ -227,7 +227,8 @@ def link(
             words = f"{found.spec.id} is linked already; nothing to make"
             if waits:
                 words = f"{found.spec.id}: {count(waits, 'issue')} still to be made"
-            return Reply(data, [words])
+            failed = linking.given_up_creations(context, found.spec)
+            return Reply(data, [words], exit_code=int(failed > 0))
         agree(linking.question(context, found), yes, "Nothing was sent.")
         context.publish_secrets = publish_secrets or _may_publish(linking.secret_titles(found))
         with progress_bar("issues", as_json) as progress:
@@ -239,7 +240,8 @@ def link(
         lines += [f"parent: #{number} {url}" for number, url in numbers]
         if data["parents"]:
             lines.append(f"next: craftkit task next{context.flag}")
-        return Reply(data, lines)
+        failed = linking.given_up_creations(context, found.spec)
+        return Reply(data, lines, exit_code=int(failed > 0))
 
     return run_command("spec link", as_json, action, offline=offline)
 

@@ -11,6 +11,7 @@ from craftkit.github import error_mapping, graphql_queries, issue_changes, mappi
 from craftkit.github.address import Project, Server, is_loopback
 from craftkit.github.api_requests import Caller, Etags
 from craftkit.github.gateway import (
+    PAGES,
     Capabilities,
     GitHubError,
     Gone,
@@ -155,7 +156,7 @@ class Client:
         except NotFound:
             raise self.access.missing(number) from None
 
-    def find_above(self, number: int) -> list[Issue]:
+    def find_above(self, number: int, since: str = "", pages: int = PAGES) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first; no pull requests.
 
         From the list, not from the search, whose index lags behind.  Newest first, and a number
@@ -166,9 +167,12 @@ class Client:
         login = access.login()
 
         def is_old(page: list[dict[str, Any]]) -> bool:
-            return all(access.read(mapping.whole, item, "number") <= number for item in page)
+            if all(access.read(mapping.whole, item, "number") <= number for item in page):
+                return True
+            made = [access.read(mapping.text, item, "created_at")[:10] for item in page]
+            return bool(since) and all(day < since for day in made)
 
-        items = access.items("issues?state=all&sort=created&direction=desc", is_old)
+        items = access.items("issues?state=all&sort=created&direction=desc", is_old, pages)
         found: dict[int, Issue] = {}
         for item in items:
             if not mapping.is_pull_request(item):

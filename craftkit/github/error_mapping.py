@@ -19,8 +19,10 @@ from craftkit.github.gateway import (
     GitHubError,
     Invalid,
     IssueGone,
+    ListTooLong,
     NoAnswer,
     NotFound,
+    ParentFull,
     UnknownOutcome,
     Unreachable,
 )
@@ -246,6 +248,11 @@ def _mark(number: int | None) -> str:
 
 
 def invalid(words: str) -> Invalid:
+    if re.search(r"more than \d+ sub-issues", words):
+        return ParentFull(
+            "GitHub takes no further sub-issue below this parent: it has as many as it can have.",
+            "`craftkit spec link` makes a further parent",
+        )
     return Invalid(
         f"GitHub refuses the content{f': “{words}”' if words else ''}.",
         "correct the text in the spec, then run `craftkit outbox retry`",
@@ -283,6 +290,13 @@ def unknown_outcome(about: About, why: str) -> UnknownOutcome:
 def no_answer(about: About, why: str) -> NoAnswer:
     return NoAnswer(
         f"{about.host} gave no usable answer: {why}.",
+        "try again later; `craftkit doctor` checks the connection",
+    )
+
+
+def too_long(about: About, pages: int) -> ListTooLong:
+    return ListTooLong(
+        f"{about.host} gave no usable answer: a list does not end within {pages} pages.",
         "try again later; `craftkit doctor` checks the connection",
     )
 

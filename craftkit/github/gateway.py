@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from craftkit.errors import EXIT_AUTH, CraftkitError
 
 OPEN, CLOSED = "open", "closed"
+PAGES = 20  # of a hundred items, of one list; then it is not taken for complete
 PULL_REQUEST = "a pull request"
 COMPLETED, NOT_PLANNED, DUPLICATE = "completed", "not_planned", "duplicate"
 
@@ -149,8 +150,12 @@ class Gateway(Protocol):
     def has_comment(self, number: int, words: str) -> bool:
         """Whether a comment of an issue holds `words`."""
 
-    def find_above(self, number: int) -> list[Issue]:
-        """Every issue whose number is above `number`, the lowest first."""
+    def find_above(self, number: int, since: str = "", pages: int = PAGES) -> list[Issue]:
+        """Every issue whose number is above `number`, the lowest first.
+
+        With `since` (YYYY-MM-DD), those that are older may be left out.  Raises ListTooLong if
+        they are on more than so many `pages` of a hundred.
+        """
 
     def create_parent(self, title: str, body: str, labels: Sequence[str]) -> Issue: ...
 
@@ -215,6 +220,10 @@ class Invalid(GitHubError):
     code, kind = "invalid", "validation"
 
 
+class ParentFull(Invalid):
+    """A parent has all the sub-issues that it can have."""
+
+
 class ClosedOtherwise(Invalid):
     """The issue was closed already, and GitHub keeps the reason that it was closed with then."""
 
@@ -250,3 +259,7 @@ class NoAnswer(GitHubError):
     """A read that got no usable answer however often it was asked; nothing was changed."""
 
     code, kind, retryable = "no_answer", "timeout", True
+
+
+class ListTooLong(NoAnswer):
+    """A list has more pages than are read; a part of it is not taken for the whole."""

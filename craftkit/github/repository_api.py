@@ -14,6 +14,7 @@ from craftkit.github import error_mapping, graphql_queries, mapping
 from craftkit.github.address import Project
 from craftkit.github.api_requests import ApiResult, Caller
 from craftkit.github.gateway import (
+    PAGES,
     PULL_REQUEST,
     Capabilities,
     Forbidden,
@@ -249,9 +250,9 @@ class Access:
         return self._at_present_name(lambda at: self.caller.get(f"{at}/{tail}", read, number))
 
     def items(
-        self, tail: str, done: Callable[[list[dict[str, Any]]], bool]
+        self, tail: str, done: Callable[[list[dict[str, Any]]], bool], pages: int = PAGES
     ) -> list[dict[str, Any]]:
-        return self._at_present_name(lambda at: self.caller.items(f"{at}/{tail}", done))
+        return self._at_present_name(lambda at: self.caller.items(f"{at}/{tail}", done, pages))
 
     def send(
         self,

@@ -282,6 +282,10 @@ def set_issue(tx: sqlite3.Connection, write_id: int, issue: int) -> None:
     tx.execute("update outbox set issue = ? where id = ?", (issue, write_id))
 
 
+def set_payload(tx: sqlite3.Connection, write_id: int, payload: dict[str, Any]) -> None:
+    tx.execute("update outbox set payload = ? where id = ?", (json.dumps(payload), write_id))
+
+
 def stop_doubting(tx: sqlite3.Connection, write_id: int) -> None:
     """A creation whose first answer was lost is not looked for any more."""
     tx.execute("update outbox set attempts = 0 where id = ?", (write_id,))

@@ -14,10 +14,11 @@ from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import issues, outbox, tasks
 from craftkit.store.key_values import KeyValueCache
-from craftkit.sync import markers
+from craftkit.sync import further_parents, markers
 from craftkit.sync.context import SyncContext
 from craftkit.sync.retry_policy import TRIES, Stop, Verdict, put_back, write_down
 
+MOVED = "moved"  # a row whose parent is full: it waits for a further one
 LATE = 3600.0  # seconds after which a lost creation is not looked for any more
 
 
@@ -39,6 +40,12 @@ def create(sync: SyncContext, row: outbox.Row) -> str:
                 return _yield_to(sync, row, made, first, high)
     except gh.UnknownOutcome as error:
         return _lost(sync, row, error)
+    except gh.ParentFull as full:
+        if parent is None:  # GitHub says it of parents only
+            put_back(sync, [row], full)
+            return "dead"
+        further_parents.move(sync, row, parent)
+        return MOVED
     except CraftkitError as error:
         cause = put_back(sync, [row], error)
         if isinstance(cause, gh.Invalid | gh.IssueGone):

@@ -220,6 +220,12 @@ def waiting_creations(context: Context, spec: Spec) -> int:
         return len(outbox.pending_creations(db, spec.id))
 
 
+def given_up_creations(context: Context, spec: Spec) -> int:
+    """How many issues GitHub refuses to make."""
+    with context.store.read() as db:
+        return sum(1 for row in outbox.creations(db, spec.id) if row.state == "dead")
+
+
 def link(
     context: Context, found: LinkProposal, progress: Callable[[int, int], None] | None = None
 ) -> dict[str, Any]:

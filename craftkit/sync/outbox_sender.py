@@ -15,12 +15,13 @@ from craftkit.store import issues, outbox, tasks
 from craftkit.sync import comments, double_issues, ownership, presence, write_order
 from craftkit.sync.context import Settings, SyncContext
 from craftkit.sync.double_issues import Double
-from craftkit.sync.issue_creation import create
+from craftkit.sync.issue_creation import MOVED, create
 from craftkit.sync.retry_policy import HOPELESS, Stop, put_back
 from craftkit.sync.write_order import Place
 from craftkit.text import looks_secret
 
 BATCH = 20  # changes in one request; GitHub stops a longer document after ten seconds
+MOVES = 20  # further parents that one command makes
 PROMPT = 15.0  # seconds after a decision in which its own command sends it
 # Changes that only decorate an issue: a refusal of one holds up nothing else.
 EXTRAS = ("label", "unlabel", "status")
@@ -32,6 +33,7 @@ class _Sending:
     def __init__(self) -> None:
         self.held: set[Place] = set()  # a row of these failed: what follows it waits
         self.declined: set[Place] = set()  # a person has closed their issue as not to be done
+        self.moved = False  # see `Drained`
         self.refused: CraftkitError | None = None  # what keeps single rows, and nothing else
 
     def hold(self, row: outbox.Row) -> None:
@@ -44,6 +46,7 @@ class Drained(NamedTuple):
     stopped: CraftkitError | None  # why nothing more was sent
     outdone: frozenset[Place] = frozenset()  # (spec, task), see `_outdone`
     doubles: tuple[Double, ...] = ()  # second issues of a task, which are being closed
+    moved: bool = False  # creations whose parent was full wait for a further one
     away: CraftkitError | None = None  # why a spec's writes wait, where those of others were sent
 
 
@@ -53,6 +56,13 @@ def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = Tru
     With `lists`, it looks for double issues below each parent whose last issue was created.
     """
     done = _drain(sync, max_writes)
+    for _ in range(MOVES):
+        if not done.moved or max_writes is not None:
+            break
+        more = _drain(sync, None)
+        done = more._replace(
+            delivered=done.delivered + more.delivered, outdone=done.outdone | more.outdone
+        )
     looks = outbox.looks(sync.store, sync.clock())
     if not lists or not looks or done.stopped is not None or done.away is not None:
         return done
@@ -89,7 +99,9 @@ def _drain(sync: SyncContext, max_writes: int | None) -> Drained:
         return Drained(delivered, stop.error, outdone | sending.declined)
     except CraftkitError as error:
         return Drained(delivered, error, outdone | sending.declined)
-    return Drained(delivered, sending.refused, outdone | sending.declined, away=away)
+    return Drained(
+        delivered, sending.refused, outdone | sending.declined, moved=sending.moved, away=away
+    )
 
 
 def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -> Iterator[int]:
@@ -99,6 +111,7 @@ def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -
         if row.action != "create":
             continue
         state = row.state if row.spec_id in unmade else create(sync, row)
+        sending.moved |= state == MOVED
         if state != "delivered":
             sending.hold(row)
         if state not in ("delivered", "dead"):
