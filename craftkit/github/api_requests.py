@@ -77,6 +77,7 @@ class Caller:
         self.about = about
         self.rate_limiter = rate_limiter
         self.requests = 0  # sent, whether answered or not
+        self.silent = False  # whether the last request got no answer in time
         self.scopes: str | None = None  # of a classic token, as last seen
         self._fingerprint = token.fingerprint()
         self._wire = Wire(server, token)
@@ -194,7 +195,10 @@ class Caller:
             answer = self._wire.exchange(verb, url, headers, body, seconds)
             if isinstance(answer, Failure):
                 self.requests += answer.sent
-                return RequestOutcome(LOST if answer.sent else UNSENT, {}, answer.why)
+                self.silent = answer.silent
+                kind = LOST if answer.sent else UNSENT
+                return RequestOutcome(kind, {}, answer.why, answer.silent)
+            self.silent = False
             self.requests += 1
             self.scopes = answer.headers.get("x-oauth-scopes", self.scopes)
             return judge(answer)

@@ -85,6 +85,11 @@ class Client:
         return self.rate_limiter.skew()
 
     @property
+    def silent(self) -> bool:
+        """Whether the server did not answer the last request in time."""
+        return self._caller.silent
+
+    @property
     def scopes(self) -> str | None:
         """The scopes of a classic token, as GitHub last named them; None for other tokens."""
         return self._caller.scopes
@@ -263,7 +268,7 @@ class Client:
         found: dict[int, Tree | Gone] = {}
         for number, node in access.by_number(result, numbers, deep=("subIssues",)).items():
             found[number] = node if isinstance(node, Gone) else self._tree(number, node)
-        return found
+        return access.traced(found)
 
     def _tree(self, number: int, node: Any) -> Tree:
         """A parent and its sub-issues; further pages are asked for, up to a limit."""

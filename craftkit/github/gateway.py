@@ -64,6 +64,7 @@ class Gone(NamedTuple):
 
     number: int
     why: str  # "deleted", "moved", "not found" or PULL_REQUEST
+    to: str = ""  # OWNER/NAME#NUMBER of one that was transferred, if known
 
 
 class Reopening(NamedTuple):

@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json"
 LARGEST = 16 << 20  # bytes of a body, decoded
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 3.0
 _SILENCE_SECONDS = 15.0  # between two bytes
 # All in all.  Less than the minute after which a lost creation is looked for.
-_EXCHANGE_SECONDS = 45.0
+_EXCHANGE_SECONDS = 30.0
 _CHUNK = 1 << 16
+_LATE = "no answer in time"
 
 
 class HttpResponse(NamedTuple):
@@ -43,6 +44,7 @@ class Failure(NamedTuple):
 
     sent: bool
     why: str
+    silent: bool = False  # nothing came, whether it arrived or not
 
 
 class _Abandoned(Exception):
@@ -128,7 +130,8 @@ class Wire:
             except Exception as error:  # whatever a library or a server comes up with
                 why = _before_connecting(error)
                 sent = gate.may_have_sent() and not why
-                outcome.append(Failure(sent, why or _words(error)))
+                words = why or _words(error)
+                outcome.append(Failure(sent, words, silent=words == _LATE))
 
         thread = threading.Thread(target=work, name="github", daemon=True)
         thread.start()
@@ -141,7 +144,7 @@ class Wire:
         if outcome:
             return outcome[0]
         self._session = None
-        return Failure(gate.shut(), f"no answer within {seconds:.0f} s")
+        return Failure(gate.shut(), f"no answer within {seconds:.0f} s", silent=True)
 
     def url(self, path: str) -> str:
         """`path`, as PyGithub puts it together, on the server's own scheme, host and port."""
@@ -334,7 +337,7 @@ def _reason(chain: list[BaseException]) -> str:
         if isinstance(found, ConnectionRefusedError):
             return "the connection was refused"
         if isinstance(found, TimeoutError) or "Timeout" in name:
-            return "no answer in time"
+            return _LATE
         if isinstance(found, ConnectionError) or name in ("IncompleteRead", "RemoteDisconnected"):
             return "the connection broke off"
     return f"the exchange failed ({type(chain[-1]).__name__})"

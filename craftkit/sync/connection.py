@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from craftkit.clock import iso_utc
 from craftkit.errors import BadConfig, CraftkitError
 from craftkit.github.gateway import Invalid, Unreachable
 from craftkit.github.pacing import LONGEST_WAIT, Limits
@@ -20,9 +21,11 @@ from craftkit.sync import double_issues, outbox_sender
 from craftkit.sync.context import GRACE, Settings, SyncContext
 from craftkit.text import count
 
-BUSY = "busy"
+BUSY, SILENT = "busy", "silent"
 BOARD, LABEL = "board_status", "label_refused"
-SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
+SECONDS = 10.0  # how long a command that is about GitHub waits for it
+HOT_SECONDS = 3.0  # any other command; it leaves the rest to the next one
+SILENT_SECONDS = 60.0  # for so long a server that did not answer is not asked by such a command
 
 
 class DeliveryStatus(NamedTuple):
@@ -140,7 +143,7 @@ def github_session(
 
 def send(
     context: Context,
-    seconds: float = SECONDS,
+    seconds: float = HOT_SECONDS,
     max_writes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
@@ -228,6 +231,7 @@ def connect(context: Context, seconds: float) -> Any:
     box = KeyValueCache(
         context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
     )
+    seconds = _seconds_for(context, box, server.host, seconds)
     known = box.get("capabilities")
     client = Client(
         server,
@@ -245,6 +249,23 @@ def connect(context: Context, seconds: float) -> Any:
     return client
 
 
+def _seconds_for(context: Context, box: KeyValueCache, host: str, seconds: float) -> float:
+    """How long to wait for a server, which may have been silent a moment ago.  Raises Unreachable.
+
+    A command that is not about GitHub does not pay for that again; one that is tries for a short
+    time.
+    """
+    until = float(box.get(SILENT, "0"))
+    if not 0 < until - context.clock() <= SILENT_SECONDS or seconds > SECONDS:
+        return seconds
+    if seconds > HOT_SECONDS:
+        return HOT_SECONDS
+    raise Unreachable(
+        f"{host} did not answer a moment ago, and is asked again from {iso_utc(until)[11:19]} UTC on.",
+        "work goes on offline; `craftkit reconcile` asks it at once",
+    )
+
+
 def save_rate_limits(context: Context, client: Any) -> None:
     """Remember what the server can do, and until when it wants to be left alone.
 
@@ -259,6 +280,10 @@ def save_rate_limits(context: Context, client: Any) -> None:
         box.pop("capabilities", None)
     elif box.get("capabilities") != text:
         box["capabilities"] = text
+    if client.silent:
+        box[SILENT] = str(context.clock() + SILENT_SECONDS)
+    elif client.requests:
+        box.pop(SILENT, None)
     old, new = Limits(*json.loads(box.get("limits", "[]"))), client.rate_limiter.limits
     holds = old.until > new.until and 0 < old.until - context.clock() <= LONGEST_WAIT
     if not holds and old[:2] != new[:2]:  # a write of its own is nothing to write down
