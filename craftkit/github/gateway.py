@@ -215,6 +215,12 @@ class RepositoryAway(GitHubError):
     code, kind = "repository_away", "external"
 
 
+class ParentGone(GitHubError):
+    """The parent below which an issue is to be made is not there: what is queued waits."""
+
+    code, kind = "parent_gone", "conflict"
+
+
 class Invalid(GitHubError):
     """422 or 400: GitHub refuses the content."""
 

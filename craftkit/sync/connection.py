@@ -261,7 +261,7 @@ def _seconds_for(context: Context, box: KeyValueCache, host: str, seconds: float
     if seconds > HOT_SECONDS:
         return HOT_SECONDS
     raise Unreachable(
-        f"{host} did not answer a moment ago, and is asked again from {iso_utc(until)[11:19]} UTC on.",
+        f"{host} did not answer a moment ago; it is asked again at {iso_utc(until)[11:19]} UTC.",
         "work goes on offline; `craftkit reconcile` asks it at once",
     )
 
@@ -295,7 +295,10 @@ def report_pending(context: Context, sent: DeliveryStatus) -> None:
     if sent.queued and all(note.code != "queued" for note in context.diagnostics):
         why = f": {sent.why.rstrip('.')}." if sent.why else "."
         plural = "write waits" if sent.queued == 1 else "writes wait"
-        hint = sent.hint or "`craftkit reconcile` sends what is queued"
+        hint = "`craftkit reconcile` sends what is queued"
+        if sent.dead:  # it may wait behind what was given up
+            hint = "`craftkit outbox list` shows what it waits for"
+        hint = sent.hint or hint
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
     if sent.held and all(note.code != "held" for note in context.diagnostics):
         words = count(sent.held, "GitHub write waits", "GitHub writes wait")

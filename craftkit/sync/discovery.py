@@ -15,7 +15,7 @@ from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
-from craftkit.sync import issue_creation, marker_owners, markers, unlinking
+from craftkit.sync import issue_creation, marker_owners, markers, presence, unlinking
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import name_parts
 from craftkit.text import one_line
@@ -129,7 +129,9 @@ def _find_below(
     if not bare:
         return
     taken = {t.issue for t in spec.tasks}
-    trees = sync.gateway.trees(parents).values()
+    seen = sync.gateway.trees(parents)
+    _forget_parents(sync, spec, known, seen)
+    trees = seen.values()
     children = [c for tree in trees if isinstance(tree, gh.Tree) for c in tree.children]
     owners = {k.number: k.task_id for k in known if k.task_id is not None}
     found = _by_task(context, spec, owners, [c for c in children if c.number not in taken])
@@ -137,6 +139,20 @@ def _find_below(
         for task_id, issue in found.items():
             if task_id in bare:
                 remember_issue(tx, sync.settings.repo, spec, task_id, issue)
+
+
+def _forget_parents(
+    sync: SyncContext,
+    spec: Spec,
+    known: Sequence[issues.LinkedIssue],
+    seen: Mapping[int, gh.Tree | gh.Gone],
+) -> None:
+    """Forget a parent that is gone and that the file does not name: a person took it out."""
+    mine = {k.number for k in known if k.task_id is None} - {spec.issue}
+    gone = sorted(n for n in mine if isinstance(seen.get(n), gh.Gone))
+    if gone and presence.away(sync) is None:
+        with sync.store.write() as tx:
+            issues.forget(tx, spec.id, gone)
 
 
 def _by_task(

@@ -7,7 +7,7 @@ anywhere, the next `spec link`, `reconcile` or `session-resume` goes on where it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from craftkit.errors import SpecNeedsAttention, UsageProblem
@@ -220,10 +220,11 @@ def waiting_creations(context: Context, spec: Spec) -> int:
         return len(outbox.pending_creations(db, spec.id))
 
 
-def given_up_creations(context: Context, spec: Spec) -> int:
-    """How many issues GitHub refuses to make."""
+def could_not_create(context: Context, spec: Spec, done: Mapping[str, Any]) -> bool:
+    """Whether GitHub refuses to make issues that tasks should have got; `done` is of `link`."""
     with context.store.read() as db:
-        return sum(1 for row in outbox.creations(db, spec.id) if row.state == "dead")
+        dead = any(row.state == "dead" for row in outbox.creations(db, spec.id))
+    return dead or done.get("make_issues", {}).get("code") == gh.ParentGone.code
 
 
 def link(

@@ -47,7 +47,7 @@ class Drained(NamedTuple):
     outdone: frozenset[Place] = frozenset()  # (spec, task), see `_outdone`
     doubles: tuple[Double, ...] = ()  # second issues of a task, which are being closed
     moved: bool = False  # creations whose parent was full wait for a further one
-    away: CraftkitError | None = None  # why a spec's writes wait, where those of others were sent
+    away: CraftkitError | None = None  # why some writes wait, though others were sent
 
 
 def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = True) -> Drained:
@@ -61,7 +61,9 @@ def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = Tru
             break
         more = _drain(sync, None)
         done = more._replace(
-            delivered=done.delivered + more.delivered, outdone=done.outdone | more.outdone
+            delivered=done.delivered + more.delivered,
+            outdone=done.outdone | more.outdone,
+            away=more.away or done.away,
         )
     looks = outbox.looks(sync.store, sync.clock())
     if not lists or not looks or done.stopped is not None or done.away is not None:
@@ -99,9 +101,8 @@ def _drain(sync: SyncContext, max_writes: int | None) -> Drained:
         return Drained(delivered, stop.error, outdone | sending.declined)
     except CraftkitError as error:
         return Drained(delivered, error, outdone | sending.declined)
-    return Drained(
-        delivered, sending.refused, outdone | sending.declined, moved=sending.moved, away=away
-    )
+    away = away or sending.refused
+    return Drained(delivered, None, outdone | sending.declined, moved=sending.moved, away=away)
 
 
 def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -> Iterator[int]:
@@ -110,7 +111,7 @@ def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -
     for row in rows:
         if row.action != "create":
             continue
-        state = row.state if row.spec_id in unmade else create(sync, row)
+        state = row.state if row.spec_id in unmade else _create(sync, row, sending)
         sending.moved |= state == MOVED
         if state != "delivered":
             sending.hold(row)
@@ -130,6 +131,15 @@ def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -
         elif (row.spec_id, row.task_id) not in sending.held:
             yield int(_comment(sync, row, sending))
     yield _send(sync, batch, sending)
+
+
+def _create(sync: SyncContext, row: outbox.Row, sending: _Sending) -> str:
+    """Make one issue; the state of its row now.  Raises Stop."""
+    try:
+        return create(sync, row)
+    except gh.ParentGone as error:
+        sending.refused = sending.refused or error
+        return "queued"
 
 
 def _room(rows: Sequence[outbox.Row]) -> int:
