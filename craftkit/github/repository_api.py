@@ -118,7 +118,7 @@ class Access:
         except (error_mapping.NoGraphQL, error_mapping.NotUnderstood):
             return None
         for problem in result.problems:
-            if problem.path[:1] != ("viewer",):
+            if problem.path[:1] != ("viewer",) or not result.data.get("repository"):
                 raise self.caller.error(problem, result.headers, write=False)
         repository = self.read(mapping.graphql_repository, result.data)
         if probe:
