@@ -184,40 +184,19 @@ WIKI = ".wiki"  # how the repository of a project's wiki ends
 
 def remote(repo: Repo) -> tuple[str, str, str] | None:
     """Host, owner and name of `origin`, else of the only remote; a wiki has no issues."""
-    urls = {name: url for name, url in _remote_urls(repo).items() if not _is_wiki(url)}
-    url = urls.get("origin")
-    if url is None and len(urls) == 1:
-        (url,) = urls.values()
-    return None if url is None else _parse_url(url)
+    found = remotes(repo)
+    only = next(iter(found.values())) if len(found) == 1 else None
+    return found.get("origin", only)
 
 
-def remotes(repo: Repo) -> dict[str, tuple[str, str, str]]:
-    """Host, owner and name of each remote by its name, `origin` first; no wikis."""
-    urls = _remote_urls(repo)
-    names = sorted(urls, key=lambda name: name != "origin")
-    parsed = {name: _parse_url(urls[name]) for name in names if not _is_wiki(urls[name])}
-    return {name: found for name, found in parsed.items() if found is not None}
-
-
-def wiki_of(repo: Repo) -> tuple[str, str, str] | None:
-    """Host, owner and name of the repository whose wiki a remote names."""
-    for url in _remote_urls(repo).values():
-        found = _parse_url(url) if _is_wiki(url) else None
-        if found is not None:
-            return (*found[:2], found[2].removesuffix(WIKI))
-    return None
-
-
-def _remote_urls(repo: Repo) -> dict[str, str]:
+def remotes(repo: Repo, *, wikis: bool = False) -> dict[str, tuple[str, str, str]]:
+    """Host, owner and name of each remote by its name; or of those that are wikis."""
     urls: dict[str, str] = {}
     for section, name, key, value in _config(repo.common_dir) if repo.common_dir else ():
         if section == "remote" and key == "url":
             urls.setdefault(name, value)
-    return urls
-
-
-def _is_wiki(url: str) -> bool:
-    return url.rstrip("/").removesuffix(".git").endswith(WIKI)
+    parsed = {name: _parse_url(url) for name, url in urls.items()}
+    return {n: p for n, p in parsed.items() if p is not None and p[2].endswith(WIKI) == wikis}
 
 
 def is_tracked(repo: Repo, path: str) -> bool:

@@ -16,7 +16,7 @@ from craftkit.sync import destination
 from craftkit.text import one_line
 
 
-class Named(NamedTuple):
+class OfRemotes(NamedTuple):
     """What the remotes say of the repository of the issues."""
 
     repos: tuple[str, ...] = ()  # OWNER/NAME that the person's word agrees to; the last one counts
@@ -27,7 +27,7 @@ class Named(NamedTuple):
         return self.repos[-1] if self.repos else ""
 
 
-def find(found: git.Repo, word: Word) -> Named:
+def find(found: git.Repo, word: Word) -> OfRemotes:
     """OWNER/NAME that the git remotes name on our GitHub.
 
     `origin` counts.  If others are on GitHub too, a terminal is asked once; without one they are
@@ -39,22 +39,22 @@ def find(found: git.Repo, word: Word) -> Named:
         first = git.remote(found)
         server = address.find_server(os.environ, config, first)
     except BadConfig as error:
-        return Named((), Diagnostic("warning", error.code, error.message, error.hint))
+        return OfRemotes((), Diagnostic("warning", error.code, error.message, error.hint))
     here = first is not None and address.is_host_of(server, first[0])
     mine = f"{first[1]}/{first[2]}" if first is not None and here else ""
     others = destination.others(found, server, mine)
     if agreed.get(trust.REPO):  # it was asked before
-        return Named((mine,) if mine else ())
+        return OfRemotes((mine,) if mine else ())
     if not mine and len(set(others.values())) == 1:
-        return Named((next(iter(others.values())),))
+        return OfRemotes((next(iter(others.values())),))
     if others and word.ask is not None and not word.yes:
         for name, other in others.items():
             if word.ask(_question(name, other, mine)):
-                return Named((mine, other) if mine else (other,))
-        return Named((mine,) if mine else ())
+                return OfRemotes((mine, other) if mine else (other,))
+        return OfRemotes((mine,) if mine else ())
     if others:
-        return Named((mine,) if mine else (), _also(others))
-    return Named((mine,) if mine else (), None if mine else _none(found, server, first))
+        return OfRemotes((mine,) if mine else (), _also(others))
+    return OfRemotes((mine,) if mine else (), None if mine else _none(found, server, first))
 
 
 def _question(name: str, other: str, mine: str) -> str:
@@ -79,12 +79,12 @@ def _none(
     found: git.Repo, server: address.Server, first: tuple[str, str, str] | None
 ) -> Diagnostic | None:
     """Why no remote names a repository; None if there is no remote."""
-    wiki = git.wiki_of(found)
+    wiki = next(iter(git.remotes(found, wikis=True).values()), None)
     if first is not None:
         return Diagnostic("warning", "foreign_remote", *address.foreign(server, first[0]))
     if wiki is None:
         return None
-    project = one_line("/".join(wiki[1:]), 120)
+    project = one_line("/".join(wiki[1:]).removesuffix(git.WIKI), 120)
     return Diagnostic(
         "warning",
         "wiki_remote",

@@ -48,7 +48,7 @@ class RequestOutcome(NamedTuple):
     kind: str  # DONE, LIMITED, LOST or UNSENT
     headers: Mapping[str, str]  # names in lower case
     value: Any = None
-    silent: bool = False  # nothing came: to ask again at once would take as long
+    silent: bool = False  # nothing came in time
 
 
 def is_limit(status: int, headers: Mapping[str, str], message: str) -> bool:
@@ -143,7 +143,7 @@ class RateLimiter:
                     raise rate_limited(self.limits.until, self.clock())
                 continue
             again = wait_again(outcome.kind, repeatable, attempt)
-            if again is None or outcome.silent or self._too_late(again):
+            if again is None or self._too_late(again):
                 return outcome
             self.sleep(again)
             attempt += 1

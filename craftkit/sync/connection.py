@@ -143,13 +143,14 @@ def github_session(
 
 def send(
     context: Context,
-    seconds: float = HOT_SECONDS,
+    seconds: float | None = None,
     max_writes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
     lists: bool = True,
 ) -> DeliveryStatus:
     """Deliver what waits.  If that cannot be done now, it stays queued and nothing is lost."""
+    seconds = HOT_SECONDS if seconds is None else seconds
     store = context.store
     before = outbox.counts(store)
     waits = before.queued or before.looks

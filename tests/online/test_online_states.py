@@ -76,10 +76,13 @@ KINDS = {
 
 def hurry() -> None:
     """In the child: a server that hangs is waited for a moment only."""
-    from craftkit.sync import connection, linking
+    from craftkit.commands import session
+    from craftkit.sync import connection, linking, reconcile
 
     connection.HOT_SECONDS, connection.SECONDS = 0.4, 0.5
-    linking.SECONDS = 0.6
+    linking.SECONDS, session.NETWORK_SECONDS = 0.6, 0.4
+    assert reconcile.run.__kwdefaults__ is not None
+    reconcile.run.__kwdefaults__["seconds"] = connection.SECONDS
 
 
 def sooner(desk: Desk) -> None:

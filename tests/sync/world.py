@@ -230,6 +230,8 @@ class Door:
     def may_push(self, issue: gh.Issue) -> bool:
         return issue.trusted
 
+    silent = False
+
     def has_comment(self, number: int, words: str) -> bool:
         self._request("has_comment")
         return False  # nothing here is said
