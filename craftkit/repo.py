@@ -179,18 +179,24 @@ def head(repo: Repo) -> str | None:
     return None
 
 
+WIKI = ".wiki"  # how the repository of a project's wiki ends
+
+
 def remote(repo: Repo) -> tuple[str, str, str] | None:
-    """Host, owner and name of `origin`, else of the only remote."""
-    if repo.common_dir is None:
-        return None
+    """Host, owner and name of `origin`, else of the only remote; a wiki has no issues."""
+    found = remotes(repo)
+    only = next(iter(found.values())) if len(found) == 1 else None
+    return found.get("origin", only)
+
+
+def remotes(repo: Repo, *, wikis: bool = False) -> dict[str, tuple[str, str, str]]:
+    """Host, owner and name of each remote by its name; or of those that are wikis."""
     urls: dict[str, str] = {}
-    for section, name, key, value in _config(repo.common_dir):
+    for section, name, key, value in _config(repo.common_dir) if repo.common_dir else ():
         if section == "remote" and key == "url":
             urls.setdefault(name, value)
-    url = urls.get("origin")
-    if url is None and len(urls) == 1:
-        (url,) = urls.values()
-    return None if url is None else _parse_url(url)
+    parsed = {name: _parse_url(url) for name, url in urls.items()}
+    return {n: p for n, p in parsed.items() if p is not None and p[2].endswith(WIKI) == wikis}
 
 
 def is_tracked(repo: Repo, path: str) -> bool:

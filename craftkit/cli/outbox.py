@@ -69,7 +69,7 @@ def send(
 
         if outbox.held(context) and (yes or _agrees(context)):
             outbox.let_go(context)
-        sent = connection.send(context)
+        sent = connection.send(context, connection.SECONDS)
         connection.report_pending(context, sent)
         if context.gave_up is None:
             interrupted.resume_waiting(context)
@@ -105,7 +105,7 @@ def retry(
 
         context.publish_secrets = publish_secrets
         count = outbox.retry(context, number)
-        sent = connection.send(context)
+        sent = connection.send(context, connection.SECONDS)
         connection.report_pending(context, sent)
         data = {"retried": count, **sent.as_dict()}
         words = [f"{count} tried again, {sent.delivered} delivered", *_given_up(context)]

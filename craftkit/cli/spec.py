@@ -221,17 +221,18 @@ def link(
         if dry_run:
             return Reply(data, linking.preview(found))
         if found.is_empty():
-            linking.link(context, found)
+            done = linking.link(context, found)
             waits = linking.waiting_creations(context, found.spec)
             _mention_gone(context, linking.linked(context, found.spec))
             words = f"{found.spec.id} is linked already; nothing to make"
             if waits:
                 words = f"{found.spec.id}: {count(waits, 'issue')} still to be made"
-            return Reply(data, [words])
+            failed = linking.could_not_create(context, found.spec, done)
+            return Reply(data, [words], exit_code=int(failed))
         agree(linking.question(context, found), yes, "Nothing was sent.")
         context.publish_secrets = publish_secrets or _may_publish(linking.secret_titles(found))
         with progress_bar("issues", as_json) as progress:
-            linking.link(context, found, progress)
+            done = linking.link(context, found, progress)
         data = linking.linked(context, found.spec)
         gone = _mention_gone(context, data)
         lines = [_linked(t) for t in data["tasks"] if t["issue"] and t["key"] not in gone]
@@ -239,7 +240,8 @@ def link(
         lines += [f"parent: #{number} {url}" for number, url in numbers]
         if data["parents"]:
             lines.append(f"next: craftkit task next{context.flag}")
-        return Reply(data, lines)
+        failed = linking.could_not_create(context, found.spec, done)
+        return Reply(data, lines, exit_code=int(failed))
 
     return run_command("spec link", as_json, action, offline=offline)
 

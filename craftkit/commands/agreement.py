@@ -28,7 +28,7 @@ class Word(NamedTuple):
 NO_WORD = Word()
 
 
-def at_init(context: Context, of_remote: str, word: Word) -> list[Waiting]:
+def at_init(context: Context, of_remotes: Sequence[str], word: Word) -> list[Waiting]:
     """Agree to what the environment and the remote say, and to the rest if the person says so.
 
     Running `init` is the person's word; beside an agent `--yes` is.
@@ -36,11 +36,11 @@ def at_init(context: Context, of_remote: str, word: Word) -> list[Waiting]:
     beside_agent = context.session.agent != "person"
     if beside_agent and not word.yes:
         return []
-    agreed = _new(context, _by_word(context, of_remote, word.host))
+    agreed = _new(context, _by_word(context, of_remotes, word.host))
     named = {(one.name, one.value) for one in agreed}
     others = [one for one in context.waiting if (one.name, one.value) not in named]
     for one in (*others, *_host_of_remote(context, agreed)):
-        if _says_yes(one, word, beside_agent, of_remote):
+        if _says_yes(one, word, beside_agent, of_remotes[-1] if of_remotes else ""):
             agreed.append(one)
     _keep(context, agreed)
     return agreed
@@ -54,13 +54,11 @@ def _says_yes(one: Waiting, word: Word, beside_agent: bool, of_remote: str) -> b
     return word.yes
 
 
-def _by_word(context: Context, of_remote: str, host: str) -> list[Waiting]:
+def _by_word(context: Context, of_remotes: Sequence[str], host: str) -> list[Waiting]:
     """What holds because the person runs `init` here and now."""
-    found = []
     env = context.env
     of_env = env.get(variable(trust.REPO)) or env.get("GITHUB_REPOSITORY", "")
-    if of_remote:
-        found.append(Waiting(trust.REPO, of_remote, THE_REMOTE))
+    found = [Waiting(trust.REPO, one, THE_REMOTE) for one in of_remotes]
     if of_env:  # it comes last: the newest agreement is the one that counts
         found.append(Waiting(trust.REPO, of_env, THE_ENVIRONMENT))
     for name in (trust.PROJECT, trust.READ):

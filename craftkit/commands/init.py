@@ -8,13 +8,13 @@ from typing import Any
 
 from craftkit import disk
 from craftkit import repo as git
-from craftkit.commands import agreement, move_state
+from craftkit.commands import agreement, move_state, remotes
 from craftkit.commands.agreement import NO_WORD, Word
-from craftkit.errors import BadConfig, CannotWrite, NotSetUp, OldState, UsageProblem
+from craftkit.errors import CannotWrite, NotSetUp, OldState, UsageProblem
 from craftkit.loop import spec_index
 from craftkit.model import Diagnostic
 from craftkit.runtime import clone, trust
-from craftkit.runtime.config import FILE, config_file, read_config
+from craftkit.runtime.config import FILE, config_file
 from craftkit.runtime.context import (
     Context,
     build_context,
@@ -59,7 +59,8 @@ def init(
     _refuse_agent(found, standing, word)
     if clone.switch_on_again(found.state_dir):
         standing, recorded = clone.standing(found)
-    repo, passed_over = _of_remote(found)
+    named = remotes.find(found, word)
+    repo = named.chosen
     databases = [os.path.join(found.state_dir, name) for name in (db.DATABASE, db.SANDBOX)]
     fresh = recorded is None and not any(map(os.path.exists, databases))
     _write_files(found, fresh, repo)
@@ -68,12 +69,12 @@ def init(
     context = build_context(found, os.environ)
     context.clone = recorded
     lines = _take_over(context, standing)
-    agreed = agreement.at_init(context, repo, word)
+    agreed = agreement.at_init(context, named.repos, word)
     if agreed:
         context.close()
         context = _with_agreement(found, context)
     lines += [f"agreed: {one.name} {one.value} ({one.source})" for one in agreed]
-    repo = _say_which_repository(context, repo, passed_over)
+    repo = _say_which_repository(context, repo, named.remark)
     specs = spec_index.load_all(context)
     for spec in specs:
         spec_index.record_snapshot(context, spec)
@@ -106,7 +107,7 @@ def init(
 def _say_which_repository(context: Context, named: str, passed_over: Diagnostic | None) -> str:
     """The repository that counts; says what waits for an agreement, and what was passed over."""
     repo = str(context.config["github.repo"])
-    if passed_over is not None and not repo:
+    if passed_over is not None and (not repo or passed_over.code == "other_remotes"):
         context.diagnostics.append(passed_over)
     if named and not repo:
         context.note(
@@ -255,21 +256,3 @@ def _begin_anew(context: Context) -> None:
             sessions.forget_all(tx)
             outbox.doubt_creations(tx, now)
             history.record(tx, now, "clone.copied", context.session)
-
-
-def _of_remote(found: git.Repo) -> tuple[str, Diagnostic | None]:
-    """OWNER/NAME that the git remote names on our GitHub, or "" and why it names none."""
-    from craftkit.github import address
-
-    remote = git.remote(found)
-    if remote is None:
-        return "", None
-    host, owner, name = remote
-    try:
-        config, _ = read_config(found, os.environ, trust.read(found.state_dir))
-        server = address.find_server(os.environ, config, remote)
-    except BadConfig as error:
-        return "", Diagnostic("warning", error.code, error.message, error.hint)
-    if address.is_host_of(server, host):
-        return f"{owner}/{name}", None
-    return "", Diagnostic("warning", "foreign_remote", *address.foreign(server, host))

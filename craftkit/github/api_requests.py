@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 from craftkit.github import error_mapping
 from craftkit.github.address import Server, origin
 from craftkit.github.error_mapping import About, Problem
-from craftkit.github.gateway import GitHubError
+from craftkit.github.gateway import PAGES, GitHubError
 from craftkit.github.mapping import Malformed, objects
 from craftkit.github.pacing import (
     DONE,
@@ -31,7 +31,6 @@ from craftkit.github.wire import ACCEPT, API_VERSION, Failure, HttpResponse, Wir
 
 T = TypeVar("T")
 
-_PAGES = 20  # of a list; then it is not taken for complete
 _HOPS = 2  # redirects of one read
 _CACHED = 1 << 20  # characters of an answer worth remembering
 _REDIRECTS = (301, 302, 307, 308)
@@ -78,6 +77,7 @@ class Caller:
         self.about = about
         self.rate_limiter = rate_limiter
         self.requests = 0  # sent, whether answered or not
+        self.silent = False  # whether the last request got no answer in time
         self.scopes: str | None = None  # of a classic token, as last seen
         self._fingerprint = token.fingerprint()
         self._wire = Wire(server, token)
@@ -95,20 +95,20 @@ class Caller:
         raise error_mapping.moved(self.about, number)
 
     def items(
-        self, path: str, done: Callable[[list[dict[str, Any]]], bool]
+        self, path: str, done: Callable[[list[dict[str, Any]]], bool], pages: int = PAGES
     ) -> list[dict[str, Any]]:
         """The items of a list, page by page until `done` with one.
 
-        Raises NoAnswer rather than give a part of it.
+        Raises ListTooLong rather than give a part of it.
         """
         items: list[dict[str, Any]] = []
         mark = "&" if "?" in path else "?"
-        for page in range(1, _PAGES + 1):
+        for page in range(1, pages + 1):
             found, more = self._page(f"{path}{mark}per_page=100&page={page}")
             items += found
             if not more or done(found):
                 return items
-        raise error_mapping.no_answer(self.about, f"a list does not end within {_PAGES} pages")
+        raise error_mapping.too_long(self.about, pages)
 
     def send(
         self,
@@ -195,7 +195,10 @@ class Caller:
             answer = self._wire.exchange(verb, url, headers, body, seconds)
             if isinstance(answer, Failure):
                 self.requests += answer.sent
-                return RequestOutcome(LOST if answer.sent else UNSENT, {}, answer.why)
+                self.silent = answer.silent
+                kind = LOST if answer.sent else UNSENT
+                return RequestOutcome(kind, {}, answer.why, answer.silent)
+            self.silent = False
             self.requests += 1
             self.scopes = answer.headers.get("x-oauth-scopes", self.scopes)
             return judge(answer)

@@ -11,6 +11,7 @@ from craftkit.github import error_mapping, graphql_queries, issue_changes, mappi
 from craftkit.github.address import Project, Server, is_loopback
 from craftkit.github.api_requests import Caller, Etags
 from craftkit.github.gateway import (
+    PAGES,
     Capabilities,
     GitHubError,
     Gone,
@@ -55,13 +56,14 @@ class Client:
         etags: Etags | None = None,
         project: Project | None = None,
         status_field: str = "Status",
+        actions: bool = False,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.rate_limiter = RateLimiter(limits, clock, sleep)
         if is_loopback(server):
             self.rate_limiter.gap = 0.0  # nobody else is kept waiting there
-        self.about = error_mapping.About("/".join(repository), server.host, token.source)
+        self.about = error_mapping.About("/".join(repository), server.host, token.source, actions)
         self._caller = Caller(server, token, self.about, self.rate_limiter, etags)
         self.access = Access(
             self._caller,
@@ -81,6 +83,11 @@ class Client:
     def skew(self) -> float:
         """Seconds by which GitHub's clock is ahead of ours, by its last answer."""
         return self.rate_limiter.skew()
+
+    @property
+    def silent(self) -> bool:
+        """Whether the server did not answer the last request in time."""
+        return self._caller.silent
 
     @property
     def scopes(self) -> str | None:
@@ -140,7 +147,21 @@ class Client:
     def may_push(self, issue: Issue) -> bool:
         return self.access.may_push(issue)
 
-    def find_above(self, number: int) -> list[Issue]:
+    def has_comment(self, number: int, words: str) -> bool:
+        """Whether a comment of an issue holds `words`; all pages are read."""
+
+        def holds(item: dict[str, Any]) -> bool:
+            return words in mapping.member(item, "body", str, "")
+
+        def found(page: list[dict[str, Any]]) -> bool:
+            return any(self.access.read(holds, item) for item in page)
+
+        try:
+            return found(self.access.items(f"issues/{number}/comments", found))
+        except NotFound:
+            raise self.access.missing(number) from None
+
+    def find_above(self, number: int, since: str = "", pages: int = PAGES) -> list[Issue]:
         """Every issue whose number is above `number`, the lowest first; no pull requests.
 
         From the list, not from the search, whose index lags behind.  Newest first, and a number
@@ -151,9 +172,12 @@ class Client:
         login = access.login()
 
         def is_old(page: list[dict[str, Any]]) -> bool:
-            return all(access.read(mapping.whole, item, "number") <= number for item in page)
+            if all(access.read(mapping.whole, item, "number") <= number for item in page):
+                return True
+            made = [access.read(mapping.text, item, "created_at")[:10] for item in page]
+            return bool(since) and all(day < since for day in made)
 
-        items = access.items("issues?state=all&sort=created&direction=desc", is_old)
+        items = access.items("issues?state=all&sort=created&direction=desc", is_old, pages)
         found: dict[int, Issue] = {}
         for item in items:
             if not mapping.is_pull_request(item):
@@ -244,7 +268,7 @@ class Client:
         found: dict[int, Tree | Gone] = {}
         for number, node in access.by_number(result, numbers, deep=("subIssues",)).items():
             found[number] = node if isinstance(node, Gone) else self._tree(number, node)
-        return found
+        return access.traced(found)
 
     def _tree(self, number: int, node: Any) -> Tree:
         """A parent and its sub-issues; further pages are asked for, up to a limit."""

@@ -19,8 +19,10 @@ from craftkit.github.gateway import (
     GitHubError,
     Invalid,
     IssueGone,
+    ListTooLong,
     NoAnswer,
     NotFound,
+    ParentFull,
     UnknownOutcome,
     Unreachable,
 )
@@ -43,6 +45,7 @@ class About(NamedTuple):
     repo: str  # OWNER/NAME
     host: str
     source: str  # of the token
+    actions: bool = False  # whether this is a job of GitHub Actions
 
 
 class Problem(NamedTuple):
@@ -130,12 +133,20 @@ def bad_credentials(about: About) -> BadCredentials:
     )
 
 
-def forbidden(headers: Mapping[str, str], words: str, about: About) -> Forbidden:
+def forbidden(headers: Mapping[str, str], words: str, about: About) -> Forbidden | Invalid:
     """The 403 that is not a limit: single sign-on, archived, a permission, a scope, or unsaid."""
     if headers.get("x-github-sso", "").startswith("required") or "SAML" in words:
         return sso_required(about)
     if "archived" in words.lower():
         return archived(about)
+    if "issue is locked" in words.lower():
+        return locked(about)
+    rule = _rule_hint(words, about)
+    if rule:
+        return Forbidden(
+            f"A rule of the organisation forbids this to the token from {about.source}: “{words}”.",
+            rule,
+        )
     needed = _names(headers.get("x-accepted-github-permissions", ""))
     scopes = headers.get("x-oauth-scopes")
     accepted = _names(headers.get("x-accepted-oauth-scopes", ""))
@@ -152,8 +163,22 @@ def forbidden(headers: Mapping[str, str], words: str, about: About) -> Forbidden
     )
 
 
+def _rule_hint(words: str, about: About) -> str:
+    """What helps against the rule of an organisation that GitHub names; "" if it names none."""
+    lower, settings = words.lower(), f"({_TOKENS_PAGE})"
+    if "ip allow list" in lower:
+        return "use an address that the list allows (the company's network or VPN), or ask an owner"
+    if "forbids access via a personal access token (classic)" in lower:
+        return f"make a fine-grained token for {about.repo.split('/')[0]} {settings}"
+    if "lifetime is greater" in lower:
+        return f"make a token that ends sooner {settings}"
+    if "forbids access via" in lower:
+        return f"ask an owner which tokens are allowed, and make such a one {settings}"
+    return ""
+
+
 def permission_hint(about: About) -> str:
-    if about.source == "GITHUB_TOKEN":
+    if about.actions and about.source == "GITHUB_TOKEN":
         return "in GitHub Actions, give the job `permissions: issues: write`; `craftkit doctor`"
     return (
         f"either your role in {about.repo} is below *Triage* (ask its owner), or the token lacks "
@@ -177,6 +202,13 @@ def archived(about: About) -> Forbidden:
     return Forbidden(
         f"{about.repo} is archived, so nothing in it can be changed.",
         "unarchive it on GitHub (its Settings › General › Danger Zone), or use another repository",
+    )
+
+
+def locked(about: About) -> Invalid:
+    return Invalid(
+        f"The conversation of the issue in {about.repo} is locked, so it takes no comment.",
+        "unlock it on GitHub, then `craftkit outbox retry`; `craftkit outbox drop` forgets it",
     )
 
 
@@ -216,6 +248,11 @@ def _mark(number: int | None) -> str:
 
 
 def invalid(words: str) -> Invalid:
+    if re.search(r"more than \d+ sub-issues", words):
+        return ParentFull(
+            "GitHub takes no further sub-issue below this parent: it has as many as it can have.",
+            "`craftkit spec link` makes a further parent",
+        )
     return Invalid(
         f"GitHub refuses the content{f': “{words}”' if words else ''}.",
         "correct the text in the spec, then run `craftkit outbox retry`",
@@ -232,8 +269,14 @@ def elsewhere(about: About) -> GitHubError:
 
 def unreachable(about: About, why: str) -> Unreachable:
     hint = "work goes on offline; `craftkit reconcile` sends what is queued"
-    if "certificate" in why:
+    if "cannot be read" in why:
+        hint = "correct or unset REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE; until then work offline"
+    elif "certificate" in why:
         hint = "name your company's certificates in REQUESTS_CA_BUNDLE; until then work offline"
+    elif "SOCKS" in why:
+        hint = "install PySocks beside craftkit, or name an HTTP proxy in HTTPS_PROXY"
+    elif "proxy" in why:
+        hint = f"correct HTTPS_PROXY, or add {about.host} to NO_PROXY; until then work offline"
     return Unreachable(f"{about.host} cannot be reached: {why}.", hint)
 
 
@@ -247,6 +290,13 @@ def unknown_outcome(about: About, why: str) -> UnknownOutcome:
 def no_answer(about: About, why: str) -> NoAnswer:
     return NoAnswer(
         f"{about.host} gave no usable answer: {why}.",
+        "try again later; `craftkit doctor` checks the connection",
+    )
+
+
+def too_long(about: About, pages: int) -> ListTooLong:
+    return ListTooLong(
+        f"{about.host} gave no usable answer: a list does not end within {pages} pages.",
         "try again later; `craftkit doctor` checks the connection",
     )
 
@@ -306,6 +356,8 @@ def _refused_content(problem: Problem, about: About) -> GitHubError:
         return issues_off(about)
     if "archived" in lower:
         return archived(about)
+    if "issue is locked" in lower:
+        return locked(about)
     return invalid(problem.message)
 
 

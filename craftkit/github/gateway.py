@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from craftkit.errors import EXIT_AUTH, CraftkitError
 
 OPEN, CLOSED = "open", "closed"
+PAGES = 20  # of a hundred items, of one list; then it is not taken for complete
 PULL_REQUEST = "a pull request"
 COMPLETED, NOT_PLANNED, DUPLICATE = "completed", "not_planned", "duplicate"
 
@@ -63,6 +64,7 @@ class Gone(NamedTuple):
 
     number: int
     why: str  # "deleted", "moved", "not found" or PULL_REQUEST
+    to: str = ""  # OWNER/NAME#NUMBER of one that was transferred, if known
 
 
 class Reopening(NamedTuple):
@@ -146,8 +148,15 @@ class Gateway(Protocol):
     def may_push(self, issue: Issue) -> bool:
         """Whether the issue is ours, or its author may push to the repository."""
 
-    def find_above(self, number: int) -> list[Issue]:
-        """Every issue whose number is above `number`, the lowest first."""
+    def has_comment(self, number: int, words: str) -> bool:
+        """Whether a comment of an issue holds `words`."""
+
+    def find_above(self, number: int, since: str = "", pages: int = PAGES) -> list[Issue]:
+        """Every issue whose number is above `number`, the lowest first.
+
+        With `since` (YYYY-MM-DD), those that are older may be left out.  Raises ListTooLong if
+        they are on more than so many `pages` of a hundred.
+        """
 
     def create_parent(self, title: str, body: str, labels: Sequence[str]) -> Issue: ...
 
@@ -206,10 +215,20 @@ class RepositoryAway(GitHubError):
     code, kind = "repository_away", "external"
 
 
+class ParentGone(GitHubError):
+    """The parent below which an issue is to be made is not there: what is queued waits."""
+
+    code, kind = "parent_gone", "conflict"
+
+
 class Invalid(GitHubError):
     """422 or 400: GitHub refuses the content."""
 
     code, kind = "invalid", "validation"
+
+
+class ParentFull(Invalid):
+    """A parent has all the sub-issues that it can have."""
 
 
 class ClosedOtherwise(Invalid):
@@ -247,3 +266,7 @@ class NoAnswer(GitHubError):
     """A read that got no usable answer however often it was asked; nothing was changed."""
 
     code, kind, retryable = "no_answer", "timeout", True
+
+
+class ListTooLong(NoAnswer):
+    """A list has more pages than are read; a part of it is not taken for the whole."""

@@ -48,6 +48,7 @@ class RequestOutcome(NamedTuple):
     kind: str  # DONE, LIMITED, LOST or UNSENT
     headers: Mapping[str, str]  # names in lower case
     value: Any = None
+    silent: bool = False  # nothing came in time
 
 
 def is_limit(status: int, headers: Mapping[str, str], message: str) -> bool:

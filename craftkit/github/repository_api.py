@@ -7,6 +7,7 @@ with the server and the repository), because no request is made to learn what is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from craftkit.github import error_mapping, graphql_queries, mapping
 from craftkit.github.address import Project
 from craftkit.github.api_requests import ApiResult, Caller
 from craftkit.github.gateway import (
+    PAGES,
     PULL_REQUEST,
     Capabilities,
     Forbidden,
@@ -31,6 +33,8 @@ from craftkit.github.mapping import Malformed
 T = TypeVar("T")
 
 _MARKER = "<!-- craftkit "
+_UNTRACED = ("not found", "moved")
+_TRACED = 5  # missing issues of one look that are asked for one by one
 # Fields and arguments that servers differ in, as `abilities` remembers them.
 _DUPLICATE, _CREATE_BELOW, _BLOCK = "duplicate", "create-below", "block"
 
@@ -114,7 +118,7 @@ class Access:
         except (error_mapping.NoGraphQL, error_mapping.NotUnderstood):
             return None
         for problem in result.problems:
-            if problem.path[:1] != ("viewer",):
+            if problem.path[:1] != ("viewer",) or not result.data.get("repository"):
                 raise self.caller.error(problem, result.headers, write=False)
         repository = self.read(mapping.graphql_repository, result.data)
         if probe:
@@ -249,9 +253,9 @@ class Access:
         return self._at_present_name(lambda at: self.caller.get(f"{at}/{tail}", read, number))
 
     def items(
-        self, tail: str, done: Callable[[list[dict[str, Any]]], bool]
+        self, tail: str, done: Callable[[list[dict[str, Any]]], bool], pages: int = PAGES
     ) -> list[dict[str, Any]]:
-        return self._at_present_name(lambda at: self.caller.items(f"{at}/{tail}", done))
+        return self._at_present_name(lambda at: self.caller.items(f"{at}/{tail}", done, pages))
 
     def send(
         self,
@@ -314,6 +318,19 @@ class Access:
             )
             for number, node in self.by_number(result, batch, deep=()).items():
                 found[number] = node if isinstance(node, Gone) else self.noted(node)
+        return self.traced(found)
+
+    def traced(self, found: dict[int, T | Gone]) -> dict[int, T | Gone]:
+        """`found`, in which it is said of some missing issues where they are now.
+
+        GraphQL only says that there is none; REST tells deleted from transferred.
+        """
+        lost = [n for n, one in found.items() if isinstance(one, Gone) and one.why in _UNTRACED]
+        for number in lost[:_TRACED]:
+            with suppress(GitHubError):  # then it stays as vague as it was
+                where = self.rest_data(number)
+                if isinstance(where, Gone):
+                    found[number] = where
         return found
 
     def by_number(
@@ -406,7 +423,7 @@ class Access:
         at = self.read(mapping.repository_of, data)
         here = self.read(mapping.whole, data, "number") == number
         if not here or (at and at != self.full_name().lower()):
-            return Gone(number, "moved")
+            return Gone(number, "moved", f"{at}#{data['number']}" if at else "")
         return data
 
 

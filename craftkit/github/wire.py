@@ -25,11 +25,12 @@ if TYPE_CHECKING:
 API_VERSION = "2022-11-28"
 ACCEPT = "application/vnd.github+json"
 LARGEST = 16 << 20  # bytes of a body, decoded
-_CONNECT_SECONDS = 10.0
+_CONNECT_SECONDS = 3.0
 _SILENCE_SECONDS = 15.0  # between two bytes
 # All in all.  Less than the minute after which a lost creation is looked for.
-_EXCHANGE_SECONDS = 45.0
+_EXCHANGE_SECONDS = 30.0
 _CHUNK = 1 << 16
+_LATE = "no answer in time"
 
 
 class HttpResponse(NamedTuple):
@@ -43,6 +44,7 @@ class Failure(NamedTuple):
 
     sent: bool
     why: str
+    silent: bool = False  # nothing came, whether it arrived or not
 
 
 class _Abandoned(Exception):
@@ -126,7 +128,10 @@ class Wire:
             try:
                 outcome.append(_exchange(session, gate, request, seconds))
             except Exception as error:  # whatever a library or a server comes up with
-                outcome.append(Failure(gate.may_have_sent(), _words(error)))
+                why = _before_connecting(error)
+                sent = gate.may_have_sent() and not why
+                words = why or _words(error)
+                outcome.append(Failure(sent, words, silent=words == _LATE))
 
         thread = threading.Thread(target=work, name="github", daemon=True)
         thread.start()
@@ -139,7 +144,7 @@ class Wire:
         if outcome:
             return outcome[0]
         self._session = None
-        return Failure(gate.shut(), f"no answer within {seconds:.0f} s")
+        return Failure(gate.shut(), f"no answer within {seconds:.0f} s", silent=True)
 
     def url(self, path: str) -> str:
         """`path`, as PyGithub puts it together, on the server's own scheme, host and port."""
@@ -290,12 +295,38 @@ def _exchange(
         return HttpResponse(response.status_code, headers, b"".join(chunks))
 
 
+def _before_connecting(error: BaseException) -> str:
+    """What kept a request from being tried at all; "" for all else."""
+    said = " ".join(str(found) for found in _chain(error))
+    if "dependencies for SOCKS" in said:
+        return "the environment names a SOCKS proxy, which needs the package PySocks"
+    if "invalid path" in said and ("TLS" in said or "certificate" in said):
+        return "the file with certificates that the environment names cannot be read"
+    if type(error).__name__ in (
+        "InvalidProxyURL",
+        "InvalidURL",
+        "InvalidSchema",
+        "ProxySchemeUnknown",
+    ):
+        return "the address of the proxy is not valid"
+    return ""
+
+
 def _words(error: BaseException) -> str:
     """What went wrong, in words of our own: those of the libraries hold addresses and headers."""
+    chain = _chain(error)
+    if any(type(found).__name__ in ("ProxyError", "SOCKSError") for found in chain):
+        wants_login = any("407" in str(found) for found in chain)
+        detail = "wants a user name and a password (407)" if wants_login else _reason(chain)
+        return f"the proxy {detail}" if wants_login else f"the proxy failed ({detail})"
+    return _reason(chain)
+
+
+def _reason(chain: list[BaseException]) -> str:
     import socket
     import ssl
 
-    for found in _chain(error):
+    for found in chain:
         name = type(found).__name__
         if isinstance(found, socket.gaierror) or name == "NameResolutionError":
             return "its name cannot be resolved"
@@ -306,12 +337,10 @@ def _words(error: BaseException) -> str:
         if isinstance(found, ConnectionRefusedError):
             return "the connection was refused"
         if isinstance(found, TimeoutError) or "Timeout" in name:
-            return "no answer in time"
+            return _LATE
         if isinstance(found, ConnectionError) or name in ("IncompleteRead", "RemoteDisconnected"):
             return "the connection broke off"
-        if name == "ProxyError":
-            return "the proxy failed"
-    return f"the exchange failed ({type(error).__name__})"
+    return f"the exchange failed ({type(chain[-1]).__name__})"
 
 
 def _chain(error: BaseException) -> list[BaseException]:

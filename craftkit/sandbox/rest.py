@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from craftkit.sandbox import access, body, links, render, writes
+from craftkit.sandbox import access, body, links, render, searches, writes
 from craftkit.sandbox.access import Caller, Refused, missing
 from craftkit.sandbox.limits import Meter
 from craftkit.sandbox.render import Place
@@ -393,6 +393,33 @@ def remove_blocked_by(call: Call, owner: str, name: str, number: str, other: str
     return Result(world, _shown(call, world, issue))
 
 
+def add_assignees(call: Call, owner: str, name: str, number: str) -> Result:
+    return _assign(call, _issue(call, owner, name, number), 201, add=True)
+
+
+def remove_assignees(call: Call, owner: str, name: str, number: str) -> Result:
+    return _assign(call, _issue(call, owner, name, number), 200, add=False)
+
+
+def _assign(call: Call, issue: Issue, status: int, *, add: bool) -> Result:
+    world = searches.assign(call.world, call.caller, issue, call.given, add=add)
+    return Result(world, _shown(call, world, issue), status)
+
+
+def search_issues(call: Call) -> Result:
+    """The newest first; the index of this server is always up to date, unlike GitHub's."""
+    found = searches.issues(call.world, call.caller, call.query.get("q", ""))
+
+    def show(issue: Issue) -> dict[str, Any]:
+        shown = _shown(call, call.world, issue)
+        return {**shown, "body": issue.body or "", "score": 1.0}
+
+    page = _paged(call, found, show)
+    answer: dict[str, Any] = {"total_count": len(found), "incomplete_results": False}
+    answer |= {"items": page.body, "search_type": "lexical"}
+    return page._replace(body=answer)
+
+
 class Route(NamedTuple):
     method: str
     path: re.Pattern[str]
@@ -429,6 +456,9 @@ ROUTES = (
     _route("PUT", f"{_I}/labels", set_labels, "labels"),
     _route("DELETE", f"{_I}/labels", remove_labels),
     _route("DELETE", f"{_I}/labels/<label>", remove_label),
+    _route("POST", f"{_I}/assignees", add_assignees, "assignees"),
+    _route("DELETE", f"{_I}/assignees", remove_assignees, "assignees"),
+    _route("GET", "/search/issues", search_issues),
     _route("GET", f"{_I}/comments", list_comments),
     _route("POST", f"{_I}/comments", add_comment, "body"),
     _route("GET", f"{_I}/events", list_events),

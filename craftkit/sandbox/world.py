@@ -94,6 +94,7 @@ class Issue(NamedTuple):
     closed_at: str | None = None
     closed_by: str | None = None
     labels: tuple[int, ...] = ()
+    assignees: tuple[str, ...] = ()
     parent: int | None = None
     children: tuple[int, ...] = ()  # in their order
     blocked_by: tuple[int, ...] = ()

@@ -101,7 +101,7 @@ class Counts(NamedTuple):
 
     queued: int
     dead: int
-    unknown: int = 0  # of the queued ones: they got no answer
+    unknown: int = 0  # of the queued ones: creations that got no answer
     looks: int = 0  # at the sub-issues of a parent: they change nothing, and are not in `queued`
     held: int = 0  # until a person lets them go
 
@@ -111,7 +111,8 @@ class Counts(NamedTuple):
 
 def counts(store: Store) -> Counts:
     rows = store.rows(
-        "select case when action = 'list' then action else state end, count(*) from outbox"
+        "select case when action = 'list' then action when action = 'comment' and"
+        " state = 'unknown' then 'queued' else state end, count(*) from outbox"
         " where state <> 'delivered' group by 1"
     )
     found = {str(row[0]): int(row[1]) for row in rows}
@@ -280,6 +281,10 @@ def last_creation(store: Store) -> str | None:
 
 def set_issue(tx: sqlite3.Connection, write_id: int, issue: int) -> None:
     tx.execute("update outbox set issue = ? where id = ?", (issue, write_id))
+
+
+def set_payload(tx: sqlite3.Connection, write_id: int, payload: dict[str, Any]) -> None:
+    tx.execute("update outbox set payload = ? where id = ?", (json.dumps(payload), write_id))
 
 
 def stop_doubting(tx: sqlite3.Connection, write_id: int) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from craftkit.clock import iso_utc
 from craftkit.errors import BadConfig, CraftkitError
 from craftkit.github.gateway import Invalid, Unreachable
 from craftkit.github.pacing import LONGEST_WAIT, Limits
@@ -20,9 +21,11 @@ from craftkit.sync import double_issues, outbox_sender
 from craftkit.sync.context import GRACE, Settings, SyncContext
 from craftkit.text import count
 
-BUSY = "busy"
-BOARD = "board_status"
-SECONDS = 10.0  # how long a command waits for GitHub before it leaves the rest to the next one
+BUSY, SILENT = "busy", "silent"
+BOARD, LABEL = "board_status", "label_refused"
+SECONDS = 10.0  # how long a command that is about GitHub waits for it
+HOT_SECONDS = 3.0  # any other command; it leaves the rest to the next one
+SILENT_SECONDS = 60.0  # for so long a server that did not answer is not asked by such a command
 
 
 class DeliveryStatus(NamedTuple):
@@ -86,7 +89,7 @@ def open_session(
     if seconds <= 0:
         raise Unreachable("GitHub took too long", "the next command asks it again")
     gateway = (context.connect or connect)(context, seconds)
-    remark = functools.partial(note_board, context)
+    remark = functools.partial(note_extra, context)
     declined = functools.partial(note_declined, context)
     facts = settings(context)
     return SyncContext(context.store, gateway, facts, context.clock, progress, remark, declined)
@@ -100,6 +103,15 @@ def note_declined(context: Context, number: int, reason: str) -> None:
         f"#{number} was closed as {reason} on GitHub, so it is left as it is.",
         f"`craftkit task done gh{number} --anyway` re-opens it and closes it as completed",
     )
+
+
+def note_extra(context: Context, error: CraftkitError, kind: str) -> None:
+    """Tell, once in a command, that a label or a board does not show what was done."""
+    if kind == "status":
+        note_board(context, error)
+    elif all(note.code != LABEL for note in context.diagnostics):
+        words = "the label was not removed" if kind == "unlabel" else "the label was not set"
+        context.note("warning", LABEL, f"{error.message.rstrip('.')}; {words}.", error.hint)
 
 
 def note_board(context: Context, error: CraftkitError) -> None:
@@ -131,13 +143,14 @@ def github_session(
 
 def send(
     context: Context,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     max_writes: int | None = None,
     progress: Callable[[int, int], None] | None = None,
     *,
     lists: bool = True,
 ) -> DeliveryStatus:
     """Deliver what waits.  If that cannot be done now, it stays queued and nothing is lost."""
+    seconds = HOT_SECONDS if seconds is None else seconds
     store = context.store
     before = outbox.counts(store)
     waits = before.queued or before.looks
@@ -219,6 +232,7 @@ def connect(context: Context, seconds: float) -> Any:
     box = KeyValueCache(
         context.store, f"{server.api_url} {context.config['github.repo']}".lower(), context.now()
     )
+    seconds = _seconds_for(context, box, server.host, seconds)
     known = box.get("capabilities")
     client = Client(
         server,
@@ -229,10 +243,28 @@ def connect(context: Context, seconds: float) -> Any:
         remembered=box,
         project=project,
         clock=context.clock,
+        actions=context.env.get("GITHUB_ACTIONS") == "true",
     )
     client.rate_limiter.deadline = context.clock() + seconds
     client.rate_limiter.queued = outbox.counts(context.store).queued
     return client
+
+
+def _seconds_for(context: Context, box: KeyValueCache, host: str, seconds: float) -> float:
+    """How long to wait for a server, which may have been silent a moment ago.  Raises Unreachable.
+
+    A command that is not about GitHub does not pay for that again; one that is tries for a short
+    time.
+    """
+    until = float(box.get(SILENT, "0"))
+    if not 0 < until - context.clock() <= SILENT_SECONDS or seconds > SECONDS:
+        return seconds
+    if seconds > HOT_SECONDS:
+        return HOT_SECONDS
+    raise Unreachable(
+        f"{host} did not answer a moment ago; it is asked again at {iso_utc(until)[11:19]} UTC.",
+        "work goes on offline; `craftkit reconcile` asks it at once",
+    )
 
 
 def save_rate_limits(context: Context, client: Any) -> None:
@@ -249,6 +281,10 @@ def save_rate_limits(context: Context, client: Any) -> None:
         box.pop("capabilities", None)
     elif box.get("capabilities") != text:
         box["capabilities"] = text
+    if client.silent:
+        box[SILENT] = str(context.clock() + SILENT_SECONDS)
+    elif client.requests:
+        box.pop(SILENT, None)
     old, new = Limits(*json.loads(box.get("limits", "[]"))), client.rate_limiter.limits
     holds = old.until > new.until and 0 < old.until - context.clock() <= LONGEST_WAIT
     if not holds and old[:2] != new[:2]:  # a write of its own is nothing to write down
@@ -260,7 +296,10 @@ def report_pending(context: Context, sent: DeliveryStatus) -> None:
     if sent.queued and all(note.code != "queued" for note in context.diagnostics):
         why = f": {sent.why.rstrip('.')}." if sent.why else "."
         plural = "write waits" if sent.queued == 1 else "writes wait"
-        hint = sent.hint or "`craftkit reconcile` sends what is queued"
+        hint = "`craftkit reconcile` sends what is queued"
+        if sent.dead:  # it may wait behind what was given up
+            hint = "`craftkit outbox list` shows what it waits for"
+        hint = sent.hint or hint
         context.note("info", "queued", f"{sent.queued} GitHub {plural}{why}", hint)
     if sent.held and all(note.code != "held" for note in context.diagnostics):
         words = count(sent.held, "GitHub write waits", "GitHub writes wait")

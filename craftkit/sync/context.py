@@ -32,7 +32,7 @@ class SyncContext(NamedTuple):
     settings: Settings
     clock: Callable[[], float]
     progress: Callable[[int, int], None] | None = None  # delivered so far, of how many
-    remark: Callable[[CraftkitError], None] | None = None  # told of a status that was not set
+    remark: Callable[[CraftkitError, str], None] | None = None  # of a label or status not set
     declined: Callable[[int, str], None] | None = None  # told of a close that a person outranks
 
     def now(self) -> str:

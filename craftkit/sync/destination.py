@@ -10,10 +10,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from craftkit import repo as git
-from craftkit.errors import NotAgreed
+from craftkit.errors import BadConfig, NotAgreed
 from craftkit.github import address
 from craftkit.github.address import Server
 from craftkit.runtime import trust
+from craftkit.runtime.config import FILE
 from craftkit.runtime.context import Context
 from craftkit.text import one_line
 
@@ -67,6 +68,29 @@ def other_remote(context: Context) -> tuple[str, str] | None:
         f" {one_line(repo, 120)}.",
         "`craftkit init` agrees to the remote as well; or set the remote back",
     )
+
+
+def others(found: git.Repo, server: Server, mine: str) -> dict[str, str]:
+    """Remote -> OWNER/NAME on our GitHub, without `mine`."""
+    every = {
+        name: f"{owner}/{repository}"
+        for name, (host, owner, repository) in git.remotes(found).items()
+        if "." in host and address.is_host_of(server, host)
+    }
+    return {name: other for name, other in every.items() if other.lower() != mine.lower()}
+
+
+def instead(context: Context) -> str:
+    """What else the remotes name, as the end of a hint; "" if they name nothing else."""
+    try:
+        server = address.find_server(context.env, context.config, git.remote(context.repo))
+    except BadConfig:
+        return ""
+    found = list(others(context.repo, server, str(context.config["github.repo"])).values())
+    if not found:
+        return ""
+    other = one_line(found[0], 120)
+    return f", or use {other}: set `github.repo: {other}` in {FILE}, then `craftkit trust`"
 
 
 def host_of(server: Server) -> str:

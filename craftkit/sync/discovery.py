@@ -15,13 +15,13 @@ from craftkit.loop.github_writes import issue_title
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import issues, outbox
-from craftkit.sync import issue_creation, marker_owners, markers, unlinking
+from craftkit.sync import issue_creation, marker_owners, markers, presence, unlinking
 from craftkit.sync.context import SyncContext
 from craftkit.sync.link_plan import name_parts
 from craftkit.text import one_line
 
 PAGE = 100  # issues in one answer
-SEARCHED = 1000  # of the newest issues
+SEARCHED = 5000  # of the newest issues
 
 
 def remember_issue(
@@ -73,10 +73,10 @@ def rediscover_issues(
     queued = any(r.spec_id == spec.id for r in outbox.waiting(context.store))
     if known or queued or parents or any(t.issue for t in spec.tasks):
         return
-    if seen is not None and _is_new_to(seen, spec, _born(context, spec)):
+    born = _born(context, spec)
+    if seen is not None and _is_new_to(seen, spec, born):
         return
-    high = issue_creation.highest(sync)
-    found = sync.gateway.find_above(max(0, high - SEARCHED)) if high else []
+    found = _all_since(sync, spec, born)
     marked = [(markers.find(i.body), i) for i in found if i.trusted]
     ours = [(m.task, i) for m, i in marked if m is not None and m.spec == spec.id]
     _refuse_namesake(spec, [(str(task_id), issue) for task_id, issue in ours])
@@ -84,6 +84,22 @@ def rediscover_issues(
     with context.store.write() as tx:
         above = [issue for task_id, issue in ours if task_id is None]
         remember_issues(tx, repo, spec, (), above, by_task)
+
+
+def _all_since(sync: SyncContext, spec: Spec, born: str) -> list[gh.Issue]:
+    """Every issue that may be of the spec.  Raises SpecNeedsAttention if they are too many."""
+    if not issue_creation.highest(sync):
+        return []
+    try:
+        return sync.gateway.find_above(0, born, SEARCHED // PAGE)
+    except gh.ListTooLong:
+        since = f"since {born}" if born else "in all"
+        raise SpecNeedsAttention(
+            f"{sync.settings.repo} has more than {SEARCHED:,} issues {since}, and craftkit does not"
+            f" look at more: whether {spec.id} has issues already is not known.",
+            "write `issue: N` (its parent) into its metadata if it has, else `created: YYYY-MM-DD`",
+            spec.path,
+        ) from None
 
 
 def _refuse_namesake(spec: Spec, marked: Sequence[tuple[str, gh.Issue]]) -> None:
@@ -113,7 +129,9 @@ def _find_below(
     if not bare:
         return
     taken = {t.issue for t in spec.tasks}
-    trees = sync.gateway.trees(parents).values()
+    seen = sync.gateway.trees(parents)
+    _forget_parents(sync, spec, known, seen)
+    trees = seen.values()
     children = [c for tree in trees if isinstance(tree, gh.Tree) for c in tree.children]
     owners = {k.number: k.task_id for k in known if k.task_id is not None}
     found = _by_task(context, spec, owners, [c for c in children if c.number not in taken])
@@ -121,6 +139,20 @@ def _find_below(
         for task_id, issue in found.items():
             if task_id in bare:
                 remember_issue(tx, sync.settings.repo, spec, task_id, issue)
+
+
+def _forget_parents(
+    sync: SyncContext,
+    spec: Spec,
+    known: Sequence[issues.LinkedIssue],
+    seen: Mapping[int, gh.Tree | gh.Gone],
+) -> None:
+    """Forget a parent that is gone and that the file does not name: a person took it out."""
+    mine = {k.number for k in known if k.task_id is None} - {spec.issue}
+    gone = sorted(n for n in mine if isinstance(seen.get(n), gh.Gone))
+    if gone and presence.away(sync) is None:
+        with sync.store.write() as tx:
+            issues.forget(tx, spec.id, gone)
 
 
 def _by_task(

@@ -14,10 +14,12 @@ from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import issues, outbox, tasks
 from craftkit.store.key_values import KeyValueCache
-from craftkit.sync import markers
+from craftkit.sync import further_parents, markers, presence
 from craftkit.sync.context import SyncContext
 from craftkit.sync.retry_policy import TRIES, Stop, Verdict, put_back, write_down
+from craftkit.text import shell_word
 
+MOVED = "moved"  # a row whose parent is full: it waits for a further one
 LATE = 3600.0  # seconds after which a lost creation is not looked for any more
 
 
@@ -39,12 +41,31 @@ def create(sync: SyncContext, row: outbox.Row) -> str:
                 return _yield_to(sync, row, made, first, high)
     except gh.UnknownOutcome as error:
         return _lost(sync, row, error)
+    except gh.ParentFull as full:
+        if parent is None:  # GitHub says it of parents only
+            put_back(sync, [row], full)
+            return "dead"
+        further_parents.move(sync, row, parent)
+        return MOVED
     except CraftkitError as error:
+        if isinstance(error, gh.IssueGone) and parent is not None:
+            error = presence.away(sync) or _parent_gone(sync, row, parent)
         cause = put_back(sync, [row], error)
+        if isinstance(cause, gh.ParentGone):
+            raise cause from error  # other specs go on
         if isinstance(cause, gh.Invalid | gh.IssueGone):
             return "dead"
         raise Stop(cause) from error
     return _made(sync, row, made)
+
+
+def _parent_gone(sync: SyncContext, row: outbox.Row, parent: issues.LinkedIssue) -> gh.ParentGone:
+    """What keeps the sub-issues of a spec waiting until a person says where they go."""
+    return gh.ParentGone(
+        f"The parent #{parent.number} of {row.spec_id} is not on GitHub any more.",
+        f"put it back there, or write another number in place of `issue: {parent.number}`;"
+        f" without that line `craftkit spec link {shell_word(row.spec_id)}` makes a new one",
+    )
 
 
 def _is_of(known: issues.LinkedIssue, row: outbox.Row) -> bool:

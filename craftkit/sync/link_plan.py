@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from craftkit import repo as git
-from craftkit.errors import UsageProblem
 from craftkit.github import gateway as gh
 from craftkit.loop import github_writes, spec_index
 from craftkit.model import Spec, Task
@@ -37,13 +36,12 @@ class LinkPlan(NamedTuple):
 
 
 def plan_links(spec: Spec, known: Sequence[issues.LinkedIssue], context: Context) -> LinkPlan:
-    """What is to be made.  Raises UsageProblem where GitHub's limits forbid it."""
+    """What is to be made."""
     dropped = spec_index.dropped(context, spec)
     tasks = [t for t in spec.tasks if not t.doubt and (t.id not in dropped or t.issue is not None)]
     linked = {k.task_id for k in known if k.task_id is not None}
     fresh = [t for t in tasks if t.issue is None and t.id not in linked]
     parts = split(spec, tasks)
-    _refuse_crowds(spec, parts, fresh)
     parents, homes = _assign_parents(spec, parts, fresh, known)
     origins = markers.origins(spec.tasks)
     numbers = {k.number for k in known}
@@ -60,30 +58,18 @@ def plan_links(spec: Spec, known: Sequence[issues.LinkedIssue], context: Context
 
 
 def split(spec: Spec, tasks: Sequence[Task]) -> tuple[Part, ...]:
-    """All tasks below one parent, or a parent for each heading where they are too many."""
+    """All tasks below one parent, or parents for each heading if they are too many."""
     if len(tasks) <= PER_PARENT:
         return (Part("", tuple(tasks)),)
     groups: dict[str, list[Task]] = {}
     for task in tasks:
         groups.setdefault(task.group or "", []).append(task)
-    return tuple(Part(name, tuple(members)) for name, members in groups.items())
-
-
-def _refuse_crowds(spec: Spec, parts: Sequence[Part], fresh: Sequence[Task]) -> None:
-    """More new tasks below one heading than a parent takes; without a heading, old ones count."""
-    new = {task.id for task in fresh}
-    for part in parts:
-        many = sum(1 for task in part.tasks if task.id in new)
-        if many and not part.name:
-            many = len(part.tasks)
-        if many > PER_PARENT:
-            where = f"under “{one_line(part.name, 60)}”" if part.name else "without a heading"
-            raise UsageProblem(
-                f"{spec.path} has {many} tasks {where}, and GitHub takes"
-                f" {PER_PARENT} sub-issues below one parent.",
-                "divide them by `###` headings of at most 100 tasks each, or split the spec",
-                spec.path,
-            )
+    parts: list[Part] = []
+    for name, members in groups.items():
+        for first in range(0, len(members), PER_PARENT):
+            free = new_name(name, [part.name for part in parts]) if first else name
+            parts.append(Part(free, tuple(members[first : first + PER_PARENT])))
+    return tuple(parts)
 
 
 def _assign_parents(
@@ -91,8 +77,8 @@ def _assign_parents(
 ) -> tuple[list[Part], dict[str, str]]:
     """The parents to make, and for each new task the name of the part whose parent it gets.
 
-    A parent that has room is used before another is made: that of the tasks' heading, or the one
-    below which their neighbours are.  What was linked once may have grown, and headings change.
+    A parent is filled before another is made: that of the tasks' heading, or the one below which
+    their neighbours are.  What was linked once may have grown, and headings change.
     """
     there = [k.part for k in known if k.task_id is None]
     if not there and spec.issue is not None:
@@ -100,26 +86,33 @@ def _assign_parents(
     part_of = {k.task_id: k.part for k in known if k.task_id is not None}
     used = Counter(part_of.values())
     new = {task.id for task in fresh}
-    parents: list[Part] = []
+    made: dict[str, list[Task]] = {}
     homes: dict[str, str] = {}
     for part in parts:
         members = tuple(task for task in part.tasks if task.id in new)
-        if there and not members:
-            continue
+        if not there and not members:
+            made[part.name] = []
         near = Counter(part_of[t.id] for t in part.tasks if t.id in part_of)
         places = [part.name, *(name for name, _ in near.most_common())]
         places += there if part.name == "" else []
-        fits = (p for p in places if p in there and used[p] + len(members) <= PER_PARENT)
-        home = next(fits, None)
-        if home is None:
-            home = _new_name(part.name, there)
-            parents.append(Part(home, part.tasks if home == part.name else members))
-        used[home] += len(members)
-        homes.update((task.id, home) for task in members)
+        for task in members:
+            having = {*there, *made}
+            home = next((p for p in places if p in having and used[p] < PER_PARENT), None)
+            if home is None:
+                home = new_name(part.name, having)
+                places.insert(0, home)
+                made[home] = []
+            if home in made:
+                made[home].append(task)
+            used[home] += 1
+            homes[task.id] = home
+    whole = {part.name: part.tasks for part in parts}
+    parents = [Part(name, whole.get(name, tuple(tasks))) for name, tasks in made.items()]
     return parents, homes
 
 
-def _new_name(name: str, taken: Sequence[str]) -> str:
+def new_name(name: str, taken: Collection[str]) -> str:
+    """The name of a further part for what belongs to the part `name`."""
     if name not in taken:
         return name
     numbered = (f"{name or 'more'} {number}" for number in range(2, len(taken) + 3))

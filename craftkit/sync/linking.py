@@ -7,7 +7,7 @@ anywhere, the next `spec link`, `reconcile` or `session-resume` goes on where it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from craftkit.errors import SpecNeedsAttention, UsageProblem
@@ -153,7 +153,8 @@ def preflight(context: Context, sync: SyncContext) -> gh.Repository:
         )
     if not seen.has_issues:
         raise SpecNeedsAttention(
-            f"Issues are switched off in {name}.", "switch them on in the repository's settings"
+            f"Issues are switched off in {name}.",
+            f"switch them on in the repository's settings{destination.instead(context)}",
         )
     other = destination.other_remote(context)
     if other is not None:
@@ -217,6 +218,13 @@ def waiting_creations(context: Context, spec: Spec) -> int:
     """How many issues of tasks are queued."""
     with context.store.read() as db:
         return len(outbox.pending_creations(db, spec.id))
+
+
+def could_not_create(context: Context, spec: Spec, done: Mapping[str, Any]) -> bool:
+    """Whether GitHub refuses to make issues that tasks should have got; `done` is of `link`."""
+    with context.store.read() as db:
+        dead = any(row.state == "dead" for row in outbox.creations(db, spec.id))
+    return dead or done.get("make_issues", {}).get("code") == gh.ParentGone.code
 
 
 def link(

@@ -95,7 +95,7 @@ class SpecSnapshot(NamedTuple):
     lines: Sequence[SpecTask] | None  # None: the file is not in this worktree
     base: Mapping[str, Base]
     issues: Mapping[int, RemoteIssue]
-    gone: Mapping[int, str]  # number -> why ("deleted", "moved", "not found")
+    gone: Mapping[int, str]  # number -> why ("deleted", "moved to acme/other#7", "not found")
     undelivered: Mapping[
         str, str
     ]  # task id -> DONE, ANYWAY, REOPENED or DROPPED that GitHub has not got yet

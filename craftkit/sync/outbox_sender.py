@@ -12,18 +12,33 @@ from craftkit.clock import epoch_seconds
 from craftkit.errors import CraftkitError
 from craftkit.github import gateway as gh
 from craftkit.store import issues, outbox, tasks
-from craftkit.sync import double_issues, ownership, presence
+from craftkit.sync import comments, double_issues, ownership, presence, write_order
 from craftkit.sync.context import Settings, SyncContext
 from craftkit.sync.double_issues import Double
-from craftkit.sync.issue_creation import create
+from craftkit.sync.issue_creation import MOVED, create
 from craftkit.sync.retry_policy import HOPELESS, Stop, put_back
+from craftkit.sync.write_order import Place
 from craftkit.text import looks_secret
 
 BATCH = 20  # changes in one request; GitHub stops a longer document after ten seconds
+MOVES = 20  # further parents that one command makes
 PROMPT = 15.0  # seconds after a decision in which its own command sends it
+# Changes that only decorate an issue: a refusal of one holds up nothing else.
+EXTRAS = ("label", "unlabel", "status")
 
 
-Place = tuple[str, str | None]  # spec and task
+class _Sending:
+    """What one drain has met."""
+
+    def __init__(self) -> None:
+        self.held: set[Place] = set()  # a row of these failed: what follows it waits
+        self.declined: set[Place] = set()  # a person has closed their issue as not to be done
+        self.moved = False  # see `Drained`
+        self.refused: CraftkitError | None = None  # what keeps single rows, and nothing else
+
+    def hold(self, row: outbox.Row) -> None:
+        if row.action in (*write_order.STATES, "create"):
+            self.held.add((row.spec_id, row.task_id))
 
 
 class Drained(NamedTuple):
@@ -31,7 +46,8 @@ class Drained(NamedTuple):
     stopped: CraftkitError | None  # why nothing more was sent
     outdone: frozenset[Place] = frozenset()  # (spec, task), see `_outdone`
     doubles: tuple[Double, ...] = ()  # second issues of a task, which are being closed
-    away: CraftkitError | None = None  # why a spec's writes wait, where those of others were sent
+    moved: bool = False  # creations whose parent was full wait for a further one
+    away: CraftkitError | None = None  # why some writes wait, though others were sent
 
 
 def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = True) -> Drained:
@@ -40,6 +56,15 @@ def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = Tru
     With `lists`, it looks for double issues below each parent whose last issue was created.
     """
     done = _drain(sync, max_writes)
+    for _ in range(MOVES):
+        if not done.moved or max_writes is not None:
+            break
+        more = _drain(sync, None)
+        done = more._replace(
+            delivered=done.delivered + more.delivered,
+            outdone=done.outdone | more.outdone,
+            away=more.away or done.away,
+        )
     looks = outbox.looks(sync.store, sync.clock())
     if not lists or not looks or done.stopped is not None or done.away is not None:
         return done
@@ -57,57 +82,69 @@ def drain(sync: SyncContext, max_writes: int | None = None, *, lists: bool = Tru
 
 def _drain(sync: SyncContext, max_writes: int | None) -> Drained:
     waiting = [row for row in outbox.waiting(sync.store) if row.action != outbox.LOOK]
-    rows = _sendable(waiting, sync.clock(), sync.settings.grace)[:max_writes]
-    rows = _skip_overtaken(sync, rows)
+    turn = write_order.sort_out(waiting, sync.clock(), sync.settings.grace)
+    write_order.settle_overtaken(sync, turn.overtaken)
+    rows = turn.rows[:max_writes]
     delivered, outdone = 0, frozenset[Place]()
-    declined: set[Place] = set()
+    sending = _Sending()
     try:
         rows, away = _here(sync, rows)
         late = _outdone(sync, rows)
         outdone = frozenset((row.spec_id, row.task_id) for row in late)
         rows = _ours(sync, [row for row in rows if row not in late])
         rows = _public(sync, rows)
-        for count in _deliver(sync, rows, declined):
+        for count in _deliver(sync, rows, sending):
             delivered += count
             if sync.progress is not None:
                 sync.progress(delivered, len(rows))
     except Stop as stop:
-        return Drained(delivered, stop.error, outdone | declined)
+        return Drained(delivered, stop.error, outdone | sending.declined)
     except CraftkitError as error:
-        return Drained(delivered, error, outdone | declined)
-    return Drained(delivered, None, outdone | declined, away=away)
+        return Drained(delivered, error, outdone | sending.declined)
+    away = away or sending.refused
+    return Drained(delivered, None, outdone | sending.declined, moved=sending.moved, away=away)
 
 
-def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], declined: set[Place]) -> Iterator[int]:
-    """Make the issues, then change issues; yields how many rows each request delivered.
-
-    Tasks whose issue a person has declined are put into `declined`.
-    """
-    held: set[Place] = set()  # a row of these failed: what follows it waits
+def _deliver(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -> Iterator[int]:
+    """Make the issues, then change issues; yields how many rows each request delivered."""
     unmade: set[str] = set()  # specs of which an issue is still to be made: they come in order
     for row in rows:
         if row.action != "create":
             continue
-        state = row.state if row.spec_id in unmade else create(sync, row)
+        state = row.state if row.spec_id in unmade else _create(sync, row, sending)
+        sending.moved |= state == MOVED
         if state != "delivered":
-            held.add((row.spec_id, row.task_id))
+            sending.hold(row)
         if state not in ("delivered", "dead"):
             unmade.add(row.spec_id)
         yield int(state == "delivered")
     batch: list[outbox.Row] = []
     for row in rows:
-        place = (row.spec_id, row.task_id)
-        if row.action == "create" or place in held:
+        if row.action == "create" or (row.spec_id, row.task_id) in sending.held:
             continue
         alone = row.action == "comment" or _takes_back(batch, row, sync.settings)
-        if alone or _size([*batch, row], sync) > BATCH:
-            yield _send(sync, batch, held, declined)
+        if alone or _size([*batch, row], sync) > _room([*batch, row]):
+            yield _send(sync, batch, sending)
             batch = []
         if row.action != "comment":
             batch.append(row)
-        elif place not in held:
-            yield int(_comment(sync, row))
-    yield _send(sync, batch, held, declined)
+        elif (row.spec_id, row.task_id) not in sending.held:
+            yield int(_comment(sync, row, sending))
+    yield _send(sync, batch, sending)
+
+
+def _create(sync: SyncContext, row: outbox.Row, sending: _Sending) -> str:
+    """Make one issue; the state of its row now.  Raises Stop."""
+    try:
+        return create(sync, row)
+    except gh.ParentGone as error:
+        sending.refused = sending.refused or error
+        return "queued"
+
+
+def _room(rows: Sequence[outbox.Row]) -> int:
+    """How many changes go in one request: the fewer, the more often one of them got no answer."""
+    return max(1, BATCH >> max(row.attempts for row in rows))
 
 
 def _here(
@@ -170,61 +207,6 @@ def _public(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
         with sync.store.write() as tx:
             outbox.mark(tx, secret, "dead", sync.now(), error=why)
     return [row for row in rows if row.id not in secret]
-
-
-def _in_order(row: outbox.Row) -> tuple[bool, bool, int]:
-    """Parents are made before sub-issues, and both before anything is changed."""
-    return row.action != "create", row.task_id is not None, row.id
-
-
-STUCK = ("dead", "held")  # until a person says what is to become of them
-
-
-def _sendable(rows: Sequence[outbox.Row], now: float, grace: float) -> list[outbox.Row]:
-    """Rows that may go now: behind no dead or waiting row of their task.
-
-    A creation waits also for an earlier one of its spec, so that issues come in the tasks' order.
-    """
-    found: list[outbox.Row] = []
-    held: set[Place] = set()
-    unmade: set[str] = set()
-    for row in sorted(rows, key=_in_order):
-        place = (row.spec_id, row.task_id)
-        if row.state == "sent":  # its process died: as unknown as a lost answer
-            lost_until = epoch_seconds(row.updated_at) + grace
-            row = row._replace(not_before=lost_until if row.action == "create" else 0)
-        creates = row.action == "create"
-        waits = row.not_before > now or (creates and row.spec_id in unmade)
-        if place in held or row.state in STUCK or waits:
-            held.add(place)
-            if creates and waits and row.state not in STUCK:
-                unmade.add(row.spec_id)
-            continue
-        found.append(row)
-    return found
-
-
-STATES = ("close", "drop", "reopen")  # each leaves the same, whatever was there before
-
-
-def _skip_overtaken(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
-    """Leave out, and settle, what a later row of the same task takes back."""
-    last = {(r.spec_id, r.task_id): r.id for r in rows if r.action in STATES}
-    aside = {(r.spec_id, r.task_id): r.id for r in rows if r.payload.get("aside")}
-
-    def is_overtaken(row: outbox.Row) -> bool:
-        place = (row.spec_id, row.task_id)
-        if row.action in (*STATES, "start") and row.id < last.get(place, 0):
-            return True
-        return row.action == "start" and row.id < aside.get(place, 0)
-
-    overtaken = [row for row in rows if is_overtaken(row)]
-    if overtaken:
-        lost = [row.id for row in overtaken if row.state != "queued" or row.attempts]
-        with sync.store.write() as tx:
-            outbox.mark(tx, [row.id for row in overtaken], "delivered", sync.now())
-            outbox.mark(tx, lost, "delivered", sync.now(), error=outbox.ON_ITS_WAY)
-    return [row for row in rows if not is_overtaken(row)]
 
 
 def _outdone(sync: SyncContext, rows: Sequence[outbox.Row]) -> list[outbox.Row]:
@@ -316,9 +298,7 @@ def _size(rows: Sequence[outbox.Row], sync: SyncContext) -> int:
     return sum(len(changes_of(row, sync.settings, 0, "")) for row in rows)
 
 
-def _send(
-    sync: SyncContext, rows: Sequence[outbox.Row], held: set[Place], declined: set[Place]
-) -> int:
+def _send(sync: SyncContext, rows: Sequence[outbox.Row], sending: _Sending) -> int:
     """One request for a batch of idempotent rows; how many were delivered."""
     known = {
         (k.spec_id, k.task_id): k
@@ -332,7 +312,7 @@ def _send(
         waits_for = row.payload.get("by_task")
         other = known.get((row.spec_id, waits_for)) if waits_for else None
         if number is None or (waits_for and other is None):
-            held.add((row.spec_id, row.task_id))  # its issue is still to be made
+            sending.hold(row)  # its issue is still to be made
             continue
         if other is not None:
             row = row._replace(payload={"by": other.number})
@@ -347,37 +327,33 @@ def _send(
     except CraftkitError as error:
         put_back(sync, [row for row, _, _ in ready], error)
         raise Stop(error) from error
-    return _record_results(sync, ready, results, held, declined)
+    return _record_results(sync, ready, results, sending)
 
 
 def _record_results(
     sync: SyncContext,
     ready: Sequence[tuple[outbox.Row, int, list[gh.IssueChange]]],
     results: Sequence[CraftkitError | None],
-    held: set[Place],
-    declined: set[Place],
+    sending: _Sending,
 ) -> int:
     delivered, at, stop = 0, 0, None
     for row, number, parts in ready:
-        failed = [(c, e) for c, e in zip(parts, results[at:], strict=False) if e is not None]
+        outcome = list(zip(parts, results[at:], strict=False))
         at += len(parts)
-        # A board only shows what the issue says: what cannot be written there holds nothing up.
-        errors = [e for c, e in failed if c.kind != "status"]
-        if failed and not errors and sync.remark is not None:
-            sync.remark(failed[0][1])
-        if row.action == "drop" and errors and _nothing_to_close(sync, errors):
-            errors = []
+        errors = _errors_that_count(sync, row, outcome)
         refused = next((e for e in errors if isinstance(e, gh.ClosedOtherwise)), None)
         lasting = all(isinstance(error, HOPELESS) for error in errors)
         if refused is not None and row.action == "close" and lasting:
             _note_declined(sync, row, number, refused)
-            declined.add((row.spec_id, row.task_id))
+            sending.declined.add((row.spec_id, row.task_id))
             continue
-        if (row.spec_id, row.task_id) in held or errors:
-            held.add((row.spec_id, row.task_id))
+        if (row.spec_id, row.task_id) in sending.held or errors:
+            sending.hold(row)
             error = errors[0] if errors else CraftkitError("what came before it failed")
             error = put_back(sync, [row], error)
-            if errors and not isinstance(error, HOPELESS):
+            if isinstance(error, gh.Forbidden) and all(c.kind in EXTRAS for c in parts):
+                sending.refused = sending.refused or error  # what else waits may be permitted
+            elif errors and not isinstance(error, HOPELESS):
                 stop = error  # the next request would fare no better, and somebody has to be told
             continue
         with sync.store.write() as tx:
@@ -391,6 +367,32 @@ def _record_results(
     if stop is not None:
         raise Stop(stop)
     return delivered
+
+
+def _errors_that_count(
+    sync: SyncContext,
+    row: outbox.Row,
+    outcome: Sequence[tuple[gh.IssueChange, CraftkitError | None]],
+) -> list[CraftkitError]:
+    """Why a row was not carried out; what failed of its decoration is only remarked on.
+
+    A board only shows what the issue says.  A label counts if it is all that the row is about, or
+    if it may still be set later.
+    """
+    failed = [(change, error) for change, error in outcome if error is not None]
+    errors = [e for c, e in failed if c.kind not in EXTRAS]
+    if row.action == "drop" and errors and _nothing_to_close(sync, errors):
+        return []
+    labels = [(c, e) for c, e in failed if c.kind in EXTRAS and c.kind != "status"]
+    has_state = any(change.kind not in EXTRAS for change, _ in outcome)
+    refused = [(c, e) for c, e in labels if isinstance(e, (*HOPELESS, gh.Forbidden))]
+    if has_state and not errors and len(refused) == len(labels):
+        labels = []
+    remarks = [(c, e) for c, e in failed if c.kind == "status"] + (refused if not labels else [])
+    if not errors and not labels and sync.remark is not None:
+        for change, error in remarks:
+            sync.remark(error, change.kind)
+    return errors + [error for _, error in labels]
 
 
 def _nothing_to_close(sync: SyncContext, errors: Sequence[CraftkitError]) -> bool:
@@ -411,23 +413,13 @@ def _note_declined(
         sync.declined(number, reason)
 
 
-def _comment(sync: SyncContext, row: outbox.Row) -> bool:
-    """Say something once at most: a lost comment is better than the same one twice."""
-    known = issues.of_spec(sync.store, sync.settings.repo, row.spec_id)
-    number = row.issue or next((k.number for k in known if k.task_id == row.task_id), None)
-    if number is None:
-        return False  # its issue is still to be made
-    if row.state == "queued":
-        with sync.store.write() as tx:
-            outbox.mark(tx, [row.id], "sent", sync.now())
-        try:
-            change = gh.IssueChange(number, "", "comment", row.payload["text"])
-            error = sync.gateway.apply([change])[0]
-        except CraftkitError as raised:
-            error = raised
-        if isinstance(error, gh.RateLimited | gh.Unreachable | gh.BadCredentials | gh.NoToken):
-            put_back(sync, [row], error)
-            raise Stop(error)
-    with sync.store.write() as tx:
-        outbox.mark(tx, [row.id], "delivered", sync.now())
-    return True
+def _comment(sync: SyncContext, row: outbox.Row, sending: _Sending) -> bool:
+    """Say something; whether it is there.  Raises Stop if nothing can be sent now."""
+    error = comments.send(sync, row)
+    if error is None:
+        return True
+    if isinstance(error, gh.Forbidden):
+        sending.refused = sending.refused or error
+    elif not isinstance(error, (*HOPELESS, comments.NotYet)):
+        raise Stop(error)
+    return False

@@ -177,12 +177,14 @@ def _settle_task(
     if seen is None:
         why = snapshot.gone.get(number)
         if why is not None and not base.dropped:  # what was given up needs no issue
-            commands = (
-                f"craftkit task drop {typed(line.ref)}",
-                f"craftkit spec unlink --task {typed(line.ref)}",
-            )
             whose = "" if line.ref == f"gh{number}" else f" of {line.ref}"
-            words = f"#{number}{whose} is not on GitHub ({why})"
+            unlink = f"craftkit spec unlink --task {typed(line.ref)}"
+            if why.startswith("moved"):
+                words = f"#{number}{whose} was transferred{why.removeprefix('moved')}"
+                commands = ("transfer it back on GitHub", unlink)
+            else:
+                words = f"#{number}{whose} is not on GitHub ({why})"
+                commands = (f"craftkit task drop {typed(line.ref)}", unlink)
             conflicts.append(Conflict("issue_gone", line.id, line.ref, number, words, commands))
         return  # neither seen nor known to be gone: no evidence
     intent = snapshot.undelivered.get(line.id)

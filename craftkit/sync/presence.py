@@ -31,6 +31,12 @@ def require(sync: SyncContext, asked: Mapping[int, object]) -> None:
     if not asked or not all(isinstance(found, gh.Gone) for found in asked.values()):
         return
     error = away(sync)
+    places = {found.to.partition("#")[0] for found in asked.values() if isinstance(found, gh.Gone)}
+    if error is None and len(asked) > 1 and places - {""}:
+        error = gh.RepositoryAway(
+            f"The issues of {sync.settings.repo} were transferred to {min(places - {''})}.",
+            "transfer them back on GitHub; what is queued waits until then",
+        )
     if error is None and len(asked) > 1:
         numbers: Collection[int] = sorted(asked)
         shown = ", ".join(f"#{n}" for n in list(numbers)[:3]) + (", …" if len(numbers) > 3 else "")

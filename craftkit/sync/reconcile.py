@@ -28,6 +28,8 @@ from craftkit.sync import (
 from craftkit.sync.context import SyncContext
 from craftkit.sync.reconcile_report import ReconcileReport, SpecReport, conflict_notes
 
+IDLE = outbox_sender.Drained(0, None)  # nothing was to be sent, or another process sends
+
 
 def run(
     context: Context,
@@ -41,12 +43,12 @@ def run(
     """Compare specs with GitHub; with `change`, settle what can be settled."""
     try:
         with connection.github_session(context, seconds) as sync:
-            before = sync.gateway.requests
+            before, last = sync.gateway.requests, IDLE
             # Also what is delivered in a moment: a list may show how it was before.
             decided = {spec.id: outbox.pending(context.store, spec.id) for spec in specs}
             with context.store.read() as db:
                 counted = decisions.versions(db)
-            sent = _drain(context, sync, max_writes, decided, lists=False) if change else 0
+            first = _drain(context, sync, max_writes, decided, lists=False) if change else IDLE
             with context.store.read() as db:
                 away = issues.linked_elsewhere(db, sync.settings.repo)
             twins = [spec for spec in specs if spec.twin_of]
@@ -65,8 +67,8 @@ def run(
                     outbox.end_looks(tx, seen, context.now())
                 issue_creation.close_late_parents(sync)
                 reports = [apply.apply_plan(context, sync, r, counted) for r in reports]
-                left = None if max_writes is None else max_writes - sent
-                sent += _drain(context, sync, left, decided)
+                left = None if max_writes is None else max_writes - first.delivered
+                last = _drain(context, sync, left, decided)
                 unsent = {(row.spec_id, row.task_id) for row in outbox.waiting(context.store)}
                 reports = [
                     report._replace(unsent=frozenset(t for s, t in unsent if s == report.spec.id))
@@ -80,9 +82,13 @@ def run(
             _remember_conflicts(context, sync, reports)
             waits = connection.pending_status(context)
             if change:
+                if last.away is not None:
+                    waits = connection.stopped(outbox.counts(context.store), last.away)
                 connection.report_pending(context, waits)
             asked = sync.gateway.requests - before
-            return ReconcileReport(tuple(reports), waits, asked, delivered=sent)
+            return ReconcileReport(
+                tuple(reports), waits, asked, delivered=first.delivered + last.delivered
+            )
     except CraftkitError as error:
         return ReconcileReport(
             (), connection.stopped(outbox.counts(context.store), error), 0, error
@@ -125,21 +131,21 @@ def _drain(
     decided: dict[str, dict[str, str]],
     *,
     lists: bool = True,
-) -> int:
-    """Send what waits; how many were.  Raises what stopped it: nothing is compared half-sent.
+) -> outbox_sender.Drained:
+    """Send what waits.  Raises what stopped it: nothing is compared half-sent.
 
     What somebody has decided otherwise since is taken out of `decided`.
     """
     with connection.send_lock(context) as free:
         if not free:
-            return 0
+            return IDLE
         done = outbox_sender.drain(sync, max_writes, lists=lists)
     if done.stopped is not None:
         raise done.stopped
     connection.report_doubles(context, done.doubles)
     for spec_id, task_id in done.outdone:
         decided.get(spec_id, {}).pop(str(task_id), None)
-    return done.delivered
+    return done
 
 
 def _compared(

@@ -11,7 +11,7 @@ from craftkit.github import gateway as gh
 from craftkit.store import outbox
 from craftkit.sync import context, presence
 
-TRIES = 8  # then a row is dead
+TRIES = 8  # of what must not be done twice; then a row is dead
 
 
 class Stop(Exception):
@@ -33,16 +33,18 @@ class Verdict(NamedTuple):
     not_before: float = 0.0
 
 
-def judge(row: outbox.Row, error: CraftkitError, now: float) -> Verdict:
+def judge(row: outbox.Row, error: CraftkitError, now: float, grace: float = 0.0) -> Verdict:
     """Whether a row may be tried again, and when."""
     if isinstance(error, HOPELESS):
         return Verdict("dead", True)
-    if isinstance(error, gh.UnknownOutcome):
-        last = row.attempts + 1 >= TRIES
-        return Verdict("dead" if last else "queued", True, now + min(600.0, 2.0**row.attempts))
-    # A limit, a credential or the network is not the row's fault.  Of a creation without an answer
-    # it says nothing: that is still to be looked for.
-    lost = row.action == "create" and row.state in ("sent", "unknown")
+    once = row.action in ("create", "comment")
+    if isinstance(error, gh.UnknownOutcome) and once:
+        return Verdict("dead" if row.attempts + 1 >= TRIES else "unknown", True, now + grace)
+    if isinstance(error, gh.UnknownOutcome):  # to repeat it does no harm, and says what came of it
+        return Verdict("queued", True)
+    # A limit, a credential or the network is not the row's fault.  Of a creation or a comment
+    # without an answer it says nothing: that is still to be looked for.
+    lost = once and row.state in ("sent", "unknown")
     until = error.until if isinstance(error, gh.RateLimited) else 0.0
     return Verdict("unknown" if lost else "queued", not_before=until)
 
@@ -60,7 +62,7 @@ def put_back(
     now = sync.clock()
     with sync.store.write() as tx:
         for row in rows:
-            write_down(tx, sync, row, error, judge(row, error, now))
+            write_down(tx, sync, row, error, judge(row, error, now, sync.settings.grace))
     return error
 
 

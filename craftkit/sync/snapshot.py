@@ -199,7 +199,11 @@ def _snapshot(
         issue = others.get(number) if number is not None else None
         if isinstance(issue, gh.Issue):
             seen[issue.number] = _remote_issue(issue, spec.id, owners.get(issue.number), False)
-    gone = {n: i.why for n, i in others.items() if isinstance(i, gh.Gone) and n in mine}
+    gone = {
+        n: f"{i.why} to {i.to}" if i.to else i.why
+        for n, i in others.items()
+        if isinstance(i, gh.Gone) and n in mine
+    }
     with context.store.read() as db:
         making = frozenset(outbox.pending_creations(db, spec.id))
     undelivered = decided | outbox.pending(context.store, spec.id)

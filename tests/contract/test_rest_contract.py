@@ -63,6 +63,27 @@ def test_labels_and_comments(server: Server) -> None:
     assert call(server, "GET", f"{ISSUES}/1/comments").status == 200
 
 
+def test_assignees_and_search(server: Server) -> None:
+    new_issue(server, "First words", body="<!-- craftkit spec=demo -->", labels=["bug"])
+    new_issue(server, "Second")
+    place = f"{ISSUES}/1/assignees"
+    made = call(server, "POST", place, {"assignees": ["octo-dev", "reviewer", "nobody"]})
+    assert made.status == 201
+    assert [user["login"] for user in made.json["assignees"]] == ["octo-dev", "reviewer"]
+    gone = call(server, "DELETE", place, {"assignees": ["octo-dev"]})
+    assert gone.status == 200 and gone.json["assignee"]["login"] == "reviewer"
+    for query, numbers in (
+        ("repo:octo-dev/demo+is:issue", [2, 1]),
+        ("craftkit+in:body+repo:octo-dev/demo", [1]),
+        ("assignee:reviewer+label:bug+state:open", [1]),
+        ("%22second%22", [2]),
+        ("nothing", []),
+    ):
+        found = call(server, "GET", f"/search/issues?q={query}")
+        assert found.status == 200 and [i["number"] for i in found.json["items"]] == numbers
+    assert call(server, "GET", "/search/issues?q=").status == 422
+
+
 def test_links_events_and_timeline(server: Server) -> None:
     parent, child, other = (new_issue(server) for _ in range(3))
     assert link(server, parent, child).status == 201

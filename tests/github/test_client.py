@@ -785,7 +785,7 @@ def test_an_author_that_cannot_be_one_is_nobody(user: Any, association: Any) -> 
 )
 def test_the_words_of_what_is_no_issue_here(answer: dict[str, Any], why: str) -> None:
     responses.add("GET", f"{ISSUES}/8", **answer)
-    assert make_client().issue_text(8) == Gone(8, why)
+    assert make_client().issue_text(8)[:2] == (8, why)
 
 
 @responses.activate

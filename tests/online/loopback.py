@@ -258,7 +258,11 @@ class Desk:
                 "labels": sorted(issue["labels"]),
                 "parent": issue["parent"],
                 "blocked_by": sorted(issue["blocked_by"]),
-                "comments": [e["body"] for e in issue["timeline"] if e["event"] == "commented"],
+                "comments": [
+                    e["body"].split("\n\n<!-- craftkit comment=")[0]
+                    for e in issue["timeline"]
+                    if e["event"] == "commented"
+                ],
             }
             for number, issue in self.issues().items()
         }

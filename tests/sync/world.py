@@ -230,7 +230,13 @@ class Door:
     def may_push(self, issue: gh.Issue) -> bool:
         return issue.trusted
 
-    def find_above(self, number: int) -> list[gh.Issue]:
+    silent = False
+
+    def has_comment(self, number: int, words: str) -> bool:
+        self._request("has_comment")
+        return False  # nothing here is said
+
+    def find_above(self, number: int, since: str = "", pages: int = gh.PAGES) -> list[gh.Issue]:
         fault = self._request("find_above")
         above = [r for n, r in sorted(self.world.records.items()) if n > number and not r.deleted]
         return self._listed(above, fault)
