@@ -59,10 +59,10 @@ def list_(as_json: AsJson = False) -> int:
     def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
         from craftkit.loop import spec_index
-        from craftkit.specs import files
+        from craftkit.specs import discovery
 
         found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
-        for path, why in files.misfits(context.worktree):
+        for path, why in discovery.misfits(context.worktree):
             words = f"{path} {why}, so it is not read."
             context.note("warning", "not_a_spec", words, "give it another name", path)
         lines = [_row(item) for item in found]
@@ -208,6 +208,7 @@ def link(
 
     def action(context: Context) -> Reply:
         from craftkit.commands import recovery
+        from craftkit.loop import spec_index
         from craftkit.sync import linking
         from craftkit.text import count
 
@@ -218,6 +219,7 @@ def link(
             found = _ask_whose(context, wanted, found)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
+        spec_index.note_unread(context, found.spec)
         if dry_run:
             return Reply(data, linking.preview(found))
         if found.is_empty():
