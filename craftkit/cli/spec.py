@@ -58,16 +58,21 @@ def list_(as_json: AsJson = False) -> int:
 
     def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
-        from craftkit.loop import spec_index
+        from craftkit.loop import archived, spec_index
         from craftkit.specs import discovery
+        from craftkit.text import count
 
         found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
         for path, why in discovery.misfits(context.worktree):
             words = f"{path} {why}, so it is not read."
             context.note("warning", "not_a_spec", words, "give it another name", path)
+        finished = archived.changes(context) if archived.any_here(context) else {}
         lines = [_row(item) for item in found]
-        notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
-        return Reply({"specs": found}, lines, notes)
+        if finished:
+            lines.append(f"{count(len(finished), 'archived change')}, finished")
+        notes = [] if found or finished else ['no spec yet: craftkit spec new "What to build"']
+        data = {"specs": found, "archived": sorted(finished.values())}
+        return Reply(data, lines, notes)
 
     return run_command("spec list", as_json, action, repair=True, only_reads=True)
 

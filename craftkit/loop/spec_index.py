@@ -108,6 +108,10 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
         return Chosen(spec, "this session is at work on it")
     gone = spec is None and saved.task_key is not None
     if gone:
+        from craftkit.loop import archived  # once in a while
+
+        gone = archived.path_of(context, saved.spec_id) is None
+    if gone:
         context.note(
             "warning",
             "spec_gone",

@@ -18,6 +18,7 @@ _SHELVES = frozenset(
 _NOT_OURS = frozenset(
     ("node_modules", "vendor", "third_party", "dist", "build", "target", "out", "venv", "env")
 ) | {"site-packages", "coverage", "test", "tests", "fixtures", "testdata", "examples", "templates"}
+ARCHIVE = "openspec/changes/archive"  # of changes that are finished
 _MOST = 2000  # packages that are looked into
 
 
@@ -36,6 +37,12 @@ def discover(root: str, extra: Sequence[str] = ()) -> list[str]:
             for base in bases if pattern in patterns else [""]:
                 found.update(path for path in _expand(root, base, parts) if not _is_no_spec(path))
     return sorted(found)
+
+
+def archived(root: str) -> list[str]:
+    """Relative paths of the tasks of archived changes, sorted."""
+    parts = [*ARCHIVE.split("/"), "*", "tasks.md"]
+    return sorted({path for base in [*_packages(root), ""] for path in _expand(root, base, parts)})
 
 
 def _packages(root: str) -> list[str]:
@@ -108,7 +115,7 @@ def _is_no_spec(path: str) -> bool:
     folder, _, name = path.rpartition("/")
     if name.casefold() == "readme.md":
         return folder.rpartition("/")[2] == "specs"
-    return "/openspec/changes/archive/" in f"/{path}"
+    return f"/{ARCHIVE}/" in f"/{path}"
 
 
 def behind_symlinks(root: str, path: str) -> str:

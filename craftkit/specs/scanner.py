@@ -258,6 +258,8 @@ def _on_heading(st: State, m: re.Match[str]) -> int:
         approach(st, newline, col)
         depth = base(st, col)
     st.gap = end
+    if ("[" in title or "［" in title) and (mark := loose.like_box(title)) is not None:
+        _note_odd(st, newline, end, mark, quoted=depth < 0 and not st.lazy)
     if depth < 0:
         return end
     if st.content:
@@ -271,8 +273,6 @@ def _on_heading(st: State, m: re.Match[str]) -> int:
                 title = bare.rstrip()
         shift = st.shift
         st.headings.append(Heading(len(hashes), title, newline + 1 + shift, end + shift))
-        if "[" in title and (mark := loose.like_box(title)) is not None:
-            _note_odd(st, newline, end, mark, quoted=False)
     return end
 
 

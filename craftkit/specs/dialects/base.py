@@ -9,7 +9,7 @@ _OPEN = r"((?:\*\*|__|~~)?)\[?(?:(?:[Tt]ask|TASK) (?=[0-9]))?"
 _SHUT = r"\.?\]?[:：]?((?:\*\*|__|~~)?)[:：]?(\*?)(?:(?=[ \t]|\Z)|(?<=：))"
 _T = r"T[0-9]+(?:\.[0-9]+)*[A-Za-z]?|T-[A-Z]{0,5}[0-9]+|TASK-[0-9]+"
 _DOTTED = r"[0-9]+(?:\.[0-9]+)+[a-z]?"
-_AFTER_WORD = r"(?<=[kK] )[0-9]+(?:\.[0-9]+)*(?=\.?[*_~]{0,2}[:：])"
+_AFTER_WORD = r"(?<=[kK] )[0-9]+(?:\.[0-9]+)*(?=\.?[*_~]{0,2}[:：]|\.[ \t*_~])"
 
 # Kept as text: a run meets one or two dialects, and `re` compiles a pattern when it is first
 # used.  The groups of each are open, key, shut and star.
