@@ -148,7 +148,8 @@ class Spec(NamedTuple):
     def is_document(self) -> bool:
         """Whether the file lies among specs and says nothing of being one."""
         said = self.has_metadata or self.tasks or self.unmerged or self.unread or self.hunks
-        return self.dialect == "craftkit" and not said
+        is_text = all(d.code not in (NOT_UTF8, "nul_bytes") for d in self.diagnostics)
+        return self.dialect == "craftkit" and is_text and not said
 
     @property
     def conflict(self) -> Diagnostic | None:

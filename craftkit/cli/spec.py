@@ -135,6 +135,8 @@ def check(
                 "tasks": len(s.tasks),
                 "done": s.done,
                 "linked": sum(1 for t in s.tasks if t.issue),
+                "checklist": s.criteria_total,
+                "unread": len(s.unread),
                 "diagnostics": [d.as_dict() for d in s.diagnostics],
             }
             for s in read
@@ -144,6 +146,7 @@ def check(
             lines.append(
                 f"{spec.path}: {spec.dialect}, {count(len(spec.tasks), 'task')},"
                 f" {item['done']} done, {item['linked']} linked"
+                + (f", {count(len(spec.unread), 'box', 'boxes')} not read" if spec.unread else "")
             )
             for d in spec.diagnostics:
                 lines.append(f"  {d.target or spec.path}: {d.severity} {d.code}: {d.message}")

@@ -15,9 +15,26 @@ _SHELVES = frozenset(
     ("packages", "apps", "services", "libs", "modules", "projects", "crates", "plugins")
 ) | {"components", "workspaces", "tools"}
 # What is somebody else's, or made by a program, or an example.
-_NOT_OURS = frozenset(
-    ("node_modules", "vendor", "third_party", "dist", "build", "target", "out", "venv", "env")
-) | {"site-packages", "coverage", "test", "tests", "fixtures", "testdata", "examples", "templates"}
+_NOT_OURS = (
+    frozenset(
+        ("node_modules", "vendor", "third_party", "dist", "build", "target", "out", "venv", "env")
+    )
+    | {
+        "site-packages",
+        "coverage",
+        "test",
+        "tests",
+        "fixtures",
+        "testdata",
+        "examples",
+        "templates",
+    }
+    | {
+        "doc",
+        "docs",
+        "documentation",
+    }
+)
 ARCHIVE = "openspec/changes/archive"  # of changes that are finished
 _MOST = 2000  # packages that are looked into
 

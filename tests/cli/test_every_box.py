@@ -157,7 +157,7 @@ def test_a_file_in_another_encoding_is_never_changed(
     before = file.read_bytes()
     assert list(keys(ck)) == ["T001", "T002"]
     code, _, _ = ck("task", *words)
-    assert (code == 0) is (words[0] == "start")
+    assert code != 0
     assert file.read_bytes() == before
 
 
@@ -165,6 +165,7 @@ def test_the_letter_of_the_file_and_keys_that_are_never_given_again(repo: Path, 
     assert ck("init")[0] == 0
     lines = ["## P", "- [x] T001 One", "- [x] ~~T002~~ No", "- [ ] T003A Three", "- [~] T004 Four"]
     file = put(repo, "specs/001-a/tasks.md", *lines)
-    assert ck("task", "done", "T003A", "T004")[0] == 0
+    for key in ("T003A", "T004"):
+        assert ck("task", "done", key)[0] == 0
     assert ck("task", "add", "Five")[0] == 0
     assert "- [x] T003A Three\n- [x] T004 Four\n- [ ] T005 Five\n" in file.read_text()
