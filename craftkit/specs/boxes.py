@@ -74,6 +74,7 @@ class _Sorting:
         self.listed = _listed(checklists(found, text), found, self.words)
         self.inside, self.repeated = _inside(sections, self.words)
         self.keyed = any(self.words[i].key for i in self.inside)
+        self.below = "_Depends" in text  # whether sub-bullets can name dependencies
         self.owner: dict[int, int] = {}  # box -> the task that it is or belongs to
         self.out = Sorted([], [], [], [], [])
         self.lists: dict[str, list[Box]] = {}
@@ -103,7 +104,7 @@ class _Sorting:
         elif said.key is None and box.mark.isalpha() and box.mark not in kind.done:
             return self.pass_over(box, _LETTER)
         self.owner[i] = len(out.lines)
-        more = _sub_depends(self.text, self.found, i) if "_Depends" in self.text else ()
+        more = _sub_depends(self.text, self.found, i) if self.below else ()
         out.lines.append(Line(box, said, group, whole, more))
         out.steps.append([0, 0])
         return None

@@ -44,8 +44,10 @@ _LINE = re.compile(
     r"|(?P<hash>\#{1,6}+)(?P<title>(?=[ \t\r\n]|\Z)[^\n]*+)"
     r"|(?P<comment><!--)"
     r"|(?P<conflict><{7}(?=[ \r\n]|\Z))"
-    r"|(?P<rule>(?:={2,}+|-{2,}+)[ \t]*+\r?(?=\n|\Z))"
-    r"|(?P<odd>[-*+>~|_ \t\xa0\u30000-9.)]*+\\?[\[［][^\n\r\[\]［］]{0,6}+[\]］])"
+    # Of these the first character stands outside: so the engine sees at once that prose is not one.
+    r"|[=-](?P<rule>(?:(?<==)=++|(?<=-)-++)[ \t]*+\r?(?=\n|\Z))"
+    r"|[-*+>~|_0-9\xa0\u3000\\\[［](?P<odd>(?:(?<=[\[［])|[-*+>~|_ \t\xa0\u30000-9.)]*+\\?[\[［])"
+    r"[^\n\r\[\]［］]{0,6}+[\]］])"
     r")"
 )
 # Kept as text, because few files need them: `re` compiles a pattern when it is first used.
@@ -147,7 +149,8 @@ def _on_odd(st: State, m: re.Match[str]) -> int:
     """What may be a box in another form; else it is left in the gap, as any other text."""
     src, newline = st.src, m.start()
     end = line_end(src, m.end())
-    line = src[m.start("odd") : end]
+    start = m.start("odd") - 1
+    line = src[start:end]
     found = loose.item_box(line)
     mark = loose.like_box(line) if found is None else found.mark
     if mark is None:
@@ -159,7 +162,7 @@ def _on_odd(st: State, m: re.Match[str]) -> int:
     if found is None:
         _note_odd(st, newline, end, mark, quoted=code or loose.is_quote(line))
         return m.end()
-    box_at = m.start("odd") + found.box_at
+    box_at = start + found.box_at
     if found.lead.strip(" \t0123456789-*+.)"):  # blanks that make no list item in Markdown
         depth = base(st, col)
         opened = None if depth < 0 else (box_at, col)
@@ -168,16 +171,15 @@ def _on_odd(st: State, m: re.Match[str]) -> int:
             push(st, col + 2)
             st.lazy = True
     else:
-        opened = open_items(st, src, m.start("odd"), col)
+        opened = open_items(st, src, start, col)
     st.gap = end
     if opened is None or opened[0] != box_at:
         _note_odd(st, newline, end, mark, quoted=code)
         return end
     if not src.startswith(NO_MORE, end + 1):
         end = st.gap = _to_paragraph_end(st, end)
-    at = m.start("odd")
     star = "*" if found.starred else ""
-    _add_box(st, newline, end, col, mark, at + found.mark_at, at + found.body_at, star)
+    _add_box(st, newline, end, col, mark, start + found.mark_at, start + found.body_at, star)
     return end
 
 
