@@ -78,9 +78,21 @@ class Task(NamedTuple):
     doubt: str = ""  # why it cannot be said whose line this is
     mention: int | None = None  # a number at its end that is not its issue
     others: tuple[Mention, ...] = ()  # numbers in its words besides its link
+    struck: bool = False  # its words are struck out
+
+
+class Unread(NamedTuple):
+    """A line that looks like a task and is not read as one."""
+
+    line: int  # 1-based
+    at: int  # index into `Spec.text`
+    words: str
+    is_open: bool
+    why: str
 
 
 # Codes of diagnostics.
+NOT_UTF8 = "not_utf8"  # the file is in an encoding that craftkit reads and never writes
 MERGE_CONFLICT = "conflict_markers"  # lines of the file are a conflict that nobody has resolved
 IN_METADATA = "conflict_in_metadata"  # such lines are part of what the file says of the spec
 
@@ -116,6 +128,8 @@ class Spec(NamedTuple):
     twin_of: str = ""  # the file whose id this one repeats
     hunks: tuple[Hunk, ...] = ()  # merge conflicts that are left in the file
     unmerged: tuple[Task, ...] = ()  # tasks that a conflict touches, each once; not among `tasks`
+    unread: tuple[Unread, ...] = ()  # boxes that are neither tasks nor anything else
+    has_metadata: bool = True
 
     @property
     def done(self) -> int:
@@ -124,7 +138,18 @@ class Spec(NamedTuple):
     @property
     def blocked_by(self) -> Diagnostic | None:
         """The diagnostic that forbids every edit of this spec, if there is one."""
-        return next((d for d in self.diagnostics if d.code == IN_METADATA), None)
+        return next((d for d in self.diagnostics if d.code in (IN_METADATA, NOT_UTF8)), None)
+
+    @property
+    def unread_open(self) -> tuple[Unread, ...]:
+        return tuple(one for one in self.unread if one.is_open)
+
+    @property
+    def is_document(self) -> bool:
+        """Whether the file lies among specs and says nothing of being one."""
+        said = self.has_metadata or self.tasks or self.unmerged or self.unread or self.hunks
+        is_text = all(d.code not in (NOT_UTF8, "nul_bytes") for d in self.diagnostics)
+        return self.dialect == "craftkit" and is_text and not said
 
     @property
     def conflict(self) -> Diagnostic | None:

@@ -58,16 +58,21 @@ def list_(as_json: AsJson = False) -> int:
 
     def action(context: Context) -> Reply:
         from craftkit.commands import spec as commands_spec
-        from craftkit.loop import spec_index
-        from craftkit.specs import files
+        from craftkit.loop import archived, spec_index
+        from craftkit.specs import discovery
+        from craftkit.text import count
 
         found = [commands_spec.summary(context, s) for s in spec_index.load_all(context)]
-        for path, why in files.misfits(context.worktree):
+        for path, why in discovery.misfits(context.worktree):
             words = f"{path} {why}, so it is not read."
             context.note("warning", "not_a_spec", words, "give it another name", path)
+        finished = archived.changes(context) if archived.any_here(context) else {}
         lines = [_row(item) for item in found]
-        notes = [] if found else ['no spec yet: craftkit spec new "What to build"']
-        return Reply({"specs": found}, lines, notes)
+        if finished:
+            lines.append(f"{count(len(finished), 'archived change')}, finished")
+        notes = [] if found or finished else ['no spec yet: craftkit spec new "What to build"']
+        data = {"specs": found, "archived": sorted(finished.values())}
+        return Reply(data, lines, notes)
 
     return run_command("spec list", as_json, action, repair=True, only_reads=True)
 
@@ -130,6 +135,8 @@ def check(
                 "tasks": len(s.tasks),
                 "done": s.done,
                 "linked": sum(1 for t in s.tasks if t.issue),
+                "checklist": s.criteria_total,
+                "unread": len(s.unread),
                 "diagnostics": [d.as_dict() for d in s.diagnostics],
             }
             for s in read
@@ -139,6 +146,7 @@ def check(
             lines.append(
                 f"{spec.path}: {spec.dialect}, {count(len(spec.tasks), 'task')},"
                 f" {item['done']} done, {item['linked']} linked"
+                + (f", {count(len(spec.unread), 'box', 'boxes')} not read" if spec.unread else "")
             )
             for d in spec.diagnostics:
                 lines.append(f"  {d.target or spec.path}: {d.severity} {d.code}: {d.message}")
@@ -208,6 +216,7 @@ def link(
 
     def action(context: Context) -> Reply:
         from craftkit.commands import recovery
+        from craftkit.loop import spec_index
         from craftkit.sync import linking
         from craftkit.text import count
 
@@ -218,6 +227,7 @@ def link(
             found = _ask_whose(context, wanted, found)
         data = linking.as_dict(found)
         _mention_cycles(context, found.spec)
+        spec_index.note_unread(context, found.spec)
         if dry_run:
             return Reply(data, linking.preview(found))
         if found.is_empty():

@@ -89,6 +89,8 @@ def next_(spec_name: SpecName = None, session: SessionId = None, as_json: AsJson
             "remaining": len(task_status.open_required(rows)),
         }
         notes = [_current_note(now, context.session.id)] if now else []
+        if row is None:
+            spec_index.note_unread(context, spec)
         return Reply(data, [_next_line(spec, row, rows)], notes)
 
     return run_command("task next", as_json, action, session=session, repair=True, only_reads=True)
@@ -349,7 +351,10 @@ def _next_line(spec: Spec, row: TaskStatus | None, rows: list[TaskStatus]) -> st
     if not rows:
         return "there are no tasks yet: craftkit task add …"
     if not left:
-        return "every task is done"
+        return "every task is done" if not spec.unread_open else "every task that is read is done"
+    if all(r.task.struck for r in left):
+        names = ", ".join(r.task.ref for r in left[:5])
+        return f"no other task is open: {names} is struck out, and its box is open"
     waiting = [r for r in left if r.waits_for]
     if waiting:
         first = waiting[0]

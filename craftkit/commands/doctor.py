@@ -27,7 +27,7 @@ from craftkit.model import Spec
 from craftkit.runtime import clone
 from craftkit.runtime.config import DEFAULTS
 from craftkit.runtime.context import Context, here, open_context, unreachable_state
-from craftkit.specs import files
+from craftkit.specs import discovery
 from craftkit.store import claims, db, outbox, private, spool_folder, version
 from craftkit.text import count, one_line, shell_word
 
@@ -227,11 +227,12 @@ def _specs(context: Context, fix: bool) -> Check:
 
 def _unreadable(context: Context, specs: list[Spec]) -> list[tuple[str, str, str]]:
     """Path, what is wrong and hint of whatever is named like a spec and cannot be read as one."""
-    listed = set(files.discover(context.worktree)) - {spec.path for spec in specs}
+    listed = set(discovery.discover(context.worktree)) - {spec.path for spec in specs}
+    listed -= {path for path in listed if spec_index.is_known(context, path)}  # documents
     notes = {note.target: note.hint for note in context.diagnostics if note.severity == "warning"}
     found = [(path, "cannot be read", notes.get(path, "")) for path in listed]
     hint = "give it another name"
-    found += [(path, why, hint) for path, why in files.misfits(context.worktree)]
+    found += [(path, why, hint) for path, why in discovery.misfits(context.worktree)]
     for spec in specs:
         if any(note.code in NO_TEXT for note in spec.diagnostics):
             hint = f"`craftkit spec check {shell_word(spec.path)}`"

@@ -30,6 +30,10 @@ def repair(context: Context, *, online: bool = False) -> list[dict[str, str]]:
 
         worktree_changes.settle(context)
     _look_for_configuration(context)
+    if os.path.isdir(os.path.join(context.worktree, "openspec", "changes", "archive")):
+        from craftkit.loop import archived  # only OpenSpec has them
+
+        archived.release_claims(context)
     if not decisions.any_unfinished(context.store) and not spool_folder.waiting(context.worktree):
         background.report_dead_writes(context)
         return []

@@ -10,7 +10,7 @@ from craftkit.errors import CraftkitError
 from craftkit.loop import identity
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import files
+from craftkit.specs import discovery, files
 from craftkit.specs.matching import CONTRADICTED, EDITED, MOVED, NEW, SAME, normal
 from craftkit.store import tasks
 from craftkit.store.lines import SeenLine
@@ -147,7 +147,7 @@ def _place_of_text(context: Context, spec: Spec, title: str) -> str:
     wanted = normal(one_line(title, 200))
     if len(wanted) < SHORT:
         return ""
-    for path in (spec.path, *(p for p in files.discover(context.worktree) if p != spec.path)):
+    for path in (spec.path, *(p for p in discovery.discover(context.worktree) if p != spec.path)):
         try:
             if not os.path.lexists(os.path.join(context.worktree, path)):
                 continue

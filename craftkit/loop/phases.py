@@ -103,6 +103,9 @@ def _gate(context: Context, spec: Spec, old: str, target: str) -> None:
             f" {count(len(left), 'task is', 'tasks are')} open ({names}).",
             f"finish or drop them, as in `craftkit task done {typed(left[0].task.ref)}`",
         )
+    unread = spec_index.unread_boxes(spec)
+    if unread is not None:
+        raise IllegalPhase(f"{spec.id} cannot be completed: {unread['message']}.", unread["hint"])
     waiting = outbox.count(context.store, spec.id)
     if waiting:
         raise IllegalPhase(

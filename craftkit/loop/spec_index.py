@@ -17,7 +17,7 @@ from craftkit.errors import (
 from craftkit.loop import conflicts, identity, spec_identity, task_status
 from craftkit.model import IN_METADATA, MERGE_CONFLICT, Spec
 from craftkit.runtime.context import Context
-from craftkit.specs import edit, files, parse
+from craftkit.specs import discovery, edit, files, parse
 from craftkit.store import claims, decisions, lines, sessions, specs, tasks
 from craftkit.text import shell_word
 
@@ -74,9 +74,11 @@ def known(context: Context, path: str) -> Spec:
 def load_all(context: Context) -> list[Spec]:
     """Every readable spec of this worktree; an unreadable one becomes a diagnostic."""
     found = []
-    for path in files.discover(context.worktree):
+    for path in discovery.discover(context.worktree):
         try:
-            found.append(load(context, path))
+            spec = load(context, path)
+            if not spec.is_document:
+                found.append(spec)
         except (CannotRead, UnsafePath) as error:
             context.note("warning", error.code, error.message, error.hint, path)
     return found
@@ -105,6 +107,10 @@ def choose_spec(context: Context, wanted: str | None) -> Chosen:
     if spec is not None and phase_of(context, spec) != "completed":
         return Chosen(spec, "this session is at work on it")
     gone = spec is None and saved.task_key is not None
+    if gone:
+        from craftkit.loop import archived  # once in a while
+
+        gone = archived.path_of(context, saved.spec_id) is None
     if gone:
         context.note(
             "warning",
@@ -159,6 +165,7 @@ def at_current_path(
 
 def _named(context: Context, wanted: str) -> Spec:
     inside = os.path.relpath(os.path.abspath(wanted), context.worktree).replace(os.sep, "/")
+    inside = discovery.behind_symlinks(context.worktree, inside)
     if not inside.startswith("..") and os.path.isfile(os.path.join(context.worktree, inside)):
         return load(context, inside)
     try:
@@ -300,6 +307,29 @@ def refuse_another(spec: Spec, spec_id: str) -> None:
             "settle which of the two is meant",
             spec.path,
         )
+
+
+def unread_boxes(spec: Spec) -> dict[str, str] | None:
+    """What is said of open boxes that are not read as tasks: one count for all of them."""
+    left = spec.unread_open
+    if not left:
+        return None
+    lines = ", ".join(str(one.line) for one in left[:5]) + (", …" if len(left) > 5 else "")
+    where = f"line {lines}" if len(left) == 1 else f"lines {lines}"
+    are = "open box is" if len(left) == 1 else "open boxes are"
+    return {
+        "code": "unread_boxes",
+        "message": f"{len(left)} {are} not read as {'a task' if len(left) == 1 else 'tasks'}"
+        f" ({where} of {spec.path})",
+        "hint": f"`craftkit spec check {shell_word(spec.path)}` says why",
+    }
+
+
+def note_unread(context: Context, spec: Spec) -> None:
+    """Say how many open boxes of the file are not read as tasks."""
+    found = unread_boxes(spec)
+    if found is not None:
+        context.note("warning", found["code"], found["message"], found["hint"], spec.path)
 
 
 def note_conflicts(context: Context, spec: Spec) -> None:

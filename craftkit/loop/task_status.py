@@ -71,8 +71,10 @@ def derive_statuses(
 
 
 def next_ready(rows: Sequence[TaskStatus]) -> TaskStatus | None:
-    """The first ready task in file order; optional ones are never offered on their own."""
-    return next((row for row in rows if row.ready and not row.task.optional), None)
+    """The first ready task in file order; optional and struck-out ones are never offered."""
+    return next(
+        (row for row in rows if row.ready and not (row.task.optional or row.task.struck)), None
+    )
 
 
 def parents_finished_by(rows: Sequence[TaskStatus], task: Task) -> list[Task]:
@@ -89,6 +91,30 @@ def parents_finished_by(rows: Sequence[TaskStatus], task: Task) -> list[Task]:
         done.add(parent)
         parent = by_id[parent].task.parent
     return result
+
+
+def parents_opened_by(rows: Sequence[TaskStatus], task: Task) -> list[Task]:
+    """Numbered parents that are done: with an open part they are not."""
+    by_id = {row.task.id: row for row in rows}
+    result = []
+    parent = None if task.optional else task.parent
+    while parent and parent in by_id:
+        if by_id[parent].state == DONE:
+            result.append(by_id[parent].task)
+        parent = by_id[parent].task.parent
+    return result
+
+
+def open_parts(rows: Sequence[TaskStatus]) -> list[tuple[Task, Task]]:
+    """Pairs of a parent that is done and its first required part that is open."""
+    by_id = {row.task.id: row for row in rows}
+    found: dict[str, tuple[Task, Task]] = {}
+    for row in rows:
+        whole = by_id.get(row.task.parent or "")
+        is_open = row.state in (TODO, IN_PROGRESS) and not row.task.optional
+        if whole is not None and whole.state == DONE and is_open:
+            found.setdefault(whole.task.id, (whole.task, row.task))
+    return list(found.values())
 
 
 def open_required(rows: Sequence[TaskStatus]) -> list[TaskStatus]:

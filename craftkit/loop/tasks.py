@@ -22,7 +22,7 @@ from craftkit.loop import (
 from craftkit.loop.decisions import Source
 from craftkit.model import DONE, DROPPED, IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import edit
+from craftkit.specs import adding, edit
 from craftkit.store import claims, decisions
 from craftkit.store import history as events
 from craftkit.store import tasks as task_records
@@ -205,8 +205,10 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     if row.state not in (DONE, DROPPED) and not base and not linked:
         return transitions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, task, claims.of_task(context.store, spec.id, task.id))
+    rows = spec_index.task_statuses(context, spec)
+    also = [parent.id for parent in task_status.parents_opened_by(rows, task)]
     return transitions.apply_transition(
-        context, spec, task, "reopen", "command", expected_version=version, held_by=held
+        context, spec, task, "reopen", "command", expected_version=version, also=also, held_by=held
     )
 
 
@@ -255,7 +257,7 @@ def add(
         nonlocal key
         needed = [_key_of(task_lookup.resolve(context, seen, word)) for word in depends_on]
         sections = context.config["specs.task_sections"]
-        text, key = edit.add_task(
+        text, key = adding.add_task(
             seen,
             title,
             group=group,

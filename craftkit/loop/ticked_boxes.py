@@ -7,7 +7,7 @@ from craftkit.errors import CraftkitError
 from craftkit.loop import spec_index
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import files
+from craftkit.specs import discovery, files
 from craftkit.store import specs
 from craftkit.store import tasks as task_records
 
@@ -16,7 +16,7 @@ def changed_specs(context: Context) -> list[Spec]:
     """Specs whose files are not as they were seen last; the unreadable ones are left out."""
     seen = specs.digests(context.store, context.worktree)
     found = []
-    for path in files.discover(context.worktree):
+    for path in discovery.discover(context.worktree):
         try:
             if digests.sha256(files.read(context.worktree, path)) != seen.get(path):
                 found.append(spec_index.load(context, path))

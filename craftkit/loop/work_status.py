@@ -90,6 +90,8 @@ def describe(
         action, command = "start", f"craftkit task start {typed(following.task.ref)}{context.flag}"
     elif left or spec.hunks:  # the list says what has to be resolved first
         action, command = "none", f"craftkit task list{context.flag}"
+    elif spec.unread_open:
+        action, command = "none", f"craftkit spec check {shell_word(spec.path)}"
     else:
         action, command = "none", _after_last_task(phase, spec)
     return WorkStatus(
@@ -189,6 +191,19 @@ def local_conflicts(
             found.append(
                 {"code": "contradicted", "task": row.task.ref, "message": words, "hint": hint}
             )
+    for whole, part in task_status.open_parts(rows):
+        found.append(
+            {
+                "code": "part_open",
+                "task": part.ref,
+                "message": f"{part.ref} is open, but {whole.ref}, of which it is a part, is done",
+                "hint": f"`craftkit task done {typed(part.ref)}`"
+                f" or `craftkit task reopen {typed(whole.ref)}`",
+            }
+        )
+    unread = spec_index.unread_boxes(spec)
+    if unread is not None:
+        found.append(unread)
     for note in spec.diagnostics:
         if note.severity == "error" or note.code in ("dependency_cycle", "duplicate_key"):
             hint, line = note.hint or f"edit {note.target}", note.target.rpartition(":")[2]

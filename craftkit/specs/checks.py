@@ -18,6 +18,7 @@ def check_tasks(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
         *_dependencies(tasks, path),
         *_near_misses(tasks, path),
         *_several_numbers(tasks, path),
+        *_struck(tasks, path),
     ]
 
 
@@ -34,6 +35,22 @@ def _several_numbers(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
         )
         for task in tasks
         if task.others and task.issue is None
+    ]
+
+
+def _struck(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
+    words = "{0} is struck out, but its box is open: it is not offered as the next task"
+    hint = "tick its box, or drop it: `craftkit task drop {0}`"
+    return [
+        Diagnostic(
+            "warning",
+            "struck_out",
+            words.format(task.ref or task.key or "this task"),
+            hint.format(task.ref or task.key or "KEY"),
+            f"{path}:{task.line}",
+        )
+        for task in tasks
+        if task.struck and not task.checked
     ]
 
 
@@ -96,7 +113,8 @@ def _near_misses(tasks: Sequence[Task], path: str) -> list[Diagnostic]:
         if "(" not in task.title and "[" not in task.title:
             continue
         for found in re.findall(_NEAR_MISS, task.title):
-            named = [word for word in re.split(r"[^\w.]+", found) if word in keys]
+            words_of = re.split(r"[^\w.]+", found)
+            named = [word for word in words_of if word in keys and not word.isdecimal()]
             if named:
                 hint = f"write `(depends on {', '.join(named)})`"
                 words = f"`{found}` is read as words, not as a dependency"

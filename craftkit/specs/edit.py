@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Mapping, Set
 
 from ..errors import SpecNeedsAttention, UsageProblem
 from ..model import Spec, Task
 from .dialects import DIALECTS, Dialect
 from .meta import FIELDS, bold_fields, bold_time, front_span
 from .reader import parse
-from .scanner import scan
-from .sections import find_section
-from .taskline import text_digest
 
 # Kept as text: only `set_meta` needs them, and `re` compiles a pattern when it is first used.
 _PLAIN_VALUE = (
@@ -36,28 +33,34 @@ def encode(text: str) -> bytes:
 
 
 def tick(spec: Spec, task: Task) -> str:
-    """The text with this task's box ticked."""
-    kind = _editable(spec, task)
-    return spec.text if task.checked else _mark(spec, task, kind.done_mark)
+    """The text with this task's box ticked, whatever mark is in it, with the file's own letter."""
+    kind = editable(spec, task, any_mark=True)
+    return spec.text if task.checked else _mark(spec, task, _done_mark(spec, kind))
+
+
+def _done_mark(spec: Spec, kind: Dialect) -> str:
+    """`x` or `X`, as most of the ticked boxes of the file have it."""
+    small, large = (sum(task.mark == mark for task in spec.tasks) for mark in "xX")
+    return kind.done_mark if small == large else "x" if small > large else "X"
 
 
 def untick(spec: Spec, task: Task) -> str:
     """The text with this task's box open: neither done nor started."""
-    _editable(spec, task)
+    editable(spec, task)
     return _mark(spec, task, " ") if task.checked or task.started else spec.text
 
 
 def start_mark(spec: Spec, task: Task) -> str:
     """The text with the dialect's mark for work in progress, where it has one."""
-    kind = _editable(spec, task)
-    if kind.start_mark is None or task.checked or task.started:
+    kind = editable(spec, task, any_mark=True)
+    if kind.start_mark is None or task.checked or task.started or task.mark.strip():
         return spec.text
     return _mark(spec, task, kind.start_mark)
 
 
 def link(spec: Spec, task: Task, number: int) -> str:
     """The text with ` (#number)` at the end of the task's words."""
-    _editable(spec, task, any_mark=True)
+    editable(spec, task, any_mark=True)
     if number < 1:
         raise UsageProblem(f"{number} is not an issue number", "issue numbers start at 1")
     if task.issue == number:
@@ -83,7 +86,7 @@ def link_all(spec: Spec, numbers: Mapping[str, int], parent: int | None = None) 
 
     `parent` becomes the spec's own issue where the file can hold one and names none.
     """
-    _editable(spec)
+    editable(spec)
     text = spec.text
     for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
         if task.issue is None and task.id in numbers:
@@ -131,7 +134,7 @@ def with_mentions(spec: Spec, is_mention: Callable[[Task], bool]) -> Spec:
 
 def unlink(spec: Spec, task_id: str | None = None) -> str:
     """The text without one task's link; without any link and the spec's issue if None is given."""
-    _editable(spec)
+    editable(spec)
     text = spec.text
     for task in sorted(spec.tasks, key=lambda t: t.link_at, reverse=True):
         if task.issue is not None and task_id in (None, task.id):
@@ -160,7 +163,7 @@ def _without_link(text: str, at: int) -> str:
 
 
 def _mark(spec: Spec, task: Task, mark: str) -> str:
-    return spec.text[: task.mark_at] + mark + spec.text[task.mark_at + 1 :]
+    return spec.text[: task.mark_at] + mark + spec.text[task.mark_at + len(task.mark) :]
 
 
 def refuse_if_blocked(spec: Spec) -> None:
@@ -191,15 +194,15 @@ def _refuse(spec: Spec, words: str) -> None:
     raise SpecNeedsAttention(words, hint, target)
 
 
-def _editable(spec: Spec, task: Task | None = None, *, any_mark: bool = False) -> Dialect:
+def editable(spec: Spec, task: Task | None = None, *, any_mark: bool = False) -> Dialect:
     kind = DIALECTS[spec.dialect]
     refuse_if_blocked(spec)
     if task is None:
         return kind
     target = f"{spec.path}:{task.line}"
-    if spec.text[task.mark_at : task.mark_at + 1] != task.mark:
+    if not spec.text.startswith(task.mark, task.mark_at):
         raise SpecNeedsAttention("The task is not from this version of the file", "", target)
-    known = task.mark in " \t" or task.mark in kind.done or task.mark in kind.started
+    known = not task.mark.strip() or task.mark in kind.done or task.mark in kind.started
     if not known and not any_mark:
         raise SpecNeedsAttention(
             f"The box of {task.ref} holds a mark that means nothing in this dialect",
@@ -217,11 +220,11 @@ def set_meta(spec: Spec, **fields: str | int | None) -> str:
 
     Front matter without the field gets a new line; bold metadata is only ever replaced.
     """
-    kind = _editable(spec)
+    kind = editable(spec)
     for name, value in fields.items():
         if name not in FIELDS or name == "id":
             raise UsageProblem(f"{name} is not a metadata field that can be set")
-        _one_line("" if value is None else str(value), name)
+        one_line("" if value is None else str(value), name)
     text = spec.text
     if not kind.has_metadata:
         return text
@@ -235,7 +238,7 @@ def set_meta(spec: Spec, **fields: str | int | None) -> str:
 
 def set_id(spec: Spec, new: str) -> str:
     """The text with another `id`, which makes it another spec."""
-    _editable(spec)
+    editable(spec)
     if front_span(spec.text) is not None:
         return _set_yaml(spec.text, "id", new, spec.dialect == "cc-craft-kit", spec.path)
     return _set_bold(spec.text, {"id": new})
@@ -309,195 +312,10 @@ def _yaml_value(value: str | int | None, quote: str) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _one_line(value: str, what: str) -> None:
+def one_line(value: str, what: str) -> None:
     for c in value:
         if unicodedata.category(c) in ("Cc", "Zl", "Zp", "Cs") or c in _BIDI:
             raise UsageProblem(
                 f"The {what} holds a line break, or a character that cannot be seen or written",
                 "write it on one line, in plain characters",
             )
-
-
-# --- adding a task
-
-
-def add_task(
-    spec: Spec,
-    title: str,
-    *,
-    group: str | None = None,
-    depends_on: Sequence[str] = (),
-    task_sections: Sequence[str] = (),
-    used: Sequence[str] = (),
-) -> tuple[str, str]:
-    """The text with one more task line, and its key ("" where the file's tasks have none).
-
-    `used` are keys that no new task may get, though no line has them now.
-    """
-    kind = _editable(spec)
-    _one_line(title, "title")
-    title = " ".join(title.split())
-    if not title:
-        raise UsageProblem("A task needs a title", "say in a few words what is to be done")
-    known = {task.key for task in spec.tasks if task.key is not None}
-    for key in depends_on:
-        if key not in known:
-            raise UsageProblem(f"{key} is not a task of this spec", "depend on the key of a task")
-    tasks = spec.tasks
-    if group is not None:
-        tasks = tuple(task for task in tasks if _same(task.group, group))
-    keys = [task.key for task in (*spec.tasks, *spec.unmerged) if task.key is not None]
-    near = [task.key for task in tasks if task.key is not None]
-    if tasks or group is None:
-        key = "" if spec.tasks and not keys else kind.next_key([*used, *keys], near, group)
-        words = kind.new_line(key, title, depends_on)
-        if tasks:
-            text = _after(spec, tasks[-1], words)
-        else:
-            text = _into_empty(spec, kind, words, task_sections)
-    else:
-        taken = [*used, *keys] if keys or not spec.tasks else []
-        key, text = _into_group(spec, kind, group, taken, title, depends_on, task_sections)
-    _verify(spec, text, title, key, task_sections)
-    return text, key
-
-
-def _same(one: str | None, other: str) -> bool:
-    return one is not None and text_digest(one.casefold()) == text_digest(other.casefold())
-
-
-def _eol(text: str) -> str:
-    at = text.find("\n")
-    return "\r\n" if at > 0 and text[at - 1] == "\r" else "\n"
-
-
-def _insert(text: str, at: int, line: str, eol: str) -> str:
-    """`line` as a line of its own at `at`, the start of a line or the end of the text."""
-    if at == len(text) and text and not text.endswith("\n"):
-        return f"{text}{eol}{line}"
-    return f"{text[:at]}{line}{eol}{text[at:]}"
-
-
-def _after(spec: Spec, task: Task, words: str) -> str:
-    """A line like that of `task`, behind it and all that is nested under it."""
-    text = spec.text
-    start = text.rfind("\n", 0, task.mark_at) + 1
-    lead = text[start : task.mark_at - 1]
-    lead = lead.removeprefix("\ufeff")
-    m = re.search(r"([0-9]+)([.)][ \t]+)\Z", lead)
-    if m is not None:
-        lead = f"{lead[: m.start()]}{int(m[1]) + 1}{m[2]}"
-    shut = text[task.mark_at + 1 :][:3]
-    gap = "] " if not shut.startswith("]\t") else "]\t"
-    indent = len(lead) - len(lead.lstrip(" \t"))
-    ends = {box.at: box.end for box in scan(text, int(text.startswith("\ufeff"))).boxes}
-    at = _block_end(text, start, indent, ends)
-    stop = text.find("\n", start)
-    eol = _eol(text) if stop < 0 else "\r\n" if text[stop - 1] == "\r" else "\n"
-    return _insert(text, at, f"{lead}[ {gap}{words}", eol)
-
-
-def _block_end(text: str, start: int, indent: int, ends: Mapping[int, int]) -> int:
-    """The start of the line behind the list item that begins at `start`.
-
-    `ends` says of each box where its paragraph ends.
-    """
-    at = text.find("\n", ends.get(start, start)) + 1
-    if at == 0:
-        return len(text)
-    end, blank = at, False
-    while at < len(text):
-        nxt = text.find("\n", ends.get(at, at)) + 1 or len(text)
-        line = text[at : text.find("\n", at) + 1 or len(text)]
-        body = line.strip()
-        deeper = len(line) - len(line.lstrip(" \t")) > indent
-        if not body:
-            blank = True
-        elif deeper:
-            end, blank = nxt, False
-        elif blank or re.match(r"[ \t]*(?:[-*+#>`~<_]|[0-9]+[.)])", line):
-            break
-        else:
-            end = nxt  # a lazy continuation of the item's paragraph
-        at = nxt
-    return end
-
-
-def _into_empty(spec: Spec, kind: Dialect, words: str, titles: Sequence[str]) -> str:
-    text = spec.text
-    eol = _eol(text)
-    start = span[2] if kind.has_metadata and (span := front_span(text)) else 0
-    found = scan(text, start or int(text.startswith("\ufeff")))
-    section, _ = find_section(found, len(text), kind, titles)
-    if section is not None and section.heading >= 0:
-        return _below(text, found.headings[section.heading].end, f"- [ ] {words}", eol)
-    lines = [f"- [ ] {words}"]
-    if section is None:
-        lines = [kind.section, "", *lines]
-    if text and not text.endswith("\n"):
-        text += eol
-    if text and not text.endswith(("\n\n", "\n\r\n")):
-        text += eol
-    return text + eol.join(lines) + eol
-
-
-def _below(text: str, heading_end: int, line: str, eol: str) -> str:
-    """`line` as the first paragraph below a heading."""
-    if heading_end >= len(text):
-        return f"{text}{eol}{eol}{line}{eol}"
-    at = heading_end + 1
-    rest = text[at:]
-    gap = re.match(r"[ \t]*\r?\n", rest)
-    head = text[:at] if gap is None else text[: at + gap.end()]
-    tail = rest if gap is None else rest[gap.end() :]
-    before = eol if gap is None else ""
-    after = eol if tail and not re.match(r"[ \t]*\r?\n", tail) else ""
-    return f"{head}{before}{line}{eol}{after}{tail}"
-
-
-def _into_group(
-    spec: Spec,
-    kind: Dialect,
-    group: str,
-    keys: Sequence[str],
-    title: str,
-    depends_on: Sequence[str],
-    titles: Sequence[str],
-) -> tuple[str, str]:
-    """A first task below a heading that has none yet."""
-    text = spec.text
-    start = span[2] if kind.has_metadata and (span := front_span(text)) else 0
-    found = scan(text, start or int(text.startswith("\ufeff")))
-    section, _ = find_section(found, len(text), kind, titles)
-    for i, heading in enumerate(found.headings):
-        if section is None or not section.at <= heading.at < section.end:
-            continue
-        if i != section.heading and heading.level > 1 and _same(heading.title, group):
-            key = "" if spec.tasks and not keys else kind.next_key(keys, [], heading.title)
-            words = kind.new_line(key, title, depends_on)
-            return key, _below(text, heading.end, f"- [ ] {words}", _eol(text))
-    names = list(dict.fromkeys(task.group for task in spec.tasks if task.group))
-    hint = f"groups: {', '.join(names[:8])}" if names else "this spec has no groups"
-    raise UsageProblem(f"No heading of the task section reads {group!r}", hint, spec.path)
-
-
-def _verify(spec: Spec, text: str, title: str, key: str, titles: Sequence[str]) -> None:
-    """The new text must read as the old tasks and exactly the new one."""
-    after = parse(encode(text), spec.path, dialect=spec.dialect, task_sections=titles)
-    # Ids and places shift with a new line in the middle; the words do not.
-    new = [(t.key, t.title, t.issue, t.checked) for t in after.tasks]
-    old = [(t.key, t.title, t.issue, t.checked) for t in spec.tasks]
-    at = next((i for i, pair in enumerate(zip(new, old, strict=False)) if pair[0] != pair[1]), -1)
-    if at < 0:
-        at = len(old)
-    if new[:at] + new[at + 1 :] != old or len(new) != len(old) + 1:
-        raise SpecNeedsAttention(
-            "A new task line would not be read as a task at the end of this list",
-            "add the line by hand",
-            spec.path,
-        )
-    if new[at][1] != title or (new[at][0] or "") != key or new[at][2] is not None:
-        raise UsageProblem(
-            "The title would be read as something else (a key, a tag or a link)",
-            "put it in other words",
-        )

@@ -1,4 +1,4 @@
-"""Files below a root: read, replace without losing anybody's save, create, discover.
+"""Files below a root: read, replace without losing anybody's save, create.
 
 Every path is walked component by component without following symlinks.  `replace` swaps two
 names atomically where the system can, and looks at what it displaced: an editor's save that
@@ -17,7 +17,6 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from fnmatch import fnmatchcase
 
 from .. import folders
 from ..digests import sha256
@@ -30,20 +29,17 @@ from ..errors import (
     UsageProblem,
 )
 from ..folders import Folder
-from ..text import visible
 from ._exchange import exchange
-from .dialects import DIALECTS
 
 MAX_BYTES = 16 * 1024 * 1024
 _ROUNDS = 100  # an editor that saves faster than this many swaps is not a person
 _NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _COMMON = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a FIFO must not make us wait
-_TEMP = re.compile(
+TEMP = re.compile(
     r"\.craftkit-(?P<pid>[0-9]{1,10})-(?P<random>[0-9a-f]{16})"
     r"(?:\.part|-(?P<old>[0-9a-f]{12})-(?P<new>[0-9a-f]{12})\.tmp)\Z"
 )
-_CONTROL = "[\x00-\x1f\x7f-\x9f]"
 _HINTS = {
     errno.ENOSPC: "free some space on the disk and run the command again",
     errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
@@ -225,7 +221,7 @@ def _discard(folder: Folder, name: str) -> None:
 
 def _clear(folder: Folder, temp: str) -> str | None:
     """Remove a temporary file; one that holds somebody's save is kept, and its name returned."""
-    m = _TEMP.match(temp)
+    m = TEMP.match(temp)
     if m is None:
         return None
     try:
@@ -385,7 +381,7 @@ def sweep(root: str, rel_dir: str, report: Callable[[str], None] = _tell_nobody)
         with _folder(root, parts, rel_dir) as folder:
             names = os.listdir(folder.fd if folder.fd is not None else folder.path)
             for name in names:
-                m = _TEMP.match(name)
+                m = TEMP.match(name)
                 if m is not None and not _alive(int(m["pid"])):
                     rescued = _clear(folder, name)
                     count += 1
@@ -406,69 +402,3 @@ def _alive(pid: int) -> bool:
     except (OSError, OverflowError):
         return True
     return True
-
-
-def discover(root: str, extra: Sequence[str] = ()) -> list[str]:
-    """Relative paths of all spec files, sorted; symlinks are not followed."""
-    patterns = [p for dialect in DIALECTS.values() for p in dialect.patterns]
-    found: set[str] = set()
-    for pattern in (*patterns, *extra):
-        parts = pattern.replace("\\", "/").split("/")
-        if not any(part in ("", ".", "..") for part in parts):
-            found.update(_expand(root, "", parts))
-    return sorted(path for path in found if not _is_no_spec(path))
-
-
-def misfits(root: str) -> list[tuple[str, str]]:
-    """Path of what is named like a spec file and is not read as one, and why it is not.
-
-    A path with what is not seen as it is, is shown with escapes, as in `a\\nb`.
-    """
-    patterns = [p.split("/") for dialect in DIALECTS.values() for p in dialect.patterns]
-    paths = {path for parts in patterns for path in _expand(root, "", parts, misfits=True)}
-    return [
-        (
-            path.encode("unicode_escape").decode(),
-            "has a backslash or a control character in its name",
-        )
-        if _is_odd(path)
-        else (path, "is not a regular file")
-        for path in sorted(paths)
-        if not _is_no_spec(path)
-    ]
-
-
-def _is_odd(name: str) -> bool:
-    """Whether a name has what is not seen as it is: a control, a line end or a backslash."""
-    if name.isascii() and name.isprintable():
-        return "\\" in name
-    return "\\" in name or visible(name) != name or re.search(_CONTROL, name) is not None
-
-
-def _is_no_spec(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    if name.casefold() == "readme.md":
-        return folder.rpartition("/")[2] == "specs"
-    return path.startswith("openspec/changes/archive/")
-
-
-def _expand(root: str, base: str, parts: Sequence[str], misfits: bool = False) -> Iterator[str]:
-    part, rest = parts[0], parts[1:]
-    try:
-        with os.scandir(os.path.join(root, base) if base else root) as entries:
-            for entry in entries:
-                if not fnmatchcase(entry.name, part) or entry.is_symlink():
-                    continue
-                path = f"{base}/{entry.name}" if base else entry.name
-                if _is_odd(entry.name):
-                    if misfits:
-                        yield path
-                elif rest:
-                    if entry.is_dir(follow_symlinks=False):
-                        yield from _expand(root, path, rest, misfits)
-                elif entry.is_file(follow_symlinks=False) is misfits:
-                    continue
-                elif not _TEMP.match(entry.name):
-                    yield path
-    except OSError:
-        return  # what cannot be listed holds no specs that could be read

@@ -2,27 +2,29 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from .. import digests
-from ..model import Diagnostic, Mention, Spec, Task
+from ..model import NOT_UTF8, Diagnostic, Mention, Spec, Task
 from . import names
+from .boxes import Line, Sorted, sort_boxes
 from .checks import capped, check_tasks
 from .dialects import DIALECTS, Dialect
+from .lists import Scan
 from .meta import CC_KEYS, Meta, bold_fields, front_span, number_of, phase_of, read_meta
-from .scanner import Box, Scan, find_conflicts, scan
-from .sections import Section, criteria_boxes, find_section
-from .taskline import Words, depends_in, line_names, read_words
+from .scanner import find_conflicts, scan
+from .sections import find_sections
+from .taskline import line_names
 
 # Kept as text: one file needs few of them, and `re` compiles a pattern when it is first used.
 _PATHS = (
     ("kiro", r"(?:\A|/)\.kiro/specs/[^/]+/tasks\.md\Z"),
     ("openspec", r"(?:\A|/)openspec/changes/(?:archive/)?[^/]+/tasks\.md\Z"),
     ("cc-craft-kit", r"(?:\A|/)\.cc-craft-kit/specs/[^/]+\.md\Z"),
-    ("spec-kit", r"(?:\A|/)specs/[^/]+/tasks\.md\Z"),
+    ("spec-kit", r"(?:\A|/)(?:\.specify/)?specs/[^/]+/tasks\.md\Z"),
     ("craftkit", r"(?:\A|/)specs/[^/]+\.md\Z"),
 )
-_T_BOX = r"(?m)^[ \t]*[-*+] \[[ xX]\] (?:\*\*)?\[?T[0-9]{3}"
+_T_BOX = r"(?m)^[ \t]*[-*+] \[[ xX]\] (?:\*\*|~~)?\[?T-?[A-Z]{0,3}[0-9]"
 _NUMBER_BOX = r"(?m)^[ \t]*[-*+] \[[ xX-]\]\*? [0-9]+\.[0-9]+"
 _KIRO_BOX = r"(?m)^[ \t]*[-*+] \[[ xX-]\]\*?[ \t]+(?:[0-9]+\. |.*\n[^\n]*_Requirements:)"
 
@@ -104,7 +106,9 @@ def _read(
                 f"{path}:{_line_of(text, at)}",
             )
         )
-    tasks, criteria = _read_tasks(text, path, kind, found, task_sections, notes)
+    if kind.has_metadata and meta.kind == "none":
+        notes += _lost_metadata(text, path)
+    sorted_, tasks = _read_tasks(text, path, kind, found, task_sections, notes)
     notes += check_tasks(tasks, path)
     spec_id, name = _names(kind, meta, found, path, notes)
     phase, known = phase_of(meta.get("phase"))
@@ -130,11 +134,36 @@ def _read(
         digest="",
         text=text,
         tasks=tuple(tasks),
-        criteria_done=sum(1 for box in criteria if box.mark in kind.done),
-        criteria_total=len(criteria),
+        criteria_done=sum(1 for box in sorted_.criteria if box.mark in kind.done),
+        criteria_total=len(sorted_.criteria),
         diagnostics=capped(notes),
         says_id=meta.get("id") is not None,
+        unread=tuple(sorted_.unread),
+        has_metadata=meta.kind != "none" or bool(meta.diagnostics) or _is_lost(notes),
     )
+
+
+_LOST = "lost_metadata"
+
+
+def _is_lost(notes: Sequence[Diagnostic]) -> bool:
+    return any(note.code == _LOST for note in notes)
+
+
+def _lost_metadata(text: str, path: str) -> list[Diagnostic]:
+    """A formatter that knows no front matter makes a heading, or a paragraph, of it."""
+    m = re.search(r"(?m)^(?:#{1,6}[ \t]+)?(?:[a-z_]+:[ \t]?[^\n]*)?\bid:[ \t]*[^\s#]", text[:4000])
+    if m is None or re.search(r"\b(?:phase|issue|name):[ \t]*\S", text[m.start() :][:600]) is None:
+        return []
+    return [
+        Diagnostic(
+            "error",
+            _LOST,
+            "the metadata is written as a heading or as text, so it is not read",
+            "put it back between two lines `---` at the top of the file, one field a line",
+            f"{path}:{_line_of(text, m.start())}",
+        )
+    ]
 
 
 def _line_of(text: str, at: int) -> int:
@@ -145,17 +174,34 @@ def _decode(data: bytes, path: str, notes: list[Diagnostic]) -> str:
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        text = data.decode("utf-8", "surrogateescape")
-        line = data.count(b"\n", 0, error.start) + 1
-        notes.append(
-            Diagnostic("warning", "not_utf8", "not valid UTF-8", "save as UTF-8", f"{path}:{line}")
-        )
+        text = _in_another_encoding(data, path, error, notes)
+    else:
+        if "\0" in text:
+            text = _in_another_encoding(data, path, None, notes) or text
     if "\0" in text:
         line = _line_of(text, text.index("\0"))
         notes.append(
             Diagnostic("warning", "nul_bytes", "NUL bytes in a text file", "", f"{path}:{line}")
         )
     return text
+
+
+def _in_another_encoding(
+    data: bytes, path: str, error: UnicodeDecodeError | None, notes: list[Diagnostic]
+) -> str:
+    """The text of a file that is not UTF-8, if it can be read; nothing of it is ever written."""
+    from .encodings import guess  # once in a while
+
+    name = guess(data)
+    if name is None and error is None:
+        return ""  # text with a few NUL bytes in it
+    line = 1 if error is None or name else data.count(b"\n", 0, error.start) + 1
+    is_named = f"the file is not UTF-8, but {name}" if name else "the file is not valid UTF-8"
+    hint = "save it as UTF-8; until then craftkit only reads it"
+    notes.append(Diagnostic("warning", NOT_UTF8, is_named, hint, f"{path}:{line}"))
+    if name is None:
+        return data.decode("utf-8", "surrogateescape")
+    return data.decode(name, "replace")
 
 
 def _names(
@@ -187,16 +233,6 @@ def _names(
     return spec_id, name
 
 
-class _Line(NamedTuple):
-    """A box that is a task, before it is known what identifies it."""
-
-    box: Box
-    words: Words
-    group: str | None
-    parent: int  # index of the task that it is a part of
-    more: tuple[str, ...]  # dependencies named in its sub-bullets
-
-
 def _read_tasks(
     text: str,
     path: str,
@@ -204,38 +240,38 @@ def _read_tasks(
     found: Scan,
     titles: Sequence[str],
     notes: list[Diagnostic],
-) -> tuple[list[Task], list[Box]]:
-    section, others = find_section(found, len(text), kind, titles)
-    for other in others:
-        line = _line_of(text, other.at)
+) -> tuple[Sorted, list[Task]]:
+    sections, ignored = find_sections(found, len(text), kind, titles)
+    for other in ignored:
         notes.append(
             Diagnostic(
                 "warning",
                 "several_task_sections",
-                "another section with boxes also looks like a task list",
-                "only one section is read; rename this heading",
-                f"{path}:{line}",
+                "this section looks like a task list as well, and the settings name another one",
+                "name this heading in `specs.task_sections` as well, or rename it",
+                f"{path}:{_line_of(text, other.at)}",
             )
         )
-    if section is None:
+    if not sections:
         notes.append(
             Diagnostic(
                 "warning",
                 "no_task_section",
                 "no heading names a task list",
-                f"add a `{kind.section}` heading",
+                f"add a `{kind.section}` heading, or name yours in `specs.task_sections`",
                 path,
             )
         )
-        return [], list(found.boxes)
-    lines, steps, criteria = _sort_boxes(text, kind, found, section)
-    if not lines:
+    sorted_ = sort_boxes(text, kind, found, sections, path)
+    lines = sorted_.lines
+    notes += sorted_.notes
+    if sections and not lines:
         notes.append(Diagnostic("info", "no_tasks", "the task section holds no tasks", "", path))
-    elif kind.wants_keys and not any(entry.words.key for entry in lines):
+    elif kind.wants_keys and lines and not any(entry.words.key for entry in lines):
         notes.append(Diagnostic("info", "no_keys", "no task has a key", "", path))
     for entry in lines:
         mark = entry.box.mark
-        if mark not in " \t" and mark not in kind.done and mark not in kind.started:
+        if mark.strip() and mark not in kind.done and mark not in kind.started:
             notes.append(
                 Diagnostic(
                     "warning",
@@ -245,86 +281,11 @@ def _read_tasks(
                     f"{path}:{_line_of(text, entry.box.at)}",
                 )
             )
-    return _identify(text, kind, lines, steps), criteria
-
-
-def _sort_boxes(
-    text: str, kind: Dialect, found: Scan, section: Section
-) -> tuple[list[_Line], list[list[int]], list[Box]]:
-    """Tell tasks, steps and criteria apart; steps are counted per task as [done, total]."""
-    boxes = found.boxes
-    outside = criteria_boxes(found, len(text)) if kind.whole_file else set()
-    inside = range(section.first, section.last)
-    key_at = re.compile(kind.key).match
-    words = {
-        i: read_words(text[boxes[i].body_at : boxes[i].end], key_at)
-        for i in inside
-        if i not in outside and (kind.optional_star or not boxes[i].starred)
-    }
-    keyed = kind.keyed_only and any(w.key for w in words.values())
-    groups = _groups(found, section)
-    below = "_Depends" in text  # whether sub-bullets can name dependencies
-    owner: dict[int, int] = {}  # box index -> index of the task that it is or belongs to
-    lines: list[_Line] = []
-    steps: list[list[int]] = []
-    criteria: list[Box] = []
-    for i, box in enumerate(boxes):
-        if box.starred and not kind.optional_star:
-            continue  # `[ ]*` is not a box elsewhere
-        said = words.get(i)
-        if said is None:
-            criteria.append(box)
-            continue
-        above = owner.get(box.parent, -1)
-        if above >= 0 and not (kind.nested_keys and said.key is not None):
-            owner[i] = above
-            steps[above][0] += box.mark in kind.done
-            steps[above][1] += 1
-        elif keyed and said.key is None:
-            criteria.append(box)
-        else:
-            owner[i] = len(lines)
-            more = _sub_depends(text, found, i, section.end) if below else ()
-            lines.append(_Line(box, said, groups(box.at), above, more))
-            steps.append([0, 0])
-    return lines, steps, criteria
-
-
-def _groups(found: Scan, section: Section) -> Callable[[int], str | None]:
-    """A function that names the nearest heading above; to be asked in file order."""
-    if section.heading < 0:
-        headings = [h for h in found.headings if h.level > 1]
-    else:
-        headings = [h for h in found.headings[section.heading + 1 :] if h.at < section.end]
-    reached, title = 0, ""
-
-    def group(at: int) -> str | None:
-        nonlocal reached, title
-        while reached < len(headings) and headings[reached].at < at:
-            title = " ".join(headings[reached].title.split())
-            reached += 1
-        return title or None
-
-    return group
-
-
-def _sub_depends(text: str, found: Scan, i: int, end: int) -> tuple[str, ...]:
-    """Dependencies in the indented lines below a task, up to the next box."""
-    box = found.boxes[i]
-    stop = found.boxes[i + 1].at if i + 1 < len(found.boxes) else end
-    if not any(text.find(word, box.end, stop) >= 0 for word in ("_Depends", "*Depends")):
-        return ()
-    keys: list[str] = []
-    for line in text[box.end : stop].split("\n")[1:]:
-        body = line.lstrip(" \t")
-        if body and body != "\r" and body is line:
-            break  # back at the margin: no longer part of the task
-        keys += depends_in(body)
-    return tuple(keys)
+    return sorted_, _identify(text, kind, lines, sorted_.steps)
 
 
 def _identify(
-    text: str, kind: Dialect, lines: Sequence[_Line], steps: Sequence[list[int]]
+    text: str, kind: Dialect, lines: Sequence[Line], steps: Sequence[list[int]]
 ) -> list[Task]:
     tasks: list[Task] = []
     read_as = line_names([entry.words for entry in lines])
@@ -362,6 +323,7 @@ def _identify(
                 others=tuple(Mention(n, box.body_at + at) for n, at in said.others)
                 if said.others
                 else (),
+                struck=text.startswith("~~", box.body_at),
             )
         )
     return tasks if named else names.with_refs(tasks)

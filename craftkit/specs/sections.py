@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from .dialects import Dialect
-from .scanner import Heading, Scan
+from .lists import Heading, Scan
 
 TITLES = (
     "Tasks",
@@ -22,8 +22,49 @@ TITLES = (
     "タスク一覧",
     "タスク分解",
     "実装計画",
+    "タスク",
+    "任务列表",
+    "任务清单",
+    "任务",
+    "Task Breakdown",
+    "To do",
+    "To-do",
+    "Todo",
+    "Todos",
+    "Remaining Tasks",
+    "Remaining Work",
+    "Open Tasks",
+    "Completed Tasks",
+    "Finished Tasks",
+    "残タスク",
+    "残りのタスク",
+    "完了タスク",
+    "完了したタスク",
+    "Remaining",
+    "Completed",
 )
-_CRITERIA = ("acceptance criteria", "definition of done", "受け入れ基準")
+# Below such a heading nothing is a task, ...
+_CRITERIA = (
+    "acceptance criteria",
+    "definition of done",
+    "success criteria",
+    "validation criteria",
+    "completion criteria",
+    "exit criteria",
+    "受け入れ基準",
+    "受入基準",
+    "完了条件",
+    "完了の定義",
+    "成功基準",
+)
+# ... and below such a one nothing without a key of its own.
+_CHECKS = (
+    r"\b(?:criteria|check-?lists?|check-?points?|quality gates?|sign-?off|dependencies|"
+    r"prerequisites|definition of done|definition of ready)\b"
+    r"|チェックリスト|チェックポイント|前提条件"
+)
+# It begins with a newline, which `re` finds at C speed.
+_LABEL = r"\n[ \t]*+(?:[-*+][ \t]++)?(?:\*\*|__)(?P<title>[^*_\n]{3,80})(?:\*\*|__)"
 _LEAD = re.compile(r"(?:[\W_]++|[0-9]+(?:\.[0-9]+)*(?:[.):、][ \t]*|[ \t]+))*+")
 
 
@@ -44,7 +85,7 @@ def plain_title(title: str) -> str:
         text = unicodedata.normalize("NFKC", text)
     text = text.casefold()
     m = _LEAD.match(text)
-    return text[m.end() :] if m is not None else text
+    return (text[m.end() :] if m is not None else text).rstrip("*_~ \t")
 
 
 def _begins(text: str, title: str) -> bool:
@@ -78,12 +119,14 @@ def task_sections(scan: Scan, size: int, extra: Sequence[str]) -> list[Section]:
     ends: list[int] | None = None
     starts = [box.at for box in scan.boxes]
     for i, heading in enumerate(scan.headings):
-        if heading.level > 3:
-            continue
         text = plain_title(heading.title)
         if not text.startswith(titles):
             continue
-        rank = next((n for n, title in enumerate(titles) if _begins(text, title)), -1)
+        if heading.level == 1:  # the title of a file: "Tasks on the phone" is no task list
+            text = text.rstrip(" .:：")
+            rank = titles.index(text) if text in titles else -1
+        else:
+            rank = next((n for n, title in enumerate(titles) if _begins(text, title)), -1)
         if rank < 0:
             continue
         if ends is None:
@@ -98,36 +141,99 @@ def _between(starts: Sequence[int], low: int, high: int) -> tuple[int, int]:
     return bisect_left(starts, low), bisect_left(starts, high)
 
 
-def criteria_boxes(scan: Scan, size: int) -> set[int]:
-    """Boxes of a whole-file dialect that stand under a heading of acceptance criteria."""
-    out: set[int] = set()
-    starts: list[int] = []
+class Checklist(NamedTuple):
+    """`boxes[first:last]` stand below a heading or a label that does not announce tasks."""
+
+    title: str
+    first: int
+    last: int
+    strict: bool  # a box with a key is none either
+    label: bool  # a line in bold, not a heading
+
+
+def checklists(scan: Scan, text: str) -> list[Checklist]:
+    """The parts of a file whose boxes say what must be true, not what is to be done."""
+    out: list[Checklist] = []
+    starts = [box.at for box in scan.boxes]
     ends: list[int] = []
-    reached = 0
     for i, heading in enumerate(scan.headings):
-        text = plain_title(heading.title)
-        if not any(_begins(text, title) for title in _CRITERIA):
+        kind = _checks(heading.title) if heading.level > 1 else None
+        if kind is None:
             continue
-        if not ends:
-            ends = _ends(scan.headings, size)
-            starts = [box.at for box in scan.boxes]
-        first, last = _between(starts, max(heading.at, reached), ends[i])
-        out.update(range(first, last))
-        reached = max(reached, ends[i])
+        ends = ends or _ends(scan.headings, len(text))
+        first, last = _between(starts, heading.at, ends[i])
+        if first < last:
+            out.append(Checklist(heading.title, first, last, kind, False))
+    if starts and ("**" in text or "__" in text):
+        out += _labelled(scan, text, starts)
     return out
 
 
-def find_section(
-    scan: Scan, size: int, dialect: Dialect, extra: Sequence[str]
-) -> tuple[Section | None, list[Section]]:
-    """The task section, and other sections with boxes that could have been meant."""
+def is_acceptance(title: str) -> bool:
+    """Whether a heading announces the criteria that every spec of craftkit's own has."""
+    text = plain_title(title)
+    return any(_begins(text, one) for one in ("acceptance criteria", "受け入れ基準", "受入基準"))
+
+
+def _checks(title: str) -> bool | None:
+    """Whether a heading announces criteria, or at least things to check (False)."""
+    text = plain_title(title)
+    if any(_begins(text, one) for one in _CRITERIA):
+        return True
+    return False if re.search(_CHECKS, text) is not None and "task" not in text else None
+
+
+def _labelled(scan: Scan, text: str, starts: Sequence[int]) -> list[Checklist]:
+    """`**Checkpoint**: …` and the boxes that follow it, up to the next label or heading."""
+    out: list[Checklist] = []
+    heads = [heading.at for heading in scan.headings]
+    labels = [m for m in re.finditer(_LABEL, text) if not _is_box(scan, starts, m.start() + 1)]
+    for n, m in enumerate(labels):
+        if _checks(m["title"].rstrip(" :：")) is None:
+            continue
+        after = bisect_left(heads, m.end())
+        end = heads[after] if after < len(heads) else len(text)
+        if n + 1 < len(labels):
+            end = min(end, labels[n + 1].start())
+        first, last = _between(starts, m.end(), end)
+        if first < last:
+            out.append(Checklist(m["title"].strip(" :："), first, last, False, True))
+    return out
+
+
+def _is_box(scan: Scan, starts: Sequence[int], at: int) -> bool:
+    i = bisect_left(starts, at + 1) - 1
+    return i >= 0 and at < scan.boxes[i].end
+
+
+class Found(NamedTuple):
+    """The task sections of a file, the best one first, and those that the settings leave out."""
+
+    read: list[Section]
+    ignored: list[Section]
+
+
+def find_sections(scan: Scan, size: int, dialect: Dialect, extra: Sequence[str]) -> Found:
+    """The sections that hold tasks.  Where one has a configured title, only such ones are read."""
     if dialect.whole_file:
-        return Section(-1, 0, size, 0, len(scan.boxes)), []
+        return Found([Section(-1, 0, size, 0, len(scan.boxes))], [])
     sections = task_sections(scan, size, extra)
     if not sections:
-        return None, []
-    best = sections[0]
-    others = [
-        s for s in sections[1:] if s.first < s.last and (s.at >= best.end or s.end <= best.at)
-    ]
-    return best, others
+        return Found([], [])
+    best, taken = sections[0], [sections[0]]
+    for section in sorted(sections[1:], key=lambda one: one.at):
+        # Linear: those that are taken lie side by side, so only the last one can reach this far.
+        near = (best, taken[-1])
+        if section.first < section.last and all(
+            section.at >= one.end or section.end <= one.at for one in near
+        ):
+            taken.append(section)
+    chosen = [one for one in taken if _is_configured(scan, one, extra)]
+    if not chosen or best not in chosen:
+        return Found(taken, [])
+    return Found(chosen, [one for one in taken if one not in chosen])
+
+
+def _is_configured(scan: Scan, section: Section, extra: Sequence[str]) -> bool:
+    text = plain_title(scan.headings[section.heading].title)
+    return any(_begins(text, title) for title in _plain_titles(tuple(extra)))

@@ -16,7 +16,17 @@ _DEPENDS = re.compile(r"\(depends on:?[ \t]([^()\n]*)\)", re.IGNORECASE)
 _DEPENDS_LINE = r"([_*])Depends(?: on)?:([^_*\n]*)\1"
 _ANNOTATION = r"([_*])(?:Depends(?: on)?|Requirements|Boundary|Leverage):[^_*\n]*\1"
 _ESCAPED = r"\\([!-/:-@\[-`{-~])"  # CommonMark 0.31, section 2.4: a backslash before punctuation
-_KEY = re.compile(r"(?<![\w.])(?:T[0-9]{3,}[a-z]?|[0-9]+(?:\.[0-9]+)*[a-z]?)(?![\w])")
+# What a list of dependencies is made of; anything else in its place makes it prose.
+_ONE = (
+    r"(?:[Tt]asks?[ \t]+|TASK[ \t]+)?[`*\[]{0,3}(T[0-9]+(?:\.[0-9]+)*[A-Za-z]?|T-[A-Z]{0,5}[0-9]+"
+    r"|TASK-[0-9]+|[0-9]+(?:\.[0-9]+)*[a-z]?)[`*\]]{0,3}(?![\w`*\]])"
+)
+_BETWEEN = (
+    r"[ \t]*(?:(\.{2,3}|…|[-–—~〜]|(?<=[ \t])(?:to|through)(?=[ \t]))"
+    r"|(?:[,;、，][ \t]*)?(?<=[ \t])(?:and|or)(?=[ \t])|[,;、，&+/])[ \t]*|[ \t]+"
+)
+_ANY_KEY = r"(?<![\w.-])(?:T[0-9]+(?:\.[0-9]+)*[A-Za-z]?|[0-9]+(?:\.[0-9]+)+[a-z]?)(?![\w])"
+RANGE = ".."  # stands between the two ends of a range of dependencies
 _PARALLEL = r"(?:\A|[ \t])\(P\)(?=[ \t]|\Z)"
 # Kept as text, because few lines need them: `re` compiles a pattern when it is first used.
 _NUMBER = r"(?<!\S)\(#([1-9][0-9]{0,9})\)(?=[\s.,;:!?]|\Z)"
@@ -64,6 +74,8 @@ def read_words(body: str, key_at: Callable[[str], re.Match[str] | None]) -> Word
     parallel = False
     if rest[:1] == "[" and (key is None or key[0] == "T"):
         rest, parallel = _strip_tags(rest)
+        if key is None and parallel:  # `[P] T009`
+            key, rest, starred = split_key(rest.lstrip(_BLANKS), key_at)
     depends: tuple[str, ...] = ()
     if "epends" in rest:
         rest, depends = _strip_depends(rest)
@@ -114,7 +126,7 @@ def _is_at_end(rest: str) -> bool:
     """Whether what follows a number says nothing more of the task."""
     rest = " ".join(_masked(rest)[0].split())
     if "epends" in rest:
-        rest = _DEPENDS.sub("", rest)
+        rest = _strip_depends(rest)[0]
     rest = re.sub(_PARALLEL, "", re.sub(_ANNOTATION, "", rest, flags=re.I))
     return not rest.strip(" .,;:!?")
 
@@ -176,11 +188,38 @@ def _backticks(body: str) -> dict[int, list[int]]:
 
 def _strip_depends(rest: str) -> tuple[str, tuple[str, ...]]:
     keys: list[str] = []
-    for m in _DEPENDS.finditer(rest):
-        keys += _KEY.findall(m[1])
-    rest = _DEPENDS.sub("", rest)
+
+    def take(m: re.Match[str]) -> str:
+        named = keys_in(m[1])
+        keys.extend(named)
+        return "" if named else m[0]
+
+    rest = _DEPENDS.sub(take, rest)
     keys += depends_in(rest)
     return rest, tuple(dict.fromkeys(keys))
+
+
+def keys_in(text: str) -> list[str]:
+    """The keys of a list such as `T001, T003..T005 and 2.1`; none of a text with other words.
+
+    A range is one entry, `T003..T005`.
+    """
+    text = text.strip(" \t.")
+    keys: list[str] = []
+    pos, joins = 0, False
+    one, between = re.compile(_ONE), re.compile(_BETWEEN)
+    while (m := one.match(text, pos)) is not None:
+        if joins:
+            keys[-1] = f"{keys[-1].rpartition(RANGE)[2]}{RANGE}{m[1]}"
+        else:
+            keys.append(m[1])
+        if m.end() == len(text):
+            return keys
+        gap = between.match(text, m.end())
+        if gap is None or gap.end() == m.end():
+            return []
+        pos, joins = gap.end(), gap[1] is not None
+    return []
 
 
 def _blanks_before(body: str, at: int) -> int:
@@ -223,7 +262,8 @@ def _unescaped(title: str) -> str:
 
 def depends_in(text: str) -> list[str]:
     """The keys that `_Depends: 1.1, 1.2_` annotations name."""
-    return [key for m in re.finditer(_DEPENDS_LINE, text, re.I) for key in _KEY.findall(m[2])]
+    found = re.finditer(_DEPENDS_LINE, text, re.I)
+    return [key for m in found for key in keys_in(m[2]) or re.findall(_ANY_KEY, m[2])]
 
 
 def text_digest(title: str) -> str:

@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ..model import IN_METADATA, MERGE_CONFLICT, Diagnostic, Hunk, Spec, Task
+from ..model import IN_METADATA, MERGE_CONFLICT, Diagnostic, Hunk, Spec, Task, Unread
 from . import names
 from .checks import capped
 from .conflicts import MergeConflict
@@ -109,6 +109,7 @@ def read_unmerged(
         tasks=kept,
         unmerged=left,
         hunks=hunks,
+        unread=_moved_boxes(ours.spec.unread, sides[0], text, conflicts),
         diagnostics=capped(
             [*_remarks(path, hunks, _in_metadata(ours, theirs, conflicts)), *inside]
         ),
@@ -220,6 +221,23 @@ def _moved(
         if not any(conflict.at <= at < conflict.end for conflict in conflicts):
             out.append(note._replace(target=f"{path}:{text.count(chr(10), 0, at) + 1}"))
     return out
+
+
+def _moved_boxes(
+    unread: Sequence[Unread], side: _Side, text: str, conflicts: Sequence[MergeConflict]
+) -> tuple[Unread, ...]:
+    """Boxes that are not read, with the lines of the file; not those in a conflict."""
+    out = []
+    starts = [conflict.at for conflict in conflicts]
+    line, counted = 1, 0
+    for one in unread:
+        at = side.origin(one.at)
+        line += text.count("\n", counted, at)
+        counted = at
+        before = bisect_right(starts, at) - 1
+        if before < 0 or at >= conflicts[before].end:
+            out.append(one._replace(at=at, line=line))
+    return tuple(out)
 
 
 def _in_metadata(ours: _Reading, theirs: _Reading, conflicts: Sequence[MergeConflict]) -> bool:

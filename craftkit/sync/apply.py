@@ -12,7 +12,7 @@ from craftkit.loop import github_writes, spec_index, spec_writer, transitions
 from craftkit.loop.decisions import Action
 from craftkit.model import Spec, Task
 from craftkit.runtime.context import Context
-from craftkit.specs import edit
+from craftkit.specs import adding, edit
 from craftkit.store import decisions, issues, outbox
 from craftkit.store import history as events
 from craftkit.store import tasks as task_records
@@ -195,9 +195,9 @@ def _with_line(context: Context, spec: Spec, title: str, number: int) -> tuple[s
     sections = context.config["specs.task_sections"]
     used, ours = task_records.used_keys(context.store, spec.id), False
     try:
-        text, _ = edit.add_task(spec, title, task_sections=sections, used=used)
+        text, _ = adding.add_task(spec, title, task_sections=sections, used=used)
     except CraftkitError:  # it would be read as a key, a tag or a link
-        text, _ = edit.add_task(spec, _stand_in(number), task_sections=sections, used=used)
+        text, _ = adding.add_task(spec, _stand_in(number), task_sections=sections, used=used)
         ours = True
     more = spec_index.parsed(context, spec.path, text)
     old = {t.id for t in spec.tasks}

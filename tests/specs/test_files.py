@@ -12,7 +12,7 @@ import pytest
 from craftkit import folders
 from craftkit.digests import sha256
 from craftkit.errors import CannotRead, CannotWrite, FileChanged, UnsafePath, UsageProblem
-from craftkit.specs import _exchange, files
+from craftkit.specs import _exchange, discovery, files
 
 DEAD = 4194999  # above the highest process number that Linux gives
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX links and modes")
@@ -211,7 +211,7 @@ def test_a_save_that_cannot_be_put_back_is_in_sight(
     assert (tmp_path / "specs/a.md").read_bytes() == b"new"
     assert rescued_in(tmp_path) == [b"save"] and len(left_over(tmp_path)) == 1
     assert [(tmp_path / path).read_bytes() for path in told] == [b"save"]
-    assert files.discover(str(tmp_path)) == ["specs/a.md"]
+    assert discovery.discover(str(tmp_path)) == ["specs/a.md"]
 
 
 @posix
@@ -284,7 +284,7 @@ def test_sweep_keeps_a_save(tmp_path: Path) -> None:
     kept = {p.read_bytes() for p in (tmp_path / "specs").iterdir() if p.is_file()}
     assert kept == {b"another one's", b"save 1", b"save 2"}
     assert [p for p in left_over(tmp_path) if p.startswith(".")] == []
-    assert files.discover(str(tmp_path)) == []
+    assert discovery.discover(str(tmp_path)) == []
     assert files.sweep(str(tmp_path), "specs", told.append) == 0 and len(told) == 3
 
 
@@ -316,7 +316,7 @@ def test_discover(tmp_path: Path) -> None:
         put(tmp_path, rel)
     if os.name != "nt":
         (tmp_path / "specs/link.md").symlink_to(tmp_path / "specs/a.md")
-    assert files.discover(str(tmp_path), ["docs/*.md", "../*.md"]) == wanted
+    assert discovery.discover(str(tmp_path), ["docs/*.md", "../*.md"]) == wanted
 
 
 ODD = ("\\", "\n", "\r", "\t", "\x01", "\x1b[31m", "\x7f", "\x9b", "\u202e", "\u200b", "\U000e0041")
@@ -330,6 +330,6 @@ def test_a_name_that_is_not_seen_as_it_is_is_not_read(tmp_path: Path, odd: str, 
     for path in (tmp_path / shape.format(odd), tmp_path / "specs/plain ü.md"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("- [ ] T001 One\n")
-    assert files.discover(str(tmp_path)) == ["specs/plain ü.md"]
-    ((shown, why),) = files.misfits(str(tmp_path))
+    assert discovery.discover(str(tmp_path)) == ["specs/plain ü.md"]
+    ((shown, why),) = discovery.misfits(str(tmp_path))
     assert shown.isprintable() and shown.startswith("specs/a") and "control character" in why

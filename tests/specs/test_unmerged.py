@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from craftkit.errors import CraftkitError, SpecNeedsAttention
 from craftkit.model import Spec, Task
 from craftkit.specs import parse
-from craftkit.specs.edit import add_task, encode, link_all, set_meta, tick, unlink, untick
+from craftkit.specs.adding import add_task
+from craftkit.specs.edit import encode, link_all, set_meta, tick, unlink, untick
 
 HEAD = "---\nid: a\nphase: design\n---\n# A\n\n## Tasks\n\n"
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from craftkit.errors import SpecNeedsAttention
 from craftkit.model import Spec, Task
 from craftkit.specs import parse
-from craftkit.specs.edit import add_task, encode, link, link_all, tick, unlink, untick
+from craftkit.specs.adding import add_task
+from craftkit.specs.edit import encode, link, link_all, tick, unlink, untick
 
 WORDS = (
     "write|読む|`a|b`|`(#7)`|**bold**|see|#12|fixes|(P)|-|e.g.|_Requirements: 1.1_|_Depends: 1.1_"

@@ -4,19 +4,20 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-# A key may be bold or in brackets and may carry a colon.
-_OPEN = r"((?:\*\*|__)?)\[?"
-_SHUT = r"\]?:?((?:\*\*|__)?):?(\*?)(?=[ \t]|\Z)"
-_T = r"T[0-9]{3,}[a-z]?"
+# A key may be bold, struck out or in brackets, may follow the word "Task", and may carry a stop.
+_OPEN = r"((?:\*\*|__|~~)?)\[?(?:(?:[Tt]ask|TASK) (?=[0-9]))?"
+_SHUT = r"\.?\]?[:：]?((?:\*\*|__|~~)?)[:：]?(\*?)(?:(?=[ \t]|\Z)|(?<=：))"
+_T = r"T[0-9]+(?:\.[0-9]+)*[A-Za-z]?|T-[A-Z]{0,5}[0-9]+|TASK-[0-9]+"
 _DOTTED = r"[0-9]+(?:\.[0-9]+)+[a-z]?"
+_AFTER_WORD = r"(?<=[kK] )[0-9]+(?:\.[0-9]+)*(?=\.?[*_~]{0,2}[:：]|\.[ \t*_~])"
 
 # Kept as text: a run meets one or two dialects, and `re` compiles a pattern when it is first
 # used.  The groups of each are open, key, shut and star.
-T_KEY = rf"{_OPEN}({_T}){_SHUT}"
-NUMBER_KEY = rf"{_OPEN}({_DOTTED}|[0-9]+(?=\.))\.?{_SHUT}"
-T_OR_DOTTED_KEY = rf"{_OPEN}({_T}|{_DOTTED})\.?{_SHUT}"
+T_KEY = rf"{_OPEN}({_T}|{_AFTER_WORD}){_SHUT}"
+NUMBER_KEY = rf"{_OPEN}({_DOTTED}|[0-9]+(?=\.)|{_AFTER_WORD}){_SHUT}"
+T_OR_DOTTED_KEY = rf"{_OPEN}({_T}|{_DOTTED}|{_AFTER_WORD}){_SHUT}"
 
-_T_NUMBER = r"T([0-9]+)[a-z]?\Z"
+_T_NUMBER = r"T([0-9]+)"
 
 
 def next_t_key(keys: Sequence[str], near: Sequence[str], group: str | None) -> str:
@@ -74,16 +75,16 @@ class Dialect(NamedTuple):
     name: str
     patterns: tuple[str, ...]  # relative to the worktree root; `*` is one path component
     key: str  # a pattern with the groups open, key, shut, star
-    started: str = ""  # marks that mean "someone is at work on it"
+    started: frozenset[str] = frozenset()  # marks that mean "someone is at work on it"
     done_mark: str = "x"
     start_mark: str | None = None
     whole_file: bool = True  # else there is one task section, found by its title
-    nested_keys: bool = False  # a nested box with a key is a task of its own
+    list_numbers: bool = False  # `1.` in a nested box is a key as well
+    flat_parts: bool = False  # 1.1 is a part of 1 if it is not nested, too
     optional_star: bool = False  # `[ ]*` is a box
-    keyed_only: bool = False  # once a file has keys, boxes without one are not tasks
     wants_keys: bool = False  # a file without keys is worth a remark
     has_metadata: bool = False
     section: str = "## Tasks"  # the heading to create where a file has no task section
     next_key: Callable[[Sequence[str], Sequence[str], str | None], str] = no_key
     new_line: Callable[[str, str, Sequence[str]], str] = plain_line
-    done: str = "xX"
+    done: frozenset[str] = frozenset("xXｘＸ")
