@@ -160,7 +160,7 @@ def _nothing_changed(
     if hooks.schema_version(connection) != SCHEMA_VERSION:
         return False
     known = hooks.moments(connection, place)
-    if "refresh" in known and event == "prompt":
+    if event == "prompt" and ("refresh" in known or "pending" in known):
         return False
     views = hooks.seen_files(connection, place[1])
     if event == "post-edit" and _names_unknown_spec(raw, [row[0] for row in views]):

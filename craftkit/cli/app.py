@@ -158,6 +158,8 @@ def _status_lines(found: WorkStatus) -> list[str]:
         lines.append(f"in progress  {found.current['key']}  {found.current['title']}")
     if found.next_command:
         lines.append(f"next         {found.next_command}")
+    for other in found.held:
+        lines.append(f"held         {other['task']}  by session {other['session']}")
     for held in found.elsewhere:
         lines.append(f"also held    {held['task']} of {held['spec']}")
     lines += [f"repaired     {r['message']}" for r in found.repaired]

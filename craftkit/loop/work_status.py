@@ -12,7 +12,7 @@ from craftkit.loop import (
     task_lookup,
     task_status,
 )
-from craftkit.model import IN_METADATA, MERGE_CONFLICT, Spec, Task
+from craftkit.model import IN_METADATA, IN_PROGRESS, MERGE_CONFLICT, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import claims, outbox
 from craftkit.text import count, for_model, one_line, shell_word, typed
@@ -35,6 +35,7 @@ class WorkStatus(NamedTuple):
     conflicts: list[dict[str, str]]
     others: list[dict[str, Any]]  # the active specs, where none could be chosen
     elsewhere: list[dict[str, str]]  # tasks of other specs that are in progress here
+    held: list[dict[str, str]]  # tasks of this spec that other live sessions have in progress
     outbox: dict[str, int]
     next_title: str
 
@@ -62,6 +63,7 @@ class WorkStatus(NamedTuple):
             "outbox": self.outbox,
             "specs": self.others,
             "elsewhere": self.elsewhere,
+            "held": self.held,
         }
 
 
@@ -108,6 +110,7 @@ def describe(
         ),
         others=[],
         elsewhere=_elsewhere(context, spec),
+        held=_held(context, spec, rows),
         outbox=outbox.counts(context.store).as_dict(),
         next_title=one_line(following.task.title, 80) if following else "",
     )
@@ -124,6 +127,22 @@ def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
             claim.session == context.session.id
             or not sessions.is_live(context, claim.session, context.worktree)
         )
+    ]
+
+
+def _held(context: Context, spec: Spec, rows: list[task_status.TaskStatus]) -> list[dict[str, str]]:
+    """What other live sessions have in progress, wherever they are: never the next thing here."""
+    by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
+    return [
+        {
+            "task": by_id[claim.task_id].task.ref,
+            "session": claim.session,
+            "agent": claim.agent,
+            "worktree": claim.worktree,
+            "since": claim.started_at,
+        }
+        for claim in claims.of_spec(context.store, spec.id)
+        if claim.task_id in by_id and sessions.is_held_by_another(context, claim)
     ]
 
 
@@ -246,6 +265,7 @@ def describe_without_spec(
         conflicts=[],
         others=others,
         elsewhere=[],
+        held=[],
         outbox=outbox.counts(context.store).as_dict(),
         next_title="",
     )
@@ -291,6 +311,11 @@ def _brief_lines(stand: WorkStatus) -> tuple[list[str], list[str]]:
         title = f" ({for_model(stand.next_title)})" if stand.next_action == "start" else ""
         verb = "When it is finished" if now else "Next"
         must.append(f"{verb}: `{stand.next_command}`{title}")
+    for other in stand.held[:3]:
+        must.append(
+            f"{for_model(other['task'], 40)} is in progress in another session,"
+            f" {for_model(other['session'], 40)} ({for_model(other['agent'], 20)}): leave it there."
+        )
     for held in stand.elsewhere[:2]:
         must.append(
             f"Also in progress: {for_model(held['task'], 40)} of {for_model(held['spec'], 60)}:"
