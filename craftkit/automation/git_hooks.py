@@ -104,11 +104,9 @@ def name_task(context: Context, path: str, source: str) -> None:
 
 
 def task_in_progress(context: Context) -> str:
-    """`SPEC/KEY` of the only task that this session, else this worktree, has in progress; or ""."""
+    """`SPEC/KEY` of the only task that sessions of this worktree have in progress, else ""."""
     names = []
-    held = claims.of_worktree(context.store, context.worktree)
-    own = [claim for claim in held if claim.session == context.session.id]
-    for claim in own or held:
+    for claim in claims.of_worktree(context.store, context.worktree):
         spec = spec_index.by_id(context, claim.spec_id)
         task = next((t for t in spec.tasks if t.id == claim.task_id), None) if spec else None
         if spec is not None and task is not None:

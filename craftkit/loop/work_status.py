@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
-from craftkit.loop import conflicts as known_conflicts
 from craftkit.loop import (
+    choice,
     elsewhere,
     sessions,
     spec_identity,
@@ -12,6 +12,7 @@ from craftkit.loop import (
     task_lookup,
     task_status,
 )
+from craftkit.loop import conflicts as known_conflicts
 from craftkit.model import IN_METADATA, IN_PROGRESS, MERGE_CONFLICT, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import claims, outbox
@@ -235,13 +236,13 @@ def describe_without_spec(
 ) -> WorkStatus:
     others: list[dict[str, Any]] = []
     specs = spec_index.load_all(context)
-    for spec in specs:
+    for spec in choice.in_order(context, specs):
         rows = spec_index.task_statuses(context, spec)
         phase = spec_index.phase_of(context, spec)
         if phase != "completed" and task_status.open_required(rows):
             others.append(
                 {"id": spec_index.name_of(spec, specs), "path": spec.path, "phase": phase}
-                | {"progress": task_status.progress(rows)}
+                | {"issue": spec.issue, "progress": task_status.progress(rows)}
             )
     left = sum(o["progress"]["total"] - o["progress"]["done"] for o in others)
     progress = {
@@ -249,7 +250,7 @@ def describe_without_spec(
         "total": sum(o["progress"]["total"] for o in others),
     }
     if others:
-        command = f"craftkit session-resume --spec {shell_word(others[0]['id'])}"
+        command = "craftkit spec use SPEC"
     else:
         command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
     return WorkStatus(
@@ -286,18 +287,18 @@ def brief(stand: WorkStatus, limit: int, now: str = "") -> str:
 
 def _brief_line(other: dict[str, Any]) -> str:
     progress = other["progress"]
-    return (
-        f"- {for_model(other['id'], 60)}: {progress['done']}/{progress['total']}, {other['phase']}"
-    )
+    issue = f", issue #{other['issue']}" if other["issue"] else ""
+    named = for_model(other["id"], 60)
+    return f"- {named}: {progress['done']}/{progress['total']}, {other['phase']}{issue}"
 
 
 def _brief_lines(stand: WorkStatus) -> tuple[list[str], list[str]]:
     done, total = stand.progress["done"], stand.progress["total"]
     if stand.spec is None:
         must = [f"craftkit: {for_model(stand.why, 200)}", f"{done}/{total} tasks done in all."]
-        must.append(f"Next: `{stand.next_command}`")
-        may = [_brief_line(other) for other in stand.others]
-        return must, may
+        asks = "Ask the user which spec is meant, then run" if stand.others else "Next:"
+        must.append(f"{asks} `{stand.next_command}`")
+        return must, [_brief_line(other) for other in stand.others]
     issue = f", issue #{stand.spec.issue}" if stand.spec.issue else ""
     must = [
         f"Spec {for_model(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"

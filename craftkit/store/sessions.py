@@ -90,6 +90,12 @@ def saved(store: Store, session: Session) -> Saved | None:
     return None if row is None else Saved(*row)
 
 
+def latest_work(store: Store, worktree: str) -> dict[str, str]:
+    """Spec -> when a session of a worktree stood at it last."""
+    sql = "select spec_id, max(saved_at) from workflow_state where worktree = ? group by spec_id"
+    return {str(row[0]): str(row[1]) for row in store.rows(sql, worktree)}
+
+
 def current_task(tx: sqlite3.Connection, session: Session) -> str | None:
     """The id of the task that a session has saved as its current one."""
     row = tx.execute(
