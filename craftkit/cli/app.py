@@ -230,9 +230,13 @@ def doctor(
 
     def action() -> Reply:
         from craftkit.agents import codex_sandbox, hook_health
+        from craftkit.automation import git_hook_files
         from craftkit.commands import doctor as checks
 
-        found, drift = checks.examine(fix, offline, hook_health.checks, codex_sandbox.checks)
+        def hooks(context: Context) -> list[tuple[str, str, str]]:
+            return hook_health.checks(context) + git_hook_files.checks(context)
+
+        found, drift = checks.examine(fix, offline, hooks, codex_sandbox.checks)
         marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
         lines = []
         for check in found:

@@ -130,7 +130,7 @@ def _tools(calls: Calls) -> list[Tool]:
         return CallToolResult(content=[text], structured_content=data)
 
     async def status(spec: SpecName = "") -> Annotated[CallToolResult, shapes.Status]:
-        """Spec, task in progress, what waits, what needs a person."""
+        """Where the work stands."""
         return await ask("status", lambda c: answers.status(c, spec), offline=True)
 
     async def task_list(spec: SpecName = "") -> Annotated[CallToolResult, shapes.TaskList]:
@@ -164,7 +164,7 @@ def _tools(calls: Calls) -> list[Tool]:
         return await ask("session_resume", lambda c: answers.session_resume(c, spec))
 
     async def reconcile_check(spec: SpecName = "") -> Annotated[CallToolResult, shapes.ReportShape]:
-        """How spec and GitHub differ; changes nothing."""
+        """How spec and GitHub differ."""
         return await ask("reconcile_check", lambda c: answers.reconcile(c, spec, change=False))
 
     async def reconcile_apply(spec: SpecName = "") -> Annotated[CallToolResult, shapes.ReportShape]:
