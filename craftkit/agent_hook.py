@@ -46,7 +46,7 @@ def answer(arguments: list[str]) -> str:
         return ""
     agent = arguments[2] if arguments[1:2] == ["--agent"] and len(arguments) > 2 else ""
     silence = "{}" if agent == "cursor" else ""
-    raw = "" if sys.stdin is None else hook_input.read(sys.stdin.fileno())
+    raw = "" if sys.stdin is None else hook_input.read(sys.stdin)
     if event == "post-edit" and ".md" not in raw:
         return silence
     return respond(event, agent, raw) or silence

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import os
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
 LIMIT = 32_000_000  # bytes; a payload holds whole files
 SECONDS = 2.0  # without another byte, after which what has come counts
 _CHUNK = 1 << 20
@@ -16,12 +20,14 @@ _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf
 _PAGES = ("cp932", "cp936", "cp949", "cp1252", "cp850")
 
 
-def read(stream: int = 0) -> str:
-    """The text on stdin up to the end of its JSON object; "" from a terminal or without stdin."""
+def read(stream: TextIO) -> str:
+    """The text on stdin up to the end of its JSON object; "" from a terminal."""
     try:
-        if os.isatty(stream):
-            return ""
-        return decode(_bytes(stream))
+        number = stream.fileno()
+    except (OSError, ValueError):  # not a file of the system
+        return stream.read()
+    try:
+        return "" if os.isatty(number) else decode(_bytes(number))
     except OSError:
         return ""
 
