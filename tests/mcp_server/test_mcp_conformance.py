@@ -19,14 +19,8 @@ pytest.importorskip("graphql")
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = [Path(f) for f in (os.environ.get("CRAFTKIT_CLIENTS", ""), ROOT / ".venv/clients") if f]
-SUITE = next(
-    (
-        path
-        for folder in FOLDERS
-        if (path := folder / "node_modules/@modelcontextprotocol/conformance/dist/index.js").exists()
-    ),
-    None,
-)
+SCRIPT = "node_modules/@modelcontextprotocol/conformance/dist/index.js"
+SUITE = next((folder / SCRIPT for folder in FOLDERS if (folder / SCRIPT).exists()), None)
 NEEDS = 22  # the major version of Node that the suite needs
 SERVE = (
     "import sys; from craftkit.mcp.server import build;"
