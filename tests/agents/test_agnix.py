@@ -15,7 +15,7 @@ import pytest
 AGNIX = shutil.which("agnix", path=str(Path(sys.executable).parent)) or shutil.which("agnix")
 pytestmark = pytest.mark.skipif(AGNIX is None, reason="agnix is not installed")
 EXPECTED = {  # rule -> why what it warns of stays
-    "CDX-HK-001": "Codex shortens the time of SessionEnd itself, and the text is Claude Code's, too",
+    "CDX-HK-001": "Codex shortens the time of SessionEnd itself; Claude Code has the same text",
 }
 
 
