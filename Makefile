@@ -5,7 +5,8 @@ PY     := $(VENV)/bin/python
 PIP    := $(PY) -m pip --disable-pip-version-check install -qq
 
 CLIENTS := prettier @anthropic-ai/claude-code @openai/codex @google/gemini-cli opencode-ai \
-           @github/copilot @modelcontextprotocol/inspector@2.12.0
+           @github/copilot @modelcontextprotocol/inspector@2.12.0 \
+           @modelcontextprotocol/conformance@0.1.16 node@22
 
 # The tests start craftkit thousands of times: compiled once, not every time.
 unexport PYTHONDONTWRITEBYTECODE
@@ -46,6 +47,7 @@ clients: | $(PY) ## install the coding agents that some tests talk to (1.4 GB; n
 	@command -v npm >/dev/null || { echo "npm is missing: these tests are skipped"; exit 0; }; \
 	  echo "Installing coding agents for the tests ..."; \
 	  npm install --prefix $(VENV)/clients --no-audit --no-fund --loglevel=error $(CLIENTS) >/dev/null
+	@$(PIP) agnix || echo "agnix is not here for this machine: its test is skipped"
 
 lint: $(VENV)/.installed-dev ## style, types and the direction of imports
 	@$(VENV)/bin/ruff check .

@@ -10,11 +10,12 @@ import gc
 import os
 import sys
 
+from craftkit.agents import hook_input
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from craftkit.agents.events import HookEvent
 
-INPUT_LIMIT = 8_000_000  # characters; a payload holds whole files
 # Events that are silent as long as the spec files are as they were.
 IDLE = ("prompt", "post-edit", "subagent-stop")
 EVENTS = (*IDLE, "session-start", "stop", "pre-compact", "post-compact", "session-end")
@@ -45,7 +46,7 @@ def answer(arguments: list[str]) -> str:
         return ""
     agent = arguments[2] if arguments[1:2] == ["--agent"] and len(arguments) > 2 else ""
     silence = "{}" if agent == "cursor" else ""
-    raw = "" if sys.stdin is None or sys.stdin.isatty() else sys.stdin.read(INPUT_LIMIT)
+    raw = "" if sys.stdin is None else hook_input.read(sys.stdin)
     if event == "post-edit" and ".md" not in raw:
         return silence
     return respond(event, agent, raw) or silence
@@ -60,7 +61,7 @@ def respond(event: str, agent: str, raw: str) -> str:
     elif event != "session-start":
         from craftkit.agents import hook_fast_path
 
-        if hook_fast_path.is_off(raw, os.getcwd()):
+        if hook_fast_path.is_off(raw, os.environ, os.getcwd()):
             return ""
     import json
 
@@ -70,13 +71,24 @@ def respond(event: str, agent: str, raw: str) -> str:
         payload = json.loads(raw) if raw.strip() else {}
     except ValueError:
         payload = {}
-    heard = events.read(event, agent, payload, os.getcwd())
-    if not _is_on(heard.cwd):
+    heard = events.read(event, agent, payload, os.getcwd(), os.environ)
+    from craftkit.agents import hook_places
+
+    places = [*dict.fromkeys((*heard.folders, heard.cwd))]
+    chosen = hook_places.choose(places, _worktree_if_on)[:1]
+    if not chosen:
         return _how_to_switch_on(heard)
+    if event == "post-edit":  # an edit of another worktree counts there
+        edited = [os.path.dirname(path) for path in heard.paths]
+        there = [folder for folder in edited if os.path.isdir(folder)]
+        chosen = hook_places.choose([*chosen, *there], _worktree_if_on)
+    heard = heard._replace(cwd=chosen[0])
     try:
         from craftkit.agents import hook_handlers
 
-        return events.render(heard, hook_handlers.respond(heard))
+        said = [hook_handlers.respond(heard._replace(cwd=folder)) for folder in chosen]
+        words = "\n".join(part.context for part in said if part.context)
+        return events.render(heard, said[0]._replace(context=words))
     except BaseException as error:
         _log(heard, error)
         raise
@@ -108,11 +120,13 @@ def _how_to_switch_on(heard: HookEvent) -> str:
     return events.render(heard, events.HookAnswer(context=OFF))
 
 
-def _is_on(where: str) -> bool:
-    """Whether the state there can be used, or at least speaks: see `runtime.clone`."""
+def _worktree_if_on(where: str) -> str | None:
+    """The worktree there, if its state can be used, or at least speaks: see `runtime.clone`."""
     from craftkit import repo as git
     from craftkit.runtime import clone
 
     found = git.find(where)
     speaking = (clone.ON, clone.FOREIGN, clone.MISSING)
-    return found is not None and clone.standing(found)[0] in speaking
+    if found is None or clone.standing(found)[0] not in speaking:
+        return None
+    return found.worktree

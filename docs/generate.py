@@ -41,6 +41,7 @@ STORY = (
     ' --task "Expire tokens"',
     "spec list",
     "spec show password-reset",
+    "spec use password-reset",
     "spec check specs/password-reset.md",
     "spec phase design",
     "task list",

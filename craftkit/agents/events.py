@@ -35,9 +35,11 @@ class HookEvent(NamedTuple):
     session: str  # the agent's id of the conversation, "" if it named none
     cwd: str
     paths: tuple[str, ...]  # of edited files, where the payload names any
+    folders: tuple[str, ...]  # where the work may be, most telling first
     source: str  # of a session's start or end: startup, resume, clear, compact, fork, logout …
     prompt: str  # the agent's id of the turn, "" if it named none
     passive: bool  # nothing may be asked of the model now: a subagent, a plan, a second stop
+    subagent: bool = False  # it works for another one, whose session it names
 
 
 class HookAnswer(NamedTuple):
@@ -48,33 +50,47 @@ class HookAnswer(NamedTuple):
     message: str = ""  # to the person
 
 
-def read(name: str, agent: str, payload: Any, cwd: str) -> HookEvent:
+def read(
+    name: str, agent: str, payload: Any, cwd: str, env: Mapping[str, str] | None = None
+) -> HookEvent:
     """The event of a payload.  Whatever is not as documented is left out."""
+    from craftkit.agents import hook_places
+
     data: Mapping[str, Any] = payload if isinstance(payload, dict) else {}
     agent = agent if agent in AGENTS else _guess(data)
     said = _text(data, "hook_event_name") or _text(data, "hookEventName")
     native = said if said in NATIVE[name] else _native(name, agent)
     where = _text(data, "cwd")
-    paths = _paths(data)
-    for folder in (*(os.path.dirname(path) for path in paths[:1]), where):
-        if os.path.isabs(folder) and os.path.isdir(folder):
-            cwd = folder
-            break
+    listed = data.get("workspace_roots")
+    roots = [r for r in listed if isinstance(r, str)] if isinstance(listed, list) else []
+    based = next((f for f in (where, *roots) if os.path.isdir(f)), cwd)
+    paths = _paths(data, based)
+    folders = hook_places.candidates(paths, where, roots, env or {}, cwd)
     return HookEvent(
         name,
         agent,
         native,
         _text(data, "session_id") or _text(data, "sessionId") or _text(data, "conversation_id"),
-        cwd,
+        folders[0] if folders else cwd,
         paths,
+        tuple(folders),
         _text(data, "source") or _text(data, "reason") or _text(data, "trigger"),
         _text(data, "prompt_id") or _text(data, "turn_id") or _text(data, "generation_id"),
-        bool(
-            data.get("stop_hook_active")
-            or data.get("background_tasks")
-            or data.get("agent_id")
-            or data.get("permission_mode") == "plan"
-        ),
+        _is_passive(data),
+        bool(data.get("agent_id")),
+    )
+
+
+def _is_passive(data: Mapping[str, Any]) -> bool:
+    """Whether nothing may be asked of the model now, which includes who pressed stop."""
+    again = data.get("loop_count")
+    return bool(
+        data.get("stop_hook_active")
+        or data.get("background_tasks")
+        or data.get("agent_id")
+        or data.get("permission_mode") == "plan"
+        or _text(data, "status") in ("aborted", "error")
+        or (isinstance(again, int) and again > 0)
     )
 
 
@@ -97,12 +113,16 @@ def _native(name: str, agent: str) -> str:
     return names[0]
 
 
-def _paths(data: Mapping[str, Any]) -> tuple[str, ...]:
+def _paths(data: Mapping[str, Any], based: str) -> tuple[str, ...]:
+    from craftkit.agents import hook_places
+
     tool = data.get("tool_input")
     found = [_text(data, "file_path")]
     if isinstance(tool, dict):
         found += [_text(tool, name) for name in ("file_path", "path", "notebook_path")]
-    return tuple(path for path in found if os.path.isabs(path))
+        for name in ("command", "input", "patch"):  # a patch may name many files
+            found += hook_places.in_patch(_text(tool, name), based)
+    return tuple(dict.fromkeys(path for path in found if os.path.isabs(path)))
 
 
 def _text(data: Mapping[str, Any], name: str) -> str:

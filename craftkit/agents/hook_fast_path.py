@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 
+from craftkit.agents import hook_places
 from craftkit.clock import iso_utc
 from craftkit.store import hooks
 from craftkit.store.version import SCHEMA_VERSION
@@ -29,16 +30,18 @@ def nothing_changed(event: str, agent: str, raw: str, env: Mapping[str, str], cw
 
     `raw` is the agent's payload, unparsed; `agent` is "" for one that did not say.
     """
-    if is_off(raw, cwd):
+    if is_off(raw, env, cwd):
         return True
-    root = _main_worktree(cwd)
+    root = _main_worktree(_where(raw, cwd) or "/")
     if root is None or not _is_own(os.path.join(root, ".git")):
         return False
     session = _session(raw, agent, env, root)
     if not session:
         return False
     edited = _string(raw, "file_path")
-    if edited is None or (os.path.isabs(edited) and not edited.startswith(root + os.sep)):
+    if edited is None or "*** Begin Patch" in raw:
+        return False
+    if os.path.isabs(edited) and _main_worktree(os.path.dirname(edited)) != root:
         return False
     import sqlite3
 
@@ -76,21 +79,44 @@ def _main_worktree(cwd: str) -> str | None:
     return where if os.path.lexists(os.path.join(where, ".git", "HEAD")) else None
 
 
-def is_off(raw: str, cwd: str) -> bool:
+def is_off(raw: str, env: Mapping[str, str], cwd: str) -> bool:
     """Whether nobody has switched craftkit on here, so that there is nothing to do.
 
-    False if nobody can say: in a linked worktree, or if the agent names another folder.
+    False if nobody can say: in a linked worktree, or if the agent names another folder, too.
     """
-    root = _main_worktree(cwd)
-    named = _string(raw, "cwd")
-    if root is None or named is None or (named and not _is_within(named, root)):
+    where = _where(raw, cwd)
+    root = _main_worktree(where) if where else None
+    if root is None:
         return False
-    return not os.path.lexists(os.path.join(root, ".git", "craftkit", "clone.json"))
+    if os.path.lexists(os.path.join(root, ".git", "craftkit", "clone.json")):
+        return False
+    named = [env.get(name, "") for name in hook_places.VARIABLES]
+    edited = _string(raw, "file_path")
+    if edited is None or '"workspace_roots"' in raw or "*** Begin Patch" in raw:
+        return False
+    if os.path.isabs(edited):
+        named.append(os.path.dirname(edited))
+    return all(not folder or _main_worktree(folder) == root for folder in (*named, cwd))
 
 
-def _is_within(path: str, root: str) -> bool:
-    path = os.path.realpath(path)
-    return path == root or path.startswith(root + os.sep)
+def _where(raw: str, cwd: str) -> str:
+    """The folder that the payload names, else the process's own one; "" for unsure."""
+    named = _string(raw, "cwd")
+    if named == "" and '"workspace_roots"' in raw:
+        named = _first_root(raw)
+    if named is None:
+        return ""
+    return named if os.path.isdir(named) else cwd
+
+
+def _first_root(raw: str) -> str | None:
+    """The only member of `workspace_roots`; None if there are more, or none."""
+    inside = raw.partition('"workspace_roots"')[2][:5000].lstrip().removeprefix(":").lstrip()
+    inside, end, _ = inside.removeprefix("[").partition("]")
+    value = inside.strip()
+    plain = value[1:-1]
+    quoted = len(value) > 2 and value[0] == value[-1] == '"'
+    return plain if end and quoted and "\\" not in plain and '"' not in plain else None
 
 
 def _is_own(git_dir: str) -> bool:
@@ -134,7 +160,7 @@ def _nothing_changed(
     if hooks.schema_version(connection) != SCHEMA_VERSION:
         return False
     known = hooks.moments(connection, place)
-    if "refresh" in known and event == "prompt":
+    if event == "prompt" and ("refresh" in known or "pending" in known):
         return False
     views = hooks.seen_files(connection, place[1])
     if event == "post-edit" and _names_unknown_spec(raw, [row[0] for row in views]):

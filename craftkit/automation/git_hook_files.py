@@ -20,6 +20,7 @@ from craftkit.automation.schedule import ABSENT, CHANGED, INSTALLED, ScheduleRes
 from craftkit.automation.schedule_files import ScheduleFile
 from craftkit.errors import CannotRead, CannotWrite, UsageProblem
 from craftkit.runtime.context import Context
+from craftkit.store import hooks as hook_rows
 from craftkit.store import private
 
 TARGET = "git-hooks"
@@ -31,6 +32,7 @@ _SHELL = re.compile(
 )
 _SHEBANG = b"#!/bin/sh\n"
 _OWN = b"# Made by craftkit; `craftkit schedule remove --target git-hooks` deletes it (%d).\n"
+_PLACE, _MARK = ("", ""), "git-hooks"
 _HINT = "put the lines of `craftkit schedule print --target git-hooks` into it by hand"
 # A commit waits for nothing: the outer parentheses end at once, and leave no job behind that a
 # `wait` further down could meet.
@@ -107,9 +109,18 @@ def _read(folder: str, name: str) -> GitHook:
     raise UsageProblem(f"{path} is a symlink or no regular file, so it is left alone.", _HINT, path)
 
 
+def _with_legacy(hook: GitHook) -> GitHook:
+    """A hook that pre-commit moved aside when it was installed: pre-commit still runs it."""
+    if hook.data is None or b"pre-commit" not in hook.data or hook.state != ABSENT:
+        return hook
+    aside = _read(os.path.dirname(hook.path), f"{hook.name}.legacy")
+    moved = aside._replace(name=hook.name)
+    return moved if moved.state == INSTALLED and moved.mode & 0o111 else hook
+
+
 def _read_all(context: Context) -> list[GitHook]:
     folder = _folder(context)
-    return [_read(folder, name) for name in HOOKS]
+    return [_with_legacy(_read(folder, name)) for name in HOOKS]
 
 
 def _refuse_changed(hooks: list[GitHook]) -> None:
@@ -196,6 +207,7 @@ def install(context: Context) -> ScheduleResult:
     made = _missing(os.path.dirname(hooks[0].path))
     for hook in absent:
         _write(context, hook.path, _with_block(hook, made), hook.mode)
+    _remember(context, os.path.dirname(hooks[0].path))
     return ScheduleResult(TARGET, INSTALLED, bool(absent), _places(hooks), _notes(context, hooks))
 
 
@@ -208,12 +220,59 @@ def remove(context: Context) -> ScheduleResult:
         data, made = _without_block(hook)
         _write(context, hook.path, data, hook.mode)
         most = max(most, made)
+    _remember(context, None)
     folder = os.path.dirname(hooks[0].path)
     with contextlib.suppress(OSError):  # not empty: others have something there
         for _ in range(most):
             os.rmdir(folder)
             folder = os.path.dirname(folder)
     return ScheduleResult(TARGET, ABSENT, bool(there), _places(hooks))
+
+
+def _remember(context: Context, folder: str | None) -> None:
+    """Keep where the hooks were put, so that `doctor` can say that they are gone."""
+    if not context.store.durable:
+        return
+    with context.store.write() as tx:
+        if folder is None:
+            hook_rows.forget(tx, _PLACE, _MARK)
+        else:
+            hook_rows.remember(tx, _PLACE, _MARK, folder, context.now())
+
+
+def checks(context: Context) -> list[tuple[str, str, str]]:
+    """Status, message and hint of what `doctor` says of git's hooks: nothing if nobody put them."""
+    folder = hook_rows.value(context.store, _PLACE, _MARK) if context.store.readable else None
+    if folder is None:
+        return []
+    found = status(context)
+    if found.state == INSTALLED:
+        return [("ok", f"craftkit's git hooks run in {os.path.dirname(found.places[0])}", "")]
+    now = os.path.dirname(found.places[0]) if found.places else ""
+    if found.notes and not found.places:
+        why = found.notes[0]
+    elif now != folder:
+        why = f"git looks for hooks in {now} now, and they are in {folder}"
+    else:
+        why = f"{_framework(context, now)} wrote {now} anew"
+    words = f"craftkit's git hooks do not run any more: {why}"
+    return [("warning", words, "`craftkit schedule install --target git-hooks` puts them back")]
+
+
+def _framework(context: Context, folder: str) -> str:
+    """Which program manages the hooks of this folder, as far as its files say so."""
+    if os.path.basename(os.path.dirname(folder)) == ".husky":
+        return "husky"
+    for name in HOOKS:
+        with contextlib.suppress(UsageProblem, CannotRead):
+            text = (_read(folder, name).data or b"").lower()
+            for program in (b"lefthook", b"husky", b"pre-commit"):
+                if program in text:
+                    return program.decode()
+    for name in ("lefthook.yml", "lefthook.yaml", ".lefthook.yml"):
+        if os.path.lexists(os.path.join(context.worktree, name)):
+            return "lefthook"
+    return "another program"
 
 
 def status(context: Context) -> ScheduleResult:

@@ -158,6 +158,8 @@ def _status_lines(found: WorkStatus) -> list[str]:
         lines.append(f"in progress  {found.current['key']}  {found.current['title']}")
     if found.next_command:
         lines.append(f"next         {found.next_command}")
+    for other in found.held:
+        lines.append(f"held         {other['task']}  by session {other['session']}")
     for held in found.elsewhere:
         lines.append(f"also held    {held['task']} of {held['spec']}")
     lines += [f"repaired     {r['message']}" for r in found.repaired]
@@ -228,9 +230,13 @@ def doctor(
 
     def action() -> Reply:
         from craftkit.agents import codex_sandbox, hook_health
+        from craftkit.automation import git_hook_files
         from craftkit.commands import doctor as checks
 
-        found, drift = checks.examine(fix, offline, hook_health.checks, codex_sandbox.checks)
+        def hooks(context: Context) -> list[tuple[str, str, str]]:
+            return hook_health.checks(context) + git_hook_files.checks(context)
+
+        found, drift = checks.examine(fix, offline, hooks, codex_sandbox.checks)
         marks = {"ok": "ok  ", "warning": "warn", "error": "FAIL"}
         lines = []
         for check in found:

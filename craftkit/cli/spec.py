@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from craftkit.cli.options import AsJson, Offline, PublishSecrets, SpecArgument, SpecName, Yes
+from craftkit.cli.options import (
+    AsJson,
+    Offline,
+    PublishSecrets,
+    SpecArgument,
+    SpecName,
+    Yes,
+    complete_spec,
+)
 from craftkit.cli.output import Reply, progress_bar
 from craftkit.cli.prompt import agree, confirm, has_terminal
 from craftkit.cli.run import run_command, run_plain
@@ -40,7 +48,7 @@ def new(
         spec = commands_spec.new(context, name, slug, task or [])
         first = spec.tasks[0].ref if spec.tasks else ""
         following = f"craftkit task start {typed(first)}" if first else "craftkit task add …"
-        lines = [f"{spec.path} written", f"next: {following}"]
+        lines = [f"{commands_spec.shown_path(context, spec)} written", f"next: {following}"]
         return Reply({"spec": commands_spec.summary(context, spec)}, lines)
 
     return run_command("spec new", as_json, action)
@@ -111,6 +119,28 @@ def show(spec: SpecArgument = None, spec_name: SpecName = None, as_json: AsJson 
         return Reply({"spec": data}, lines, diagnostics=chosen.spec.diagnostics)
 
     return run_command("spec show", as_json, action, repair=True, only_reads=True)
+
+
+@app.command(epilog="Example: craftkit spec use login")
+def use(
+    spec: Annotated[
+        str,
+        typer.Argument(metavar="SPEC", help="ID, path or #N.", autocompletion=complete_spec),
+    ],
+    as_json: AsJson = False,
+) -> int:
+    """Choose the spec that commands in this worktree mean, if several are open."""
+
+    def action(context: Context) -> Reply:
+        from craftkit.commands import spec as commands_spec
+
+        chosen, following = commands_spec.use(context, spec)
+        data = {"spec": commands_spec.summary(context, chosen), "next_command": following}
+        return Reply(
+            data, [f"{chosen.id} is the active spec ({chosen.path})", f"next: {following}"]
+        )
+
+    return run_command("spec use", as_json, action, repair=True)
 
 
 @app.command(epilog="Example: craftkit spec check specs/*.md")

@@ -6,7 +6,15 @@ from typing import Any
 
 from craftkit.commands import recovery
 from craftkit.errors import AmbiguousSpec, UnknownSpec
-from craftkit.loop import sessions, spec_index, spec_writer, task_lookup, ticked_boxes, work_status
+from craftkit.loop import (
+    committed,
+    sessions,
+    spec_index,
+    spec_writer,
+    task_lookup,
+    ticked_boxes,
+    work_status,
+)
 from craftkit.model import Spec
 from craftkit.runtime.context import Context
 from craftkit.store import claims
@@ -17,8 +25,13 @@ from craftkit.text import redact
 NETWORK_SECONDS = 2.0  # a session does not wait longer for GitHub before it begins
 
 
-def resume(context: Context, wanted_spec: str | None) -> work_status.WorkStatus:
-    """Re-read the spec, repair what was forgotten, and return where the work stands."""
+def resume(context: Context, wanted_spec: str | None, source: str = "") -> work_status.WorkStatus:
+    """Re-read the spec, repair what was forgotten, and return where the work stands.
+
+    `source` is how the session of an agent begins, as its hook says: see `sessions.begin`.
+    """
+    if context.store.durable and (source or context.session.agent != sessions.PERSON):
+        sessions.begin(context, source)
     context.network_until = context.clock() + NETWORK_SECONDS
     repaired = recovery.repair(context, online=True)
     try:
@@ -44,7 +57,12 @@ def resume(context: Context, wanted_spec: str | None) -> work_status.WorkStatus:
             context, tx, spec.id, row.task if row else None, "done" if row else "start"
         )
         events.record(tx, context.now(), "session.resumed", context.session, spec.id)
-    return work_status.describe(context, spec_index.Chosen(spec, chosen.why), repaired, conflicts)
+    stand = work_status.describe(context, spec_index.Chosen(spec, chosen.why), repaired, conflicts)
+    unreported = committed.find(context, spec, spec_index.task_statuses(context, spec))
+    if unreported:
+        said = committed.note(unreported, context.flag)
+        stand = stand._replace(conflicts=[said, *stand.conflicts])
+    return stand
 
 
 def _refresh(

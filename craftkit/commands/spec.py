@@ -14,10 +14,12 @@ from craftkit.errors import (
     UsageProblem,
 )
 from craftkit.loop import (
+    choice,
     phases,
     sessions,
     spec_index,
     task_status,
+    work_status,
 )
 from craftkit.model import Spec
 from craftkit.runtime.context import Context, here
@@ -121,6 +123,20 @@ def new(context: Context, name: str, slug: str | None, titles: list[str]) -> Spe
     except DatabaseUnwritable as error:  # the file is there, and a second run would be refused
         context.note("warning", error.code, error.message, error.hint)
     return spec
+
+
+def use(context: Context, wanted: str) -> tuple[Spec, str]:
+    """Choose a spec for this session and worktree; it with the next command."""
+    spec = spec_index.find_listed(context, wanted)
+    spec_index.record_snapshot(context, spec)
+    choice.use(context, spec)
+    stand = work_status.describe(context, spec_index.Chosen(spec, "it was chosen"))
+    return spec, stand.next_command
+
+
+def shown_path(context: Context, spec: Spec) -> str:
+    """The path of a spec as it holds in the folder that the user is in."""
+    return os.path.relpath(os.path.join(context.worktree, spec.path), os.path.realpath(here()))
 
 
 def _was_used(context: Context, spec_id: str) -> bool:

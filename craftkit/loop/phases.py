@@ -10,6 +10,7 @@ from craftkit.errors import (
     UsageProblem,
 )
 from craftkit.loop import (
+    committed,
     github_writes,
     process_runner,
     sessions,
@@ -54,6 +55,7 @@ def move(
     old = spec_index.phase_of(context, spec)
     if old == target:
         return PhaseMove(spec, old, target)
+    _say_unreported(context, spec)
     if force and not reason:
         raise UsageProblem("--force needs a reason.", 'add `--reason "why"`')
     if not force:
@@ -85,6 +87,14 @@ def move(
             raise
         process_runner.report_unapplied(context, spec.path, error)
     return PhaseMove(spec_index.load(context, spec.path), old, target, bool(parents))
+
+
+def _say_unreported(context: Context, spec: Spec) -> None:
+    """Name the open tasks that commits name, also if the move is refused because they are open."""
+    tasks = committed.find(context, spec, spec_index.task_statuses(context, spec))
+    if tasks:
+        said = committed.note(tasks, context.flag)
+        context.note("warning", said["code"], f"{said['message']}.", said["hint"], spec.path)
 
 
 def _gate(context: Context, spec: Spec, old: str, target: str) -> None:

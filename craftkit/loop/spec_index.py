@@ -14,7 +14,7 @@ from craftkit.errors import (
     UnknownSpec,
     UnsafePath,
 )
-from craftkit.loop import conflicts, identity, spec_identity, task_status
+from craftkit.loop import choice, conflicts, identity, spec_identity, task_status
 from craftkit.model import IN_METADATA, MERGE_CONFLICT, Spec
 from craftkit.runtime.context import Context
 from craftkit.specs import discovery, edit, files, parse
@@ -24,6 +24,7 @@ from craftkit.text import shell_word
 REMEMBERED = 90 * 86400.0  # seconds for which a task without a line and an issue is kept
 # Why a spec was chosen, where somebody chose it.
 NAMED = "named on the command line"
+ASK = "ask which one is meant; then `craftkit spec use SPEC`, or name it with `--spec SPEC`"
 
 
 class Chosen(NamedTuple):
@@ -202,7 +203,7 @@ def find_listed(context: Context, wanted: str) -> Spec:
 
 def _default_spec(context: Context, gone: str = "") -> Chosen:
     specs = load_all(context)
-    if gone and not any(_is_on_branch(context, s) for s in specs):
+    if gone and not choice.on_branch(context, specs):
         # To go on with another spec could finish a task that only has the same key.
         raise UnknownSpec(
             f"The spec {gone} that this session is at work on is not in this worktree any more.",
@@ -218,23 +219,24 @@ def _default_spec(context: Context, gone: str = "") -> Chosen:
     if len(specs) == 1:
         return Chosen(specs[0], "it is the only one")
     unfinished = [s for s in specs if phase_of(context, s) != "completed" and _is_open(context, s)]
-    on_branch = [s for s in unfinished if _is_on_branch(context, s)]
+    used = choice.used(context)
+    picked = [s for s in specs if used and s.id == used and phase_of(context, s) != "completed"]
+    if len(picked) == 1:
+        return Chosen(picked[0], "`craftkit spec use` chose it here")
+    on_branch = choice.on_branch(context, unfinished)
     if len(on_branch) == 1:
-        return Chosen(on_branch[0], f"its branch {context.session.branch} is checked out")
+        return Chosen(on_branch[0], f"the branch {context.session.branch} is its own")
     left = _specs_in_progress_here(context)
     working = [s for s in unfinished if s.id in left]
     if len(working) == 1:
         return Chosen(working[0], "an earlier session in this worktree left a task in progress")
     if len(unfinished) == 1:
         return Chosen(unfinished[0], "it is the only unfinished one")
-    many = unfinished or specs
+    many = choice.in_order(context, unfinished or specs)
     names = [name_of(s, specs) for s in many]
     listed = ", ".join(names[:5]) + (", …" if len(many) > 5 else "")
     state = "unfinished" if unfinished else "finished"
-    raise AmbiguousSpec(
-        f"{len(many)} specs are {state}, and none is active: {listed}.",
-        f"name one: `--spec {shell_word(names[0])}`",
-    )
+    raise AmbiguousSpec(f"{len(many)} specs are {state}, and none is active: {listed}.", ASK)
 
 
 def name_of(spec: Spec, specs: list[Spec]) -> str:
@@ -242,10 +244,6 @@ def name_of(spec: Spec, specs: list[Spec]) -> str:
     if spec.twin_of:
         return spec.path
     return spec.id if sum(other.id == spec.id for other in specs) == 1 else spec.path
-
-
-def _is_on_branch(context: Context, spec: Spec) -> bool:
-    return spec.branch is not None and spec.branch == context.session.branch
 
 
 def _is_open(context: Context, spec: Spec) -> bool:

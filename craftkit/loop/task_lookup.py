@@ -14,7 +14,7 @@ from craftkit.errors import (
     UnknownTask,
     UsageProblem,
 )
-from craftkit.loop import identity, spec_index, task_status
+from craftkit.loop import identity, sessions, spec_index, task_status
 from craftkit.model import IN_PROGRESS, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import claims, tasks
@@ -48,14 +48,15 @@ def task_json(spec: Spec, row: task_status.TaskStatus) -> dict[str, Any]:
 def current(
     context: Context, spec: Spec, rows: list[task_status.TaskStatus]
 ) -> task_status.TaskStatus | None:
-    """The task that this session has in progress, else the only one this worktree has."""
+    """The task that this session has in progress, else the only one that nobody alive has."""
     by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
     found = claims.in_worktree(context.store, context.worktree, spec.id)
     left = [claim for claim in found if claim.task_id in by_id]
     mine = [claim for claim in left if claim.session == context.session.id]
     if mine:
         return by_id[mine[0].task_id]
-    return by_id[left[0].task_id] if len(left) == 1 else None
+    free = [claim for claim in left if not sessions.is_held_by_another(context, claim)]
+    return by_id[free[0].task_id] if len(free) == 1 else None
 
 
 def resolve(context: Context, spec: Spec, word: str) -> Task:

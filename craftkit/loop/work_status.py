@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from craftkit.errors import CraftkitError
-from craftkit.loop import conflicts as known_conflicts
 from craftkit.loop import (
+    choice,
     elsewhere,
     sessions,
     spec_identity,
@@ -12,7 +12,8 @@ from craftkit.loop import (
     task_lookup,
     task_status,
 )
-from craftkit.model import IN_METADATA, MERGE_CONFLICT, Spec, Task
+from craftkit.loop import conflicts as known_conflicts
+from craftkit.model import IN_METADATA, IN_PROGRESS, MERGE_CONFLICT, Spec, Task
 from craftkit.runtime.context import Context
 from craftkit.store import claims, outbox
 from craftkit.text import count, for_model, one_line, shell_word, typed
@@ -35,6 +36,7 @@ class WorkStatus(NamedTuple):
     conflicts: list[dict[str, str]]
     others: list[dict[str, Any]]  # the active specs, where none could be chosen
     elsewhere: list[dict[str, str]]  # tasks of other specs that are in progress here
+    held: list[dict[str, str]]  # tasks of this spec that other live sessions have in progress
     outbox: dict[str, int]
     next_title: str
 
@@ -62,6 +64,7 @@ class WorkStatus(NamedTuple):
             "outbox": self.outbox,
             "specs": self.others,
             "elsewhere": self.elsewhere,
+            "held": self.held,
         }
 
 
@@ -110,6 +113,7 @@ def describe(
         ),
         others=[],
         elsewhere=_elsewhere(context, spec),
+        held=_held(context, spec, rows),
         outbox=outbox.counts(context.store).as_dict(),
         next_title=one_line(following.task.title, 80) if following else "",
     )
@@ -126,6 +130,22 @@ def _elsewhere(context: Context, spec: Spec) -> list[dict[str, str]]:
             claim.session == context.session.id
             or not sessions.is_live(context, claim.session, context.worktree)
         )
+    ]
+
+
+def _held(context: Context, spec: Spec, rows: list[task_status.TaskStatus]) -> list[dict[str, str]]:
+    """What other live sessions have in progress, wherever they are: never the next thing here."""
+    by_id = {row.task.id: row for row in rows if row.state == IN_PROGRESS}
+    return [
+        {
+            "task": by_id[claim.task_id].task.ref,
+            "session": claim.session,
+            "agent": claim.agent,
+            "worktree": claim.worktree,
+            "since": claim.started_at,
+        }
+        for claim in claims.of_spec(context.store, spec.id)
+        if claim.task_id in by_id and sessions.is_held_by_another(context, claim)
     ]
 
 
@@ -231,13 +251,13 @@ def describe_without_spec(
 ) -> WorkStatus:
     others: list[dict[str, Any]] = []
     specs = spec_index.load_all(context)
-    for spec in specs:
+    for spec in choice.in_order(context, specs):
         rows = spec_index.task_statuses(context, spec)
         phase = spec_index.phase_of(context, spec)
         if phase != "completed" and task_status.open_required(rows):
             others.append(
                 {"id": spec_index.name_of(spec, specs), "path": spec.path, "phase": phase}
-                | {"progress": task_status.progress(rows)}
+                | {"issue": spec.issue, "progress": task_status.progress(rows)}
             )
     left = sum(o["progress"]["total"] - o["progress"]["done"] for o in others)
     progress = {
@@ -245,7 +265,7 @@ def describe_without_spec(
         "total": sum(o["progress"]["total"] for o in others),
     }
     if others:
-        command = f"craftkit session-resume --spec {shell_word(others[0]['id'])}"
+        command = "craftkit spec use SPEC"
     else:
         command = "craftkit spec list" if specs else 'craftkit spec new "What to build"'
     return WorkStatus(
@@ -261,6 +281,7 @@ def describe_without_spec(
         conflicts=[],
         others=others,
         elsewhere=[],
+        held=[],
         outbox=outbox.counts(context.store).as_dict(),
         next_title="",
     )
@@ -281,18 +302,18 @@ def brief(stand: WorkStatus, limit: int, now: str = "") -> str:
 
 def _brief_line(other: dict[str, Any]) -> str:
     progress = other["progress"]
-    return (
-        f"- {for_model(other['id'], 60)}: {progress['done']}/{progress['total']}, {other['phase']}"
-    )
+    issue = f", issue #{other['issue']}" if other["issue"] else ""
+    named = for_model(other["id"], 60)
+    return f"- {named}: {progress['done']}/{progress['total']}, {other['phase']}{issue}"
 
 
 def _brief_lines(stand: WorkStatus) -> tuple[list[str], list[str]]:
     done, total = stand.progress["done"], stand.progress["total"]
     if stand.spec is None:
         must = [f"craftkit: {for_model(stand.why, 200)}", f"{done}/{total} tasks done in all."]
-        must.append(f"Next: `{stand.next_command}`")
-        may = [_brief_line(other) for other in stand.others]
-        return must, may
+        asks = "Ask the user which spec is meant, then run" if stand.others else "Next:"
+        must.append(f"{asks} `{stand.next_command}`")
+        return must, [_brief_line(other) for other in stand.others]
     issue = f", issue #{stand.spec.issue}" if stand.spec.issue else ""
     must = [
         f"Spec {for_model(stand.spec.id, 60)} ({stand.phase}{issue}): {done}/{total} tasks done,"
@@ -306,6 +327,11 @@ def _brief_lines(stand: WorkStatus) -> tuple[list[str], list[str]]:
         title = f" ({for_model(stand.next_title)})" if stand.next_action == "start" else ""
         verb = "When it is finished" if now else "Next"
         must.append(f"{verb}: `{stand.next_command}`{title}")
+    for other in stand.held[:3]:
+        must.append(
+            f"{for_model(other['task'], 40)} is in progress in another session,"
+            f" {for_model(other['session'], 40)} ({for_model(other['agent'], 20)}): leave it there."
+        )
     for held in stand.elsewhere[:2]:
         must.append(
             f"Also in progress: {for_model(held['task'], 40)} of {for_model(held['spec'], 60)}:"

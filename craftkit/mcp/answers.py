@@ -14,7 +14,7 @@ from craftkit.commands import reconcile as commands_reconcile
 from craftkit.commands import recovery, session
 from craftkit.commands import spec as specs_
 from craftkit.commands import task as task_commands
-from craftkit.errors import AmbiguousSpec, TaskNotNamed, UnknownSpec
+from craftkit.errors import AmbiguousSpec, TaskNotNamed, UnknownSpec, UsageProblem
 from craftkit.loop import spec_index, task_lookup, task_status, transitions, work_status
 from craftkit.mcp.shapes import (
     IssueShape,
@@ -34,6 +34,7 @@ from craftkit.text import one_line
 
 MOST_TASKS = 200  # of one answer; then those that are settled are left out
 MOST_NOTES = 10
+MOST_WORDS = 100  # of one completion
 WORD, LINE = 200, 400  # characters of an argument, and of a string in an answer
 
 
@@ -44,6 +45,7 @@ def status(context: Context, spec: str) -> Status:
     repaired = recovery.repair(context)
     data = tidy(_standing(context, spec, repaired))
     data["notes"] = notes(context)
+    data["place"] = _place(context, data["spec"]["path"] if data["spec"] else "")
     return cast(Status, {name: data[name] for name in Status.__annotations__})
 
 
@@ -58,6 +60,7 @@ def task_list(context: Context, spec: str) -> TaskList:
         "progress": dict(task_status.progress(rows)),
         "tasks": [dict(_task(row)) for row in shown],
         "left_out": len(rows) - len(shown),
+        "place": _place(context, found.path),
         "notes": notes(context),
     }
 
@@ -71,6 +74,7 @@ def task_next(context: Context, spec: str) -> Next:
         "current": _maybe(task_lookup.current(context, found, rows)),
         "progress": dict(task_status.progress(rows)),
         "remaining": len(task_status.open_required(rows)),
+        "place": _place(context, found.path),
         "notes": notes(context),
     }
 
@@ -91,7 +95,11 @@ def task_done(context: Context, key: str, spec: str) -> OutcomeShape:
 
 def task_drop(context: Context, key: str, reason: str, spec: str) -> OutcomeShape:
     recovery.repair(context)
-    why, wanted = one_line(reason, LINE), named(context, spec)
+    why, wanted = one_line(reason, LINE).strip(), named(context, spec)
+    if not any(char.isalnum() for char in why):
+        raise UsageProblem(
+            "A task cannot be dropped without a reason.", "say in `reason` why it will not be done"
+        )
     word = _word(context, key, wanted, "drop", "task_drop")
     return _outcome(context, task_commands.drop(context, wanted, word, why))
 
@@ -103,6 +111,7 @@ def session_resume(context: Context, spec: str) -> Resumed:
         "spec": one_line(stand.spec.id, LINE) if stand.spec else "",
         "progress": dict(stand.progress),
         "next_command": one_line(stand.next_command, LINE),
+        "place": _place(context, stand.spec.path if stand.spec else ""),
         "notes": notes(context),
     }
 
@@ -120,6 +129,7 @@ def reconcile(context: Context, spec: str, *, change: bool) -> ReportShape:
         "in_step": reconcile_report.exit_code(found, check=True) == 0,
         "specs": tidy(data["specs"]),
         "drift": data["drift"],
+        "place": _place(context),
         "notes": notes(context),
     }
 
@@ -150,7 +160,36 @@ def brief(context: Context, spec: str) -> str:
     return session_resume(context, spec)["brief"]
 
 
+def task(context: Context, wanted: str, key: str) -> dict[str, Any]:
+    """What `craftkit task show` knows of one task."""
+    found = spec_index.find_listed(context, wanted[:WORD])
+    one = task_lookup.resolve(context, found, key[:WORD])
+    row = next(r for r in spec_index.task_statuses(context, found) if r.task.id == one.id)
+    data: dict[str, Any] = tidy({"spec": found.id, "task": task_lookup.task_json(found, row)})
+    return data
+
+
+def complete(context: Context, argument: str, begun: str, spec: str) -> list[str]:
+    """The ids of specs, or the keys of open tasks, that begin with what was typed."""
+    if argument == "key":
+        found = spec_index.choose_spec(context, named(context, spec)).spec
+        words = [task.ref for task in found.tasks if not task.checked]
+    else:
+        specs = spec_index.load_all(context)
+        words = [spec_index.name_of(one, specs) for one in specs]
+    fitting = [one_line(w, LINE) for w in words if w.casefold().startswith(begun.casefold())]
+    return fitting[:MOST_WORDS]
+
+
 # Parts
+
+
+def _place(context: Context, path: str = "") -> Object:
+    """The file that an answer is about, or its worktree, and what is checked out there."""
+    return {
+        "path": one_line(os.path.join(context.worktree, path) if path else context.worktree, LINE),
+        "branch": one_line(context.session.branch or "", LINE),
+    }
 
 
 def _word(context: Context, key: str, wanted: str | None, verb: str, tool: str) -> str:
@@ -237,6 +276,7 @@ def _outcome(context: Context, done: transitions.TaskOutcome) -> OutcomeShape:
         "delivered": done.delivered,
         "next": _maybe(done.next),
         "progress": dict(task_status.progress(done.rows)),
+        "place": _place(context, done.spec.path),
         "notes": notes(context),
     }
 

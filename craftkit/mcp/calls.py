@@ -12,12 +12,16 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 
-from craftkit.errors import CraftkitError
+from craftkit import repo as git
+from craftkit.errors import CraftkitError, NotSetUp
+from craftkit.loop import sessions
 from craftkit.runtime import clone, log
 from craftkit.runtime.context import Context, here, open_context
+from craftkit.store import sessions as rows
 from craftkit.text import one_line
 
 T = TypeVar("T")
+NAMED_BY = "a client that starts the server elsewhere names the project by CRAFTKIT_ROOT=FOLDER"
 
 
 class OwnError(CraftkitError):
@@ -47,8 +51,6 @@ def find_project(env: Mapping[str, str]) -> str:
 
 
 def _is_set_up(where: str) -> bool:
-    from craftkit import repo as git
-
     found = git.find(where)
     return found is not None and clone.standing(found)[0] != clone.OFF
 
@@ -62,8 +64,9 @@ class Calls:
     end, as a command would.
     """
 
-    def __init__(self, project: str) -> None:
+    def __init__(self, project: str, *, pinned: bool = False) -> None:
         self.project = project
+        self.pinned = pinned  # somebody named exactly this worktree
         self._turn = anyio.CapacityLimiter(1)
 
     async def run(self, name: str, work: Callable[[Context], T], *, offline: bool = False) -> T:
@@ -74,9 +77,11 @@ class Calls:
     def _work(self, name: str, work: Callable[[Context], T], offline: bool) -> T:
         context = None
         try:
-            context = open_context(self.project)
+            context = self._open()
             context.offline = offline
             return work(context)
+        except NotSetUp as error:
+            raise NotSetUp(error.message, f"{error.hint}; {NAMED_BY}") from error
         except CraftkitError:
             raise
         except Exception as error:
@@ -88,6 +93,28 @@ class Calls:
         finally:
             if context is not None:
                 context.close()
+
+    def _open(self) -> Context:
+        """The context of the session that calls: that which goes on for it, in its worktree."""
+        context = open_context(self.project)
+        if context.session.id.startswith("local-") or not context.store.readable:
+            return context
+        session = sessions.followed(context, context.session.id)
+        place = None if self.pinned else rows.last_place(context.store, session)
+        where = self._other_worktree(context, place) or self.project
+        if session == context.session.id and where == self.project:
+            return context
+        context.close()
+        return open_context(where, session=session)
+
+    @staticmethod
+    def _other_worktree(context: Context, place: str | None) -> str | None:
+        """The worktree in which a session was seen last, if it is another one of this clone."""
+        if place is None or place == context.worktree or not os.path.isdir(place):
+            return None
+        found = git.find(place)
+        same = found is not None and found.common_dir == context.repo.common_dir
+        return place if same and context.repo.common_dir is not None else None
 
 
 def sentence(error: CraftkitError) -> str:

@@ -11,7 +11,14 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError, ToolError
 from mcp.server.mcpserver.tools import Tool
 from mcp.shared.exceptions import MCPError
-from mcp_types import INTERNAL_ERROR, CallToolResult, TextContent, ToolAnnotations
+from mcp_types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    Completion,
+    TextContent,
+    ToolAnnotations,
+)
 from pydantic import Field, ValidationError
 
 from craftkit import __version__
@@ -46,6 +53,23 @@ def _hints(reads: bool = False, takes_back: bool = False, github: bool = False) 
         idempotent_hint=True,
         open_world_hint=github,
     )
+
+
+class _Server(MCPServer[Any]):
+    """A server for which a prompt that cannot be had is an error of the client's request."""
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Any = None
+    ) -> Any:
+        known = [prompt.name for prompt in await self.list_prompts()]
+        if name not in known:
+            words = f"There is no prompt {one_line(name, 60)}; known: {', '.join(known)}."
+            raise MCPError(INVALID_PARAMS, words)
+        try:
+            return await super().get_prompt(name, arguments, context)
+        except (ValueError, ValidationError) as error:
+            words = f"The prompt {name} cannot be used so: {one_line(str(error), 200)}"
+            raise MCPError(INVALID_PARAMS, words) from None
 
 
 class _Strict(Tool):
@@ -106,7 +130,7 @@ def _tools(calls: Calls) -> list[Tool]:
         return CallToolResult(content=[text], structured_content=data)
 
     async def status(spec: SpecName = "") -> Annotated[CallToolResult, shapes.Status]:
-        """Spec, task in progress, what waits, what needs a person."""
+        """Where the work stands."""
         return await ask("status", lambda c: answers.status(c, spec), offline=True)
 
     async def task_list(spec: SpecName = "") -> Annotated[CallToolResult, shapes.TaskList]:
@@ -140,7 +164,7 @@ def _tools(calls: Calls) -> list[Tool]:
         return await ask("session_resume", lambda c: answers.session_resume(c, spec))
 
     async def reconcile_check(spec: SpecName = "") -> Annotated[CallToolResult, shapes.ReportShape]:
-        """How spec and GitHub differ; changes nothing."""
+        """How spec and GitHub differ."""
         return await ask("reconcile_check", lambda c: answers.reconcile(c, spec, change=False))
 
     async def reconcile_apply(spec: SpecName = "") -> Annotated[CallToolResult, shapes.ReportShape]:
@@ -168,12 +192,18 @@ def _tool(work: Callable[..., Any], hints: ToolAnnotations) -> Tool:
     return tool
 
 
+_OPEN = ("additionalProperties",)  # of a plain object
+
+
 def _short(schema: Any) -> Any:
-    """The same schema in fewer words: no titles, no defaults."""
+    """The same schema in fewer words: no titles, no defaults, a list of plain types."""
     if isinstance(schema, list):
         return [_short(part) for part in schema]
     if not isinstance(schema, dict):
         return schema
+    either = schema.get("anyOf")
+    if isinstance(either, list) and all(set(part) <= {"type", *_OPEN} for part in either):
+        return {"type": [part["type"] for part in either]}
     return {name: _short(part) for name, part in schema.items() if not _is_idle(name, part)}
 
 
@@ -183,10 +213,10 @@ def _is_idle(name: str, part: Any) -> bool:
     return (name, part) in (("additionalProperties", True), ("default", ""))
 
 
-def build(project: str) -> MCPServer[Any]:
-    """The server of one project."""
-    calls = Calls(project)
-    server: MCPServer[Any] = MCPServer(
+def build(project: str, *, pinned: bool = False) -> MCPServer[Any]:
+    """The server of one project; `pinned`, of exactly this worktree."""
+    calls = Calls(project, pinned=pinned)
+    server = _Server(
         "craftkit",
         instructions=INSTRUCTIONS,
         version=__version__,
@@ -212,6 +242,30 @@ def build(project: str) -> MCPServer[Any]:
     async def spec(id: str) -> str:
         """The tasks and metadata of one spec."""
         return await read("spec", lambda c: answers.spec(c, id))
+
+    @server.resource("craftkit://spec/{id}/task/{key}", mime_type="application/json")
+    async def task(id: str, key: str) -> str:
+        """One task of a spec."""
+        return await read("task", lambda c: answers.task(c, id, key))
+
+    completes: Any = server.completion  # the SDK gives it no types
+
+    @completes()  # type: ignore[untyped-decorator]
+    async def complete(ref: Any, argument: Any, given: Any) -> Completion | None:
+        chosen = (getattr(given, "arguments", None) or {}) if given is not None else {}
+        spec = str(chosen.get("spec") or chosen.get("id") or "")
+        if argument.name not in ("spec", "id", "key"):
+            return None
+        begun = str(argument.value)[: answers.WORD]
+        try:
+            words = await calls.run(
+                "complete",
+                lambda c: answers.complete(c, argument.name, begun, spec),
+                offline=True,
+            )
+        except CraftkitError:
+            return None
+        return Completion(values=words, total=len(words), has_more=False)
 
     @server.prompt()
     async def resume(spec: str = "") -> str:
@@ -241,4 +295,5 @@ def tool_listing() -> str:
 
 def run() -> None:
     """Serve stdin and stdout until the client hangs up."""
-    build(find_project(os.environ)).run("stdio")
+    pinned = bool(os.environ.get("CRAFTKIT_ROOT"))
+    build(find_project(os.environ), pinned=pinned).run("stdio")

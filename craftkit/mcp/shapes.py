@@ -2,7 +2,7 @@
 
 The output schemas are made of them, and every session of a client pays for those: what has an
 inner form of its own is a plain object there, and is a `TaskShape` or has the members that
-`--json` of the command has.
+`--json` of the command has.  `place` is the path of the file, and the branch.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Status(TypedDict):
     attention: list[Object]
     outbox: Object
     specs: list[Object]
+    place: Object
     notes: list[str]
 
 
@@ -41,6 +42,7 @@ class Resumed(TypedDict):
     spec: str
     progress: Object
     next_command: str
+    place: Object
     notes: list[str]
 
 
@@ -49,6 +51,7 @@ class TaskList(TypedDict):
     progress: Object
     tasks: list[Object]
     left_out: int
+    place: Object
     notes: list[str]
 
 
@@ -58,6 +61,7 @@ class Next(TypedDict):
     current: Object | None
     progress: Object
     remaining: int
+    place: Object
     notes: list[str]
 
 
@@ -69,6 +73,7 @@ class OutcomeShape(TypedDict):
     delivered: bool
     next: Object | None
     progress: Object
+    place: Object
     notes: list[str]
 
 
@@ -76,6 +81,7 @@ class ReportShape(TypedDict):
     in_step: bool
     specs: list[Object]
     drift: Object
+    place: Object
     notes: list[str]
 
 

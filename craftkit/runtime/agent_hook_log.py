@@ -32,6 +32,30 @@ def forget(tx: sqlite3.Connection, context: Context, name: str) -> bool:
     return hooks.forget(tx, (context.session.id, context.worktree), name)
 
 
+PENDING = "pending"
+PENDING_LIMIT = 600  # characters that wait for a session to be said
+
+
+def keep_for(tx: sqlite3.Connection, context: Context, session: str, words: str) -> None:
+    """Keep words for a session of this worktree until its agent can hear them."""
+    place = (session, context.worktree)
+    before = hooks.value_in(tx, place, PENDING)
+    if before and words in before.split("; "):
+        return
+    kept = f"{before}; {words}" if before else words
+    if len(kept) <= PENDING_LIMIT:
+        hooks.remember(tx, place, PENDING, kept, context.now())
+
+
+def take_kept(tx: sqlite3.Connection, context: Context) -> str:
+    """What was kept for this session; it is said once."""
+    place = (context.session.id, context.worktree)
+    found = hooks.value_in(tx, place, PENDING)
+    if found:
+        hooks.forget(tx, place, PENDING)
+    return found or ""
+
+
 def beat(context: Context, event: str, agent: str) -> None:
     """Note that a hook runs here, if that was not noted a moment ago: it is not worth a wait."""
     place, name = (context.session.id, context.worktree), f"seen.{event}"

@@ -22,6 +22,7 @@ DEFAULTS: dict[str, Any] = {
     "github.phase_label": "phase: ",
     "github.comments": "false",
     "specs.task_sections": [],
+    "specs.branches": [],
     "session.live_minutes": "60",
     "agents.auto_done": "box",
     "mcp.trust": "collaborators",

@@ -38,6 +38,15 @@ def take(tx: sqlite3.Connection, session: Session, spec_id: str, task_id: str, n
     tx.execute("insert or replace into claims values (?, ?, ?, ?, ?, ?, ?, ?, ?)", claim)
 
 
+def pass_on(tx: sqlite3.Connection, old: str, session: Session) -> None:
+    """What a session has in progress in a worktree is another one's from now on."""
+    tx.execute(
+        "update claims set session = ?, agent = ?, branch = ?, head = ?"
+        " where session = ? and worktree = ?",
+        (session.id, session.agent, session.branch, session.head, old, session.worktree),
+    )
+
+
 def release(tx: sqlite3.Connection, spec_id: str, task_ids: list[str]) -> None:
     tx.executemany(
         "delete from claims where spec_id = ? and task_id = ?",

@@ -75,12 +75,12 @@ def decided_since(store: Store, spec_id: str, moment: str) -> set[str]:
 
 
 def done_since_start(store: Store, spec_id: str, task_id: str, worktree: str) -> set[str]:
-    """The tasks that were done in a worktree since this one, which is in progress, was started."""
+    """The tasks that a session finished in a worktree since it started this one."""
     rows = store.rows(
         "select d.task_id from decision_tasks d join processes p on p.id = d.process_id"
         " join claims c on c.spec_id = d.spec_id"
         " where d.spec_id = ? and c.task_id = ? and d.action = 'done'"
-        " and d.created_at > c.started_at and p.worktree = ?",
+        " and d.created_at > c.started_at and p.worktree = ? and p.session = c.session",
         spec_id,
         task_id,
         worktree,

@@ -73,6 +73,25 @@ def _listed(
     return [row | {"data": json.loads(row["data"])} for row in reversed(found)]
 
 
+def first_of(store: Store, spec_id: str, event: str) -> str | None:
+    """When an event happened to a spec for the first time."""
+    found = store.value(
+        "select min(at) from history where spec_id = ? and event = ?", spec_id, event
+    )
+    return None if found is None else str(found)
+
+
+def last_of(store: Store, spec_id: str, event: str) -> dict[str, str]:
+    """Task id -> when an event happened to it last."""
+    rows = store.rows(
+        "select task_id, max(at) from history where spec_id = ? and event = ?"
+        " and task_id is not null group by task_id",
+        spec_id,
+        event,
+    )
+    return {str(row[0]): str(row[1]) for row in rows}
+
+
 def of_tasks(store: Store, spec_id: str) -> list[Event]:
     """What happened to the tasks of a spec, and what was noted of them, in order."""
     return _events(

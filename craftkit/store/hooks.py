@@ -41,6 +41,24 @@ def is_known_since(store: Store, place: Place, name: str, value: str, since: str
     return bool(store.value(sql, *place, name, value, since))
 
 
+def value(store: Store, place: Place, name: str) -> str | None:
+    with store.read() as connection:
+        return value_in(connection, place, name)
+
+
+def value_in(connection: sqlite3.Connection, place: Place, name: str) -> str | None:
+    sql = "select value from hooks where session = ? and worktree = ? and name = ?"
+    row = connection.execute(sql, (*place, name)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def successor(store: Store, session: str) -> str | None:
+    """The session that went on with the work of this one, in whichever worktree."""
+    sql = "select value from hooks where session = ? and name = 'successor' order by at desc"
+    found = store.value(sql, session)
+    return None if found is None else str(found)
+
+
 def forget(tx: sqlite3.Connection, place: Place, name: str) -> bool:
     """Whether there was such a value."""
     done = tx.execute(

@@ -25,12 +25,42 @@ def touch(tx: sqlite3.Connection, session: Session, now: str) -> None:
     )
 
 
-def was_seen_since(store: Store, session: str, worktree: str, moment: str) -> bool:
-    """Whether a session that has not ended was seen at `moment` or later."""
-    sql = (
-        "select 1 from sessions where id = ? and worktree = ? and ended_at is null and seen_at >= ?"
+class Seen(NamedTuple):
+    """What is known of a session in one worktree."""
+
+    id: str
+    worktree: str
+    agent: str
+    seen_at: str
+    ended_at: str | None
+    process: str | None  # of its agent, if known: see `runtime.agent_process`
+
+
+_SEEN = (
+    "select s.id, s.worktree, s.agent, s.seen_at, s.ended_at, (select h.value from hooks h"
+    " where h.session = s.id and h.name = 'process' order by h.at desc limit 1) from sessions s"
+)
+
+
+def seen(store: Store, session: str, worktree: str) -> Seen | None:
+    row = store.row(f"{_SEEN} where s.id = ? and s.worktree = ?", session, worktree)
+    return None if row is None else Seen(*row)
+
+
+def in_worktree(store: Store, worktree: str) -> list[Seen]:
+    """Every session of a worktree, the one that was seen last first."""
+    sql = f"{_SEEN} where s.worktree = ? order by s.seen_at desc limit 200"
+    return [Seen(*row) for row in store.rows(sql, worktree)]
+
+
+def inherit(tx: sqlite3.Connection, old: str, session: Session, now: str) -> None:
+    """A session goes on where another one of its worktree stood."""
+    tx.execute(
+        "insert or ignore into workflow_state select worktree, ?, spec_id, task_id, task_key,"
+        " task_number, task_title, next_action, ?, ?, ?, note, 1, ? from workflow_state"
+        " where worktree = ? and session = ?",
+        (session.id, session.agent, session.branch, session.head, now, session.worktree, old),
     )
-    return bool(store.value(sql, session, worktree, moment))
 
 
 def end(tx: sqlite3.Connection, session: Session, reason: str, now: str) -> None:
@@ -40,6 +70,17 @@ def end(tx: sqlite3.Connection, session: Session, reason: str, now: str) -> None
     )
 
 
+def last_place(store: Store, session: str) -> str | None:
+    """The worktree in which a session was seen last, by a command or by a hook."""
+    found = store.value(
+        "select worktree from (select worktree, seen_at as at from sessions where id = ?1"
+        " union all select worktree, at from hooks where session = ?1 and name like 'seen.%')"
+        " order by at desc limit 1",
+        session,
+    )
+    return None if found is None else str(found)
+
+
 def saved(store: Store, session: Session) -> Saved | None:
     row = store.row(
         "select spec_id, task_key from workflow_state where worktree = ? and session = ?",
@@ -47,6 +88,12 @@ def saved(store: Store, session: Session) -> Saved | None:
         session.id,
     )
     return None if row is None else Saved(*row)
+
+
+def latest_work(store: Store, worktree: str) -> dict[str, str]:
+    """Spec -> when a session of a worktree stood at it last."""
+    sql = "select spec_id, max(saved_at) from workflow_state where worktree = ? group by spec_id"
+    return {str(row[0]): str(row[1]) for row in store.rows(sql, worktree)}
 
 
 def current_task(tx: sqlite3.Connection, session: Session) -> str | None:

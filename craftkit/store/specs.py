@@ -114,3 +114,9 @@ def forget_file(tx: sqlite3.Connection, worktree: str, spec_id: str) -> None:
     for row in tx.execute(sql, place).fetchall():
         lines.forget_file(tx, worktree, row[0])
     tx.execute("delete from views where worktree = ? and spec_id = ?", place)
+
+
+def first_seen(store: Store, spec_id: str) -> str | None:
+    """When this clone saw the spec first."""
+    found = store.value("select created_at from specs where id = ?", spec_id)
+    return None if found is None else str(found)

@@ -142,7 +142,7 @@ def test_each_agent_gets_the_words_in_its_own_form(bed: Bed, agent: str) -> None
     bed.tick("T003")
     words = (
         "craftkit: T002 is still in progress, but T003, which comes after it, is done."
-        " Run `craftkit task done T002` if it is finished; if not, say so. Asked once a turn."
+        " Run `craftkit task done T002` if it is finished; if not, say so. Asked once."
     )
     assert json.loads(hook("stop")) == envelope(agent, "stop", words)
     assert hook("stop") == silence

@@ -92,7 +92,9 @@ def test_resources_and_prompt(desk: Any, which: str) -> None:
     with begin(desk, which) as talk:
         assert [str(r.uri) for r in talk.do("list_resources").resources] == ["craftkit://state"]
         templates = talk.do("list_resource_templates").resource_templates
-        assert [t.uri_template for t in templates] == ["craftkit://spec/{id}"]
+        uris = ["craftkit://spec/{id}", "craftkit://spec/{id}/task/{key}"]
+        assert [t.uri_template for t in templates] == uris
+        one = talk.read("craftkit://spec/demo/task/T001")
         state = talk.read("craftkit://state")
         spec = talk.read("craftkit://spec/demo")
         assert [p.name for p in talk.do("list_prompts").prompts] == ["resume"]
@@ -102,6 +104,7 @@ def test_resources_and_prompt(desk: Any, which: str) -> None:
         with pytest.raises(Exception, match="There is no spec nowhere"):
             talk.do("get_prompt", "resume", {"spec": "nowhere"})
     assert getattr(refusal.value, "code", None) == -32602
+    assert one == {"spec": "demo", "task": listed["tasks"][0]}
     assert state == wanted
     assert spec["id"] == "demo" and spec["progress"] == {"done": 0, "total": 5}
     assert spec["tasks"] == listed["tasks"]

@@ -158,6 +158,58 @@ def play(desk: Desk, enabled: Sequence[str]) -> list[Closed]:
     return [agent.closed[key] for key in sorted(agent.closed)]
 
 
+class Heard(NamedTuple):
+    """What was said to one of several agents at an event."""
+
+    who: str
+    words: str
+
+
+def play_together(desk: Desk, enabled: Sequence[str]) -> list[Heard]:
+    """Two live sessions in one worktree, a subagent and a nested agent; who heard what."""
+    desk.begin(6).link()
+    desk.env["CRAFTKIT_AGENT"] = "claude"
+    path = str(desk.repo / "specs/demo.md")
+    heard: list[Heard] = []
+
+    def tell(who: str, event: str, session: str, **payload: Any) -> None:
+        if event in SWITCHES and event not in enabled:
+            return
+        data = {"session_id": session, "cwd": str(desk.repo), **payload}
+        heard.append(Heard(who, hook(desk, event, data, session)))
+
+    def run(who: str, *words: str) -> None:
+        said = desk.ck(*words, CRAFTKIT_SESSION=who)
+        assert said.code == 0, said.words
+
+    edit = {"tool_name": "Edit", "tool_input": {"file_path": path}}
+    for who, key in (("main", "T001"), ("other", "T002")):
+        tell(who, "session-start", who, source="startup")
+        run(who, "session-start")
+        run(who, "task", "start", key)
+        tell(who, "prompt", who, prompt="go on")
+    inside = {"agent_id": "a1", "agent_type": "general-purpose"}
+    desk.replace("[ ] T003", "[x] T003")
+    tell("subagent", "post-edit", "main", **edit, **inside)
+    tell("subagent", "subagent-stop", "main", **inside)
+    tell("nested", "session-start", "nested", source="startup")
+    run("nested", "session-resume")
+    desk.replace("[ ] T004", "[x] T004")
+    tell("nested", "post-edit", "nested", **edit)
+    tell("nested", "stop", "nested", stop_hook_active=False, prompt_id="n1")
+    for who, key, following in (("main", "T001", "T005"), ("other", "T002", "T006")):
+        tell(who, "prompt", who, prompt="go on")
+        tell(who, "stop", who, stop_hook_active=False, prompt_id="p1")
+        run(who, "task", "done", key)
+        run(who, "task", "start", following)
+        desk.replace(f"[ ] {following}", f"[x] {following}")
+        tell(who, "post-edit", who, **edit)
+        tell(who, "session-end", who, reason="logout")
+    said = desk.ck("reconcile", "--job")
+    assert said.code == 0, said.words
+    return heard
+
+
 def row(enabled: Sequence[str], closed: Sequence[Closed]) -> str:
     """One line of the table in docs/forgetting.md."""
     marks = " | ".join("on" if name in enabled else "–" for name in SWITCHES)

@@ -28,6 +28,29 @@ def test_i3_i4_with_any_hooks_off_all_is_closed_once(desk: Desk, enabled: Sequen
     assert row in PAGE.read_text(encoding="utf-8"), f"`make docs` brings {PAGE.name} up to date"
 
 
+@pytest.mark.parametrize(
+    "enabled", sampling.few(simulated.CASES, 4), ids=lambda case: "+".join(case) or "none"
+)
+def test_i18_nobody_finishes_the_task_of_another(desk: Desk, enabled: Sequence[str]) -> None:
+    """Two live sessions, a subagent and a nested agent: all is closed once, each by its own."""
+    heard = simulated.play_together(desk, enabled)
+    assert simulated.closings(desk) == [1] * 6
+    assert desk.text.count("- [x]") == 6
+    foreign = {
+        "main": ("T002", "T006"),
+        "other": ("T001", "T005"),
+        "subagent": ("T001", "T002"),
+        "nested": ("T001", "T002"),
+    }
+    for who, words in heard:
+        for key in foreign[who] if "T005" not in words else ():
+            for verb in ("done", "start"):
+                assert f"craftkit task {verb} {key}" not in words, (who, words)
+    if "prompt" in enabled and "stop" in enabled:
+        to_main = " ".join(words for who, words in heard if who == "main")
+        assert "T003 was ticked" in to_main and "T004 was ticked" in to_main
+
+
 def test_no_byte_of_github_reaches_a_hooks_words(desk: Desk) -> None:
     """Hostile samples are titles, bodies and comments; the states still get through."""
     total = len(injections.SAMPLES)

@@ -29,7 +29,7 @@ def test_a_reader_holds_no_lock_between_two_questions(ground: Ground) -> None:
         lambda: outbox.counts(reader),
         lambda: specs.digests(reader, str(ground.work)),
         lambda: worktrees.known(reader),
-        lambda: sessions.was_seen_since(reader, "abc", str(ground.work), ""),
+        lambda: sessions.seen(reader, "abc", str(ground.work)),
     )
     with closing(sqlite3.connect(reader.path, timeout=0, isolation_level=None)) as writer:
         for ask in questions:

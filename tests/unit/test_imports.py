@@ -117,6 +117,8 @@ def test_an_idle_prompt_takes_a_glance_and_no_more(place: Path) -> None:
         "craftkit.agent_hook",
         "craftkit.agents",
         "craftkit.agents.hook_fast_path",
+        "craftkit.agents.hook_input",
+        "craftkit.agents.hook_places",
         "craftkit.digests",
         "craftkit.disk",
         "craftkit.clock",
