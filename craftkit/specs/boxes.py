@@ -29,7 +29,7 @@ _HINTS = {
 _SHOWN = 60  # characters of a line in a remark
 
 
-class Line(NamedTuple):
+class TaskBox(NamedTuple):
     """A box that is a task, before it is known what identifies it."""
 
     box: Box
@@ -39,8 +39,8 @@ class Line(NamedTuple):
     more: tuple[str, ...]  # dependencies named in its sub-bullets
 
 
-class Sorted(NamedTuple):
-    lines: list[Line]
+class SortedBoxes(NamedTuple):
+    lines: list[TaskBox]
     steps: list[list[int]]  # per task: done, total
     criteria: list[Box]
     unread: list[Unread]
@@ -48,7 +48,7 @@ class Sorted(NamedTuple):
 
 
 class LineNumbers:
-    """Line numbers of a text, which is counted once, and only if somebody asks."""
+    """TaskBox numbers of a text, which is counted once, and only if somebody asks."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -76,7 +76,7 @@ class _Sorting:
         self.keyed = any(self.words[i].key for i in self.inside)
         self.below = "_Depends" in text  # whether sub-bullets can name dependencies
         self.owner: dict[int, int] = {}  # box -> the task that it is or belongs to
-        self.out = Sorted([], [], [], [], [])
+        self.out = SortedBoxes([], [], [], [], [])
         self.lists: dict[str, list[Box]] = {}
 
     def take(self, i: int, box: Box, group: str | None, above: str | None) -> None:
@@ -105,7 +105,7 @@ class _Sorting:
             return self.pass_over(box, _LETTER)
         self.owner[i] = len(out.lines)
         more = _sub_depends(self.text, self.found, i) if self.below else ()
-        out.lines.append(Line(box, said, group, whole, more))
+        out.lines.append(TaskBox(box, said, group, whole, more))
         out.steps.append([0, 0])
         return None
 
@@ -127,7 +127,7 @@ class _Sorting:
 
 def sort_boxes(
     text: str, kind: Dialect, found: Scan, sections: Sequence[Section], path: str
-) -> Sorted:
+) -> SortedBoxes:
     """Tell tasks, steps and points of checklists apart, and what is none of them."""
     sorting = _Sorting(text, kind, found, sections, path)
     groups = _groups(found, sections)
@@ -241,7 +241,7 @@ def _sub_depends(text: str, found: Scan, i: int) -> tuple[str, ...]:
     return tuple(keys)
 
 
-def _with_flat_parents(lines: Sequence[Line]) -> list[Line]:
+def _with_flat_parents(lines: Sequence[TaskBox]) -> list[TaskBox]:
     """The lines, 1.1 being a part of the 1 above it where no box encloses it."""
     place: dict[str, int] = {}
     counts = Counter(line.words.key for line in lines)
@@ -257,7 +257,7 @@ def _with_flat_parents(lines: Sequence[Line]) -> list[Line]:
     return out
 
 
-def _with_ranges(lines: list[Line]) -> list[Line]:
+def _with_ranges(lines: list[TaskBox]) -> list[TaskBox]:
     """The lines with every key of a range such as `T003..T007`, by place in the file."""
     if not any(RANGE in key for line in lines for key in (*line.words.depends_on, *line.more)):
         return lines

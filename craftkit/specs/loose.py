@@ -20,7 +20,7 @@ _MARKS = _TICKS | frozenset("-~✓✔✅☑✗✘")
 _UNDERLINED = 120  # characters of a line that an underline of dashes makes a heading
 
 
-class Found(NamedTuple):
+class LooseBox(NamedTuple):
     """A box that is read though it is not written as Markdown has it; places are in the line."""
 
     lead: str  # the markers before it
@@ -31,7 +31,7 @@ class Found(NamedTuple):
     body_at: int
 
 
-def item_box(line: str) -> Found | None:
+def item_box(line: str) -> LooseBox | None:
     """The box that a list item begins with, whatever kind of blank or bracket it is made of."""
     m = re.match(_ITEM_BOX, line)
     if m is None or not m["rest"].strip():
@@ -44,7 +44,7 @@ def item_box(line: str) -> Found | None:
     at = m.start("mark")
     if not mark and pre:
         mark, at = pre[0], m.start("pre")
-    return Found(
+    return LooseBox(
         m["lead"], len(m["lead"]), mark, at if mark else m.start("shut"), bool(m["star"]),
         m.start("rest"),
     )  # fmt: skip

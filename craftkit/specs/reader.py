@@ -7,7 +7,7 @@ from typing import Any
 from .. import digests
 from ..model import NOT_UTF8, Diagnostic, Mention, Spec, Task
 from . import names
-from .boxes import Line, Sorted, sort_boxes
+from .boxes import SortedBoxes, TaskBox, sort_boxes
 from .checks import capped, check_tasks
 from .dialects import DIALECTS, Dialect
 from .lists import Scan
@@ -240,7 +240,7 @@ def _read_tasks(
     found: Scan,
     titles: Sequence[str],
     notes: list[Diagnostic],
-) -> tuple[Sorted, list[Task]]:
+) -> tuple[SortedBoxes, list[Task]]:
     sections, ignored = find_sections(found, len(text), kind, titles)
     for other in ignored:
         notes.append(
@@ -285,7 +285,7 @@ def _read_tasks(
 
 
 def _identify(
-    text: str, kind: Dialect, lines: Sequence[Line], steps: Sequence[list[int]]
+    text: str, kind: Dialect, lines: Sequence[TaskBox], steps: Sequence[list[int]]
 ) -> list[Task]:
     tasks: list[Task] = []
     read_as = line_names([entry.words for entry in lines])

@@ -206,20 +206,20 @@ def _is_box(scan: Scan, starts: Sequence[int], at: int) -> bool:
     return i >= 0 and at < scan.boxes[i].end
 
 
-class Found(NamedTuple):
+class TaskSections(NamedTuple):
     """The task sections of a file, the best one first, and those that the settings leave out."""
 
     read: list[Section]
     ignored: list[Section]
 
 
-def find_sections(scan: Scan, size: int, dialect: Dialect, extra: Sequence[str]) -> Found:
+def find_sections(scan: Scan, size: int, dialect: Dialect, extra: Sequence[str]) -> TaskSections:
     """The sections that hold tasks.  Where one has a configured title, only such ones are read."""
     if dialect.whole_file:
-        return Found([Section(-1, 0, size, 0, len(scan.boxes))], [])
+        return TaskSections([Section(-1, 0, size, 0, len(scan.boxes))], [])
     sections = task_sections(scan, size, extra)
     if not sections:
-        return Found([], [])
+        return TaskSections([], [])
     best, taken = sections[0], [sections[0]]
     for section in sorted(sections[1:], key=lambda one: one.at):
         # Linear: those that are taken lie side by side, so only the last one can reach this far.
@@ -230,8 +230,8 @@ def find_sections(scan: Scan, size: int, dialect: Dialect, extra: Sequence[str])
             taken.append(section)
     chosen = [one for one in taken if _is_configured(scan, one, extra)]
     if not chosen or best not in chosen:
-        return Found(taken, [])
-    return Found(chosen, [one for one in taken if one not in chosen])
+        return TaskSections(taken, [])
+    return TaskSections(chosen, [one for one in taken if one not in chosen])
 
 
 def _is_configured(scan: Scan, section: Section, extra: Sequence[str]) -> bool:

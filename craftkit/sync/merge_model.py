@@ -34,6 +34,8 @@ LINK_COMMAND = "craftkit spec link"
 
 
 WRITES_SPEC = frozenset({TICK, UNTICK, LINK, ADOPT})
+# Not by the command that is the first to see a line with other words: they may be another task's.
+NOT_AT_ONCE = frozenset({TICK, UNTICK, CLOSE, REOPEN, RETITLE})
 
 
 # Decisions of which GitHub has not heard yet.  ANYWAY is a done that outranks a person's close.

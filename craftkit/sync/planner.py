@@ -27,6 +27,7 @@ from craftkit.sync.merge_model import (
     LINK,
     LINK_COMMAND,
     NEVER,
+    NOT_AT_ONCE,
     REOPEN,
     REOPENED,
     RETITLE,
@@ -89,7 +90,7 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
             )
         if conflict is not None:
             conflicts.append(conflict)
-        if goes_on and line.id not in snapshot.rewritten:
+        if goes_on:
             _settle_task(snapshot, index, line, number, actions, conflicts)
     conflicts += [
         Conflict("contradicted", "", one.ref, one.issue, one.words, (one.hint,))
@@ -100,6 +101,7 @@ def plan_merge(snapshot: SpecSnapshot, policy: Policy = Policy()) -> MergePlan: 
         if not snapshot.lists:  # asking again would bring the same
             words, fix = "this server lists no sub-issues, so none was made", (LINK_COMMAND,)
         conflicts.append(Conflict("list_incomplete", "", "", None, words, fix))
+    actions = [a for a in actions if a.task not in snapshot.rewritten or a.kind not in NOT_AT_ONCE]
     actions += duplicates.values()
     orphans = _orphans(snapshot, set(links.values()), actions, conflicts, policy)
     outsiders = [n for n in orphans if policy.adopt and not snapshot.issues[n].vouched]

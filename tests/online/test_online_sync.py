@@ -794,6 +794,7 @@ def test_a_title_that_is_no_task_line_is_put_in_other_words_and_said(desk: Desk)
     assert "#4" in note["message"] and "Theirs" not in note["message"] and note["hint"]
     assert "Do what issue 4 asks for (#4)" in desk.text and desk.issue(4)["title"] == "Theirs (#3)"
     desk.replace("Do what issue 4 asks for", "See to theirs")
+    desk.ok("status")  # which says it
     desk.ok("reconcile")
     assert desk.issue(4)["title"] == "Theirs (#3)"
     agreed(desk)
@@ -843,6 +844,7 @@ def test_a_changed_title_follows_only_where_nobody_changed_it_there(desk: Desk) 
     desk.human("PATCH", "issues/3", {"title": "Mine"})
     desk.replace("T001 Task 1", "T001 First")
     desk.replace("T002 Task 2", "T002 Second")
+    desk.ok("status")  # which says it
     look_changes_nothing(desk)
     desk.ok("reconcile")
     assert desk.issue(2)["title"] == "T001 First" and desk.issue(3)["title"] == "Mine"

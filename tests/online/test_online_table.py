@@ -348,6 +348,7 @@ def test_many_renames_stop_and_ask(desk: Desk) -> None:
     desk.begin(8).link()
     for n in range(1, 7):
         desk.replace(f"T00{n} Task {n}", f"T00{n} Task {n} in other words")
+    desk.ok("status")  # which says it
     world = desk.state.world
     said = desk.ck("reconcile")
     assert said.code == 5 and "renamed" in said.out and desk.state.world is world

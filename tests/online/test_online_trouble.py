@@ -434,12 +434,14 @@ def retitles(desk: Desk) -> list[str]:
 def test_a_title_waits_once(desk: Desk) -> None:
     desk.begin(2).link()
     desk.replace("T001 Task 1", "T001 New name")
+    desk.ok("status")  # which says it
     desk.server.fault({"match": {"graphql": "updateIssue"}, "action": "status", "times": 0})
     for _ in range(3):
         desk.ck("reconcile")
         change(desk, "update outbox set not_before = 4e9")
         assert retitles(desk) == ["T001 New name"]
     desk.replace("T001 New name", "T001 Newer name")
+    desk.ok("status")
     for _ in range(2):
         desk.ck("reconcile")
         assert retitles(desk) == ["T001 Newer name"]
