@@ -54,7 +54,7 @@ def _has_command(words: list[str]) -> bool:
 def _place() -> str:
     """What tells the numbers of processes here from those elsewhere; "" without /proc."""
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        with open("/proc/sys/kernel/random/boot_id", encoding="utf-8") as file:
             boot = file.read().strip()
         return f"{boot}/{os.readlink('/proc/self/ns/pid')}"
     except OSError:
