@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -632,7 +633,8 @@ class Sync(RuleBasedStateMachine):
         """I1: spec, GitHub and base say the same of every linked task, or a person is asked."""
         doubts = self.doubts(clone)
         for line in self.lines(clone):
-            if line.issue is None or line.issue in doubts:
+            shown = {int(number) for number in re.findall(r"#(\d+)", line.text)}
+            if line.issue is None or ({line.issue} | shown) & doubts:
                 continue
             record = self.world.records[line.issue]
             rows = self.ask(
