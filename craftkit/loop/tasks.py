@@ -198,14 +198,14 @@ def reopen(context: Context, wanted_spec: str | None, word: str) -> transitions.
     spec_index.record_snapshot(context, spec)
     task_lookup.refuse_rewritten(context, spec, task)
     version = transitions.decision_version(context, spec, task)
-    row = next(r for r in spec_index.task_statuses(context, spec) if r.task.id == task.id)
+    rows = spec_index.task_statuses(context, spec)
+    row = next(r for r in rows if r.task.id == task.id)
     base = task_records.is_done(context.store, spec.id, task.id)
     # Of a task with an issue, that may be closed: what is open here is not known to be open there.
     linked = task.issue is not None and context.config["github.repo"]
     if row.state not in (DONE, DROPPED) and not base and not linked:
         return transitions.outcome(context, spec, task, changed=False, applied=True)
     held = _held_by_another(context, task, claims.of_task(context.store, spec.id, task.id))
-    rows = spec_index.task_statuses(context, spec)
     also = [parent.id for parent in task_status.parents_opened_by(rows, task)]
     return transitions.apply_transition(
         context, spec, task, "reopen", "command", expected_version=version, also=also, held_by=held

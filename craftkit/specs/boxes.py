@@ -48,7 +48,7 @@ class SortedBoxes(NamedTuple):
 
 
 class LineNumbers:
-    """TaskBox numbers of a text, which is counted once, and only if somebody asks."""
+    """Line numbers of a text, which is counted once, and only if somebody asks."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -12,14 +12,32 @@ from .files import TEMP
 _CONTROL = "[\x00-\x1f\x7f-\x9f]"
 # Folders whose own folders are packages: there is no need to look into any other so deep.
 _SHELVES = frozenset(
-    ("packages", "apps", "services", "libs", "modules", "projects", "crates", "plugins")
-) | {"components", "workspaces", "tools"}
+    [
+        "packages",
+        "apps",
+        "services",
+        "libs",
+        "modules",
+        "projects",
+        "crates",
+        "plugins",
+        "components",
+        "workspaces",
+        "tools",
+    ]
+)
 # What is somebody else's, or made by a program, or an example.
-_NOT_OURS = (
-    frozenset(
-        ("node_modules", "vendor", "third_party", "dist", "build", "target", "out", "venv", "env")
-    )
-    | {
+_NOT_OURS = frozenset(
+    [
+        "node_modules",
+        "vendor",
+        "third_party",
+        "dist",
+        "build",
+        "target",
+        "out",
+        "venv",
+        "env",
         "site-packages",
         "coverage",
         "test",
@@ -28,12 +46,10 @@ _NOT_OURS = (
         "testdata",
         "examples",
         "templates",
-    }
-    | {
         "doc",
         "docs",
         "documentation",
-    }
+    ]
 )
 ARCHIVE = "openspec/changes/archive"  # of changes that are finished
 _MOST = 2000  # packages that are looked into

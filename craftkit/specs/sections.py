@@ -122,7 +122,7 @@ def task_sections(scan: Scan, size: int, extra: Sequence[str]) -> list[Section]:
         text = plain_title(heading.title)
         if not text.startswith(titles):
             continue
-        if heading.level == 1:  # the title of a file: "Tasks on the phone" is no task list
+        if heading.level == 1:  # the title of a file: "Tasks on the phone" has none
             text = text.rstrip(" .:：")
             rank = titles.index(text) if text in titles else -1
         else:

@@ -125,16 +125,21 @@ SCENARIOS: dict[str, tuple[Callable[[Desk], None], tuple[str, ...]]] = {
 }
 
 
+def rehearse(desk: Desk, name: str) -> tuple[tuple[str, ...], Any, int]:
+    """A scenario without a fault: its command, what is there before it, and its requests."""
+    prepare, args = SCENARIOS[name]
+    prepare(desk)
+    kept = desk.keep()
+    before = desk.requests()
+    said = desk.ck(*args)
+    assert said.code in (0, 5), said.words
+    return args, kept, desk.requests() - before
+
+
 class Stage:
     def __init__(self, desk: Desk, name: str) -> None:
-        prepare, self.args = SCENARIOS[name]
         self.desk, self.name = desk, name
-        prepare(desk)
-        self.kept = desk.keep()
-        before = desk.requests()
-        said = desk.ck(*self.args)
-        assert said.code in (0, 5), said.words
-        self.requests = desk.requests() - before
+        self.args, self.kept, self.requests = rehearse(desk, name)
         self.recover(())
         self.wanted = desk.end()
 

@@ -91,15 +91,9 @@ def sooner(desk: Desk) -> None:
 
 class Case:
     def __init__(self, desk: Desk, scenario: str, kind: str) -> None:
-        prepare, self.args = faults.SCENARIOS[scenario]
         self.desk, self.kind, self.name = desk, KINDS[kind], f"{scenario}, {kind}"
         desk.env["CRAFTKIT_GITHUB_COMMENTS"] = "true"
-        prepare(desk)
-        self.kept = desk.keep()
-        before = desk.requests()
-        said = desk.ck(*self.args)
-        assert said.code in (0, 5), said.words
-        self.requests = desk.requests() - before
+        self.args, self.kept, self.requests = faults.rehearse(desk, scenario)
         self.recover()
         self.wanted = self.end()
 

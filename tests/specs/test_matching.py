@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import rewriting  # type: ignore[import-not-found]
@@ -165,9 +166,19 @@ def doubted(rows: list[rewriting.Row], found: Matching) -> list[tuple[str | None
     return [(row.key, row.title) for row, verdict in pairs if verdict.kind == CONTRADICTED]
 
 
-@given(st.integers(0, 100_000))
-def test_i18_what_is_contradicted_stays_so_until_somebody_speaks(seed: int) -> None:
-    """Its task is not in the snapshot any more: nothing may be easier to believe for that."""
+class Noticed(NamedTuple):
+    """A rewrite that was seen: tasks of contradicted lines are in no snapshot any more."""
+
+    rows: list[rewriting.Row]
+    first: Matching
+    learnt: list[Remembered]  # by the snapshot
+    left: list[Remembered]  # everything else that is remembered
+
+    def again(self, lines: list[Line]) -> Matching:
+        return matching.match(self.learnt, lines, self.left, doubted=doubted(self.rows, self.first))
+
+
+def noticed(seed: int) -> Noticed:
     rng = random.Random(seed)
     rows = rewriting.begin(rng)
     before = rewriting.remember(rows)
@@ -175,14 +186,18 @@ def test_i18_what_is_contradicted_stays_so_until_somebody_speaks(seed: int) -> N
         rows = rewriting.KINDS[kind](rng, rows)
     first = rewriting.look(before, rows)
     issues = {task.id: task.issue for task in before}  # known, whatever a line says
-    learnt = [
-        task._replace(issue=issues.get(task.id))
-        for task in rewriting.remember(rewriting.settle(rows, first, seed))
-    ]
+    settled = rewriting.remember(rewriting.settle(rows, first, seed))
+    learnt = [task._replace(issue=issues.get(task.id)) for task in settled]
     left = [task for task in before if task.id not in {task.id for task in learnt}]
-    lines = [Line(row.key, row.title, row.issue) for row in rows]
-    again = matching.match(learnt, lines, left, doubted=doubted(rows, first))
-    for one, other in zip(first.matches, again.matches, strict=True):
+    return Noticed(rows, first, learnt, left)
+
+
+@given(st.integers(0, 100_000))
+def test_i18_what_is_contradicted_stays_so_until_somebody_speaks(seed: int) -> None:
+    """Its task is not in the snapshot any more: nothing may be easier to believe for that."""
+    seen = noticed(seed)
+    again = seen.again([Line(row.key, row.title, row.issue) for row in seen.rows])
+    for one, other in zip(seen.first.matches, again.matches, strict=True):
         if one.kind == CONTRADICTED:
             assert other.id is None, (one, other)
 
@@ -190,22 +205,16 @@ def test_i18_what_is_contradicted_stays_so_until_somebody_speaks(seed: int) -> N
 @given(st.integers(0, 100_000))
 def test_i18_a_later_edit_launders_no_contradiction(seed: int) -> None:
     """Key and number were at odds with the text once: in new words they still are."""
-    rng = random.Random(seed)
-    rows = rewriting.begin(rng)
-    before = rewriting.remember(rows)
-    for kind in rng.sample(list(rewriting.KINDS), rng.randint(1, 2)):
-        rows = rewriting.KINDS[kind](rng, rows)
-    first = rewriting.look(before, rows)
-    doubtful = [verdict.kind == CONTRADICTED for verdict in first.matches]
-    learnt = rewriting.remember(rewriting.settle(rows, first, seed))
-    issues = {task.id: task.issue for task in before}
-    learnt = [task._replace(issue=issues.get(task.id)) for task in learnt]
-    left = [task for task in before if task.id not in {task.id for task in learnt}]
-    lines = [
-        Line(row.key, f"Quite another thing {n} than before" if is_one else row.title, row.issue)
-        for n, (row, is_one) in enumerate(zip(rows, doubtful, strict=True))
-    ]
-    again = matching.match(learnt, lines, left, doubted=doubted(rows, first))
+    seen = noticed(seed)
+    doubtful = [verdict.kind == CONTRADICTED for verdict in seen.first.matches]
+    again = seen.again(
+        [
+            Line(
+                row.key, f"Quite another thing {n} than before" if is_one else row.title, row.issue
+            )
+            for n, (row, is_one) in enumerate(zip(seen.rows, doubtful, strict=True))
+        ]
+    )
     for is_one, verdict in zip(doubtful, again.matches, strict=True):
         assert not is_one or verdict.id is None, verdict
 
